@@ -1,0 +1,1 @@
+"""HTTP edge: parse, call one use case, answer. One resource per file."""

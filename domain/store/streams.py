@@ -1,0 +1,97 @@
+"""The per-account numbered log: append in the transaction of the change, read after a number, claim to send."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.rules.events import Event
+from domain.store.tables import EventRow, Stream
+
+
+async def append(db: AsyncSession, events: Iterable[Event], *, now: datetime, epoch: str) -> list[tuple[UUID, int]]:
+    """Number and store events; returns `(account, seq)` of each.
+
+    Accounts are locked in id order, so that two transactions telling the same people never dead-lock;
+    the order of one account's events is kept.
+    """
+    ordered = sorted(events, key=lambda event: event.account_id)
+    numbered: list[tuple[UUID, int]] = []
+    rows: list[dict[str, Any]] = []
+    start = 0
+    while start < len(ordered):
+        account = ordered[start].account_id
+        mine = [event for event in ordered[start:] if event.account_id == account]
+        start += len(mine)
+        top = await _advance(db, account, len(mine), epoch)
+        for offset, event in enumerate(mine):
+            seq = top - len(mine) + 1 + offset
+            numbered.append((account, seq))
+            rows.append(
+                {
+                    "account_id": account,
+                    "seq": seq,
+                    "type": event.type.value,
+                    "data": dict(event.data),
+                    "at": now,
+                    "not_after": event.not_after,
+                    "sent": False,
+                }
+            )
+    if rows:
+        await db.execute(insert(EventRow), rows)
+    return numbered
+
+
+async def _advance(db: AsyncSession, account: UUID, by: int, epoch: str) -> int:
+    """Move an account's last number on by `by`, and return it. The row stays locked until the commit."""
+    statement = (
+        insert(Stream)
+        .values(account_id=account, epoch=epoch, seq=by, kept_from=1)
+        .on_conflict_do_update(index_elements=[Stream.account_id], set_={"seq": Stream.seq + by})
+        .returning(Stream.seq)
+    )
+    return (await db.execute(statement)).scalar_one()
+
+
+async def head(db: AsyncSession, account: UUID) -> Stream | None:
+    """The account's stream row: its last number, its epoch, the oldest number kept."""
+    return await db.get(Stream, account, populate_existing=True)
+
+
+async def read_after(db: AsyncSession, account: UUID, after: int, limit: int) -> Sequence[EventRow]:
+    """At most `limit` events with a number above `after`, in order."""
+    statement = (
+        select(EventRow)
+        .where(EventRow.account_id == account, EventRow.seq > after)
+        .order_by(EventRow.seq)
+        .limit(limit)
+    )
+    return (await db.execute(statement)).scalars().all()
+
+
+async def claim_unsent(db: AsyncSession, limit: int) -> Sequence[EventRow]:
+    """Claim events for sending, skipping those another relay holds, and mark them sent.
+
+    Publish them after the commit: the bus may lose one, the log fills the gap.
+    """
+    picked = (
+        select(EventRow.account_id, EventRow.seq)
+        .where(EventRow.sent.is_(False))
+        .order_by(EventRow.at, EventRow.account_id, EventRow.seq)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("picked")
+    )
+    statement = (
+        update(EventRow)
+        .where(EventRow.account_id == picked.c.account_id, EventRow.seq == picked.c.seq)
+        .values(sent=True)
+        .returning(EventRow)
+    )
+    rows = (await db.execute(statement)).scalars().all()
+    return sorted(rows, key=lambda row: (row.account_id, row.seq))

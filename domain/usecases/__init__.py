@@ -1,0 +1,1 @@
+"""One async function = one use case = one transaction."""

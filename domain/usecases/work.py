@@ -1,0 +1,187 @@
+"""What a use case is given: one transaction, one actor, the moment, and the tools of the house."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from domain.rules.events import Event, EventType
+from domain.rules.ports import Bus, Clock, Psp, TravelTimes
+from domain.store import streams, timers
+from domain.store.timers import TimerKind
+from geo.live import LiveIndex
+from geo.points import LatLng
+
+
+class City(Protocol):
+    """What the engine knows of a market's ground: travel times, and words for a place."""
+
+    @property
+    def travel(self) -> TravelTimes:
+        """Road travel times."""
+        ...
+
+    def address(self, p: LatLng) -> str:
+        """Exact words: the street. Empty when unknown."""
+        ...
+
+    def quarter(self, p: LatLng) -> str:
+        """Coarse words: the quarter. Empty when unknown."""
+        ...
+
+
+class LiveMarkets(Protocol):
+    """The live index of each market: positions in memory only."""
+
+    def of(self, market: str) -> LiveIndex:
+        """The index of one market; made on first use."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """Keys of this installation. None of them ever appears in a log."""
+
+    tokens: bytes
+    quotes: bytes
+    hashes: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Knobs:
+    """Durations and limits an operator may set. Seconds unless the name says otherwise."""
+
+    otp_ttl: int = 300
+    otp_tries: int = 5
+    otp_per_phone: int = 10  # challenges per phone and ten minutes
+    access_ttl: int = 900
+    refresh_ttl: int = 30 * 86_400
+    ticket_ttl: int = 30
+    quote_ttl: int = 300
+    request_patience: int = 180  # dispatch, now: how long the engine looks before it says "nobody"
+    call_patience: int = 86_400  # a posted job stays open a day
+    proposal_ttl: int = 3_600
+    review_window: int = 14 * 86_400
+    auto_confirm: int = 48 * 3_600
+    track_kept: int = 24 * 3_600  # after the end; then erased with a receipt
+    events_kept: int = 72 * 3_600
+    no_show_after: int = 300  # waiting time at the pickup before a no-show may be declared
+    scheduled_lead: int = 20 * 60  # a scheduled ride enters the rounds this long before its start
+    psp_timeout: float = 3.0
+    round_window: float = 2.0
+
+
+class Firebase(Protocol):
+    """Verifies Firebase ID tokens."""
+
+    def verify(self, id_token: str) -> Mapping[str, Any]:
+        """The token's claims (`uid`, `phone_number` …); raises `TokenInvalid`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """The house's means, wired once by `app/`."""
+
+    sessions: async_sessionmaker[AsyncSession]
+    clock: Clock
+    new_id: Callable[[], UUID]
+    entropy: Callable[[int], bytes]
+    bus: Bus
+    psp: Psp
+    cities: Mapping[str, City]
+    live: LiveMarkets
+    secrets: Secrets
+    knobs: Knobs
+    development: bool
+    firebase: Firebase | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts. The engine itself acts with no account."""
+
+    account_id: UUID | None
+    is_ops: bool = False
+    is_engine: bool = False
+    language: str = "fr"
+    family_id: UUID | None = None
+
+    @property
+    def id(self) -> UUID:
+        """The account; only where the edge has made sure there is one."""
+        if self.account_id is None:
+            raise ValueError("this actor has no account")
+        return self.account_id
+
+
+ENGINE = Actor(account_id=None, is_engine=True)
+NOBODY = Actor(account_id=None)
+
+
+@dataclass(slots=True)
+class Work:
+    """One use case at work: its transaction, its actor, its moment.
+
+    Events are collected and written when the transaction ends (accounts in id order, after every row
+    lock: the lock order is request, offer, engagement, provider, stream, always). Signals go out after the commit only.
+    """
+
+    db: AsyncSession
+    tools: Tools
+    actor: Actor
+    now: datetime
+    events: list[Event] = field(default_factory=list)
+    signals: list[tuple[str, bytes]] = field(default_factory=list)
+
+    @property
+    def knobs(self) -> Knobs:
+        return self.tools.knobs
+
+    def new_id(self) -> UUID:
+        return self.tools.new_id()
+
+    def emit(
+        self, account: UUID, type_: EventType, data: Mapping[str, Any], *, not_after: datetime | None = None
+    ) -> None:
+        """Tell an account what happened; written with the rows, heard after the commit."""
+        self.events.append(Event(account_id=account, type=type_, data=data, not_after=not_after))
+
+    def signal(self, subject: str, payload: bytes = b"") -> None:
+        """Publish on the bus once committed. Only hints: a lost one costs time, never truth."""
+        self.signals.append((subject, payload))
+
+    async def schedule(self, kind: TimerKind, ref: UUID, due_at: datetime) -> None:
+        """Set a durable timer in this transaction."""
+        await timers.schedule(self.db, self.new_id(), kind, ref, due_at)
+        self.signal("wake.timers")
+
+    def after(self, seconds: float) -> datetime:
+        """The moment `seconds` from now."""
+        return self.now + timedelta(seconds=seconds)
+
+
+@asynccontextmanager
+async def working(tools: Tools, actor: Actor) -> AsyncIterator[Work]:
+    """Open one transaction; commit at the end, roll back on any exception; then signal."""
+    async with tools.sessions() as db:
+        work = Work(db=db, tools=tools, actor=actor, now=tools.clock.now())
+        yield work
+        await commit(work)
+
+
+async def commit(work: Work) -> None:
+    """Number the events, commit, then tell the bus. A failed commit signals nothing."""
+    await work.db.flush()
+    if work.events:
+        await streams.append(work.db, work.events, now=work.now, epoch=f"{work.now.timestamp():.0f}")
+        work.signal("wake.relay")
+    await work.db.commit()
+    for subject, payload in dict.fromkeys(work.signals):
+        await work.tools.bus.publish(subject, payload)
+    work.events.clear()
+    work.signals.clear()

@@ -1,0 +1,1 @@
+"""Push edge: messages (pure), preferences, FCM sender, console sender."""
