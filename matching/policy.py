@@ -1,0 +1,112 @@
+"""The numbers a round is run under, each with its source, and the list of what a cost may look at.
+
+"Measured" refers to the project's batch experiments on a synthetic city and on the cabspotting (San
+Francisco) traces; a number without a source is marked as a judgement, to be replaced by a measured one
+through what-if replay.
+"""
+
+import math
+from dataclasses import dataclass, fields
+
+ALLOWED_FEATURES = frozenset({"income_per_hour"})
+"""All that a cost may read of a provider, besides the travel time of the pair. How a person answered earlier
+offers is not here and must never be: declining costs nothing (EU 2024/2831 and a promise of this project).
+Place in a station queue orders turns in `solve`, before costs are compared."""
+
+COST_TERMS = ("approach", "fairness")
+"""The names of the cost's terms, all in seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How one round weighs. Frozen and versioned: stored with the round, so that a replay uses the same
+    numbers.
+
+    Raises `ValueError` for a number that is not finite or is negative, and for wave radii that shrink.
+    """
+
+    version: str
+
+    nobody_s: float = 1_500.0
+    """s; the price of offering a request to nobody this round. Measured: 1,500 s beat 900 and 3,000 s on
+    served trips."""
+
+    age_weight: float = 1.0
+    """s per s of age: an older request is worth more. 1 makes a second waited equal to a second of
+    approach."""
+
+    wave_reach_s: tuple[float, ...] = (600.0, 1_200.0)
+    """s of approach within which each wave looks; after the last, only the request's own limit holds. The
+    best radius is 1-3 km (Yang, Qin, Ke, Ye, TR-B 131, 2020): 600 s is 3.6 km at 6 m/s."""
+
+    wave_every_s: float = 20.0
+    """s; a request this old looks as far as one a wave further, offers or not, so that no request waits for a
+    wave that never comes. A judgement: one offer's life (10-15 s) and a round or two."""
+
+    fairness_s: float = 0.0
+    """s per standard deviation of income per active hour. 60 s measured: Gini 0.207 to 0.135 for 0.05-0.12
+    min of wait. Zero until incomes per active hour are computed by the caller."""
+
+    fairness_cap: float = 2.0
+    """standard deviations; the term is clipped here, so fairness never weighs more than `fairness_cap *
+    fairness_s`."""
+
+    agenda_buffer_s: float = 600.0
+    """s kept free before the next booked job. A judgement: a ten-minute trip across a small town."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, (int, float)) and not (math.isfinite(value) and value >= 0):
+                raise ValueError(f"policy {field.name} {value} is not a finite number of at least 0")
+        if any(
+            not earlier <= later
+            for earlier, later in zip((0.0, *self.wave_reach_s), self.wave_reach_s, strict=False)
+        ):
+            raise ValueError(f"wave radii {self.wave_reach_s} shrink")
+        if self.wave_every_s == 0:
+            raise ValueError("wave_every_s 0 would make every wave the last")
+
+    def reach_s(self, *, wave: int, age_s: float, limit_s: float) -> float:
+        """How many seconds of approach a request looks out to: its own limit, and less in its first waves."""
+        reached = max(wave, int(age_s // self.wave_every_s))
+        return limit_s if reached >= len(self.wave_reach_s) else min(limit_s, self.wave_reach_s[reached])
+
+    def nobody_price_s(self, *, age_s: float, limit_s: float) -> float:
+        """What leaving a request without an offer costs this round, in seconds of approach.
+
+        Never under the approach the request allows: a customer who accepts half an hour is worth half an
+        hour.
+        """
+        return max(self.nobody_s, limit_s) + self.age_weight * age_s
+
+
+PRIORS = Policy(version="priors-1")
+"""The policy before anything was learnt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallWeights:
+    """Weights of the log-utility that orders providers and proposals in a `call`; units of utility.
+
+    Priors, to be learnt by conditional logit on customers' choices. Two terms of the usual formula are left
+    out on purpose: the chance that a person declines, and how often a person answered.
+    """
+
+    version: str
+    travel: float = 1.2  # per ln(1 + travel / 10 min)
+    skill: float = 1.5  # per unit of skill match in [0, 1]
+    rating: float = 1.0  # per standard deviation of ratings in the category
+    price: float = 0.8  # per ln(price / median price)
+    experience: float = 0.5  # per ln(1 + past jobs of the kind)
+    newcomer: float = 0.3  # at most, for fewer than `newcomer_shown` showings: a judgement
+    exposure: float = 0.1  # at most, and only among near-equals: a judgement
+    near_equal: float = 0.1  # utility; e^0.1 is 10 % of the odds of being chosen
+    newcomer_shown: int = 10  # showings after which a newcomer is one no more
+    travel_scale_s: float = 600.0
+    rating_mean: float = 4.5  # stars, a category's mean until it has its own: a judgement
+    rating_sd: float = 0.5  # stars, between providers: a judgement
+    rating_noise: float = 1.0  # stars, between the reviews of one provider: a judgement
+
+
+CALL_PRIORS = CallWeights(version="call-priors-1")
