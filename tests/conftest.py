@@ -1,0 +1,120 @@
+"""Fixtures every room may use. Ask for `engine` (or `database_url`) and the test gets real PostGIS, empty."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from app.postgres import PrivateCluster
+from tests.cluster import Sweeper, announced, copy_of_the_template
+
+NATS_WITHIN = 10.0  # s for nats-server to write its ports and listen
+
+cluster_of_the_run = pytest.StashKey[PrivateCluster]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Nothing of the developer's own installation reaches a test; the controller announces the cluster."""
+    for name in [name for name in os.environ if name.startswith(("DATABASE_URL", "COUDMAIN_"))]:
+        if name not in {"COUDMAIN_TEST_CLUSTER", "COUDMAIN_PG_BIN"}:
+            del os.environ[name]
+    if not hasattr(config, "workerinput"):
+        os.environ.pop("COUDMAIN_TEST_CLUSTER", None)
+        config.stash[cluster_of_the_run] = announced()
+        config.stash[cluster_of_the_run].hold()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The controller is the last to leave the cluster, which ends it."""
+    if cluster := config.stash.get(cluster_of_the_run, None):
+        cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[PrivateCluster]:
+    """The run's throw-away PostgreSQL, running."""
+    with announced() as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def database_name(request: pytest.FixtureRequest) -> str:
+    """This worker's own database."""
+    workerinput: dict[str, str] = getattr(request.config, "workerinput", {})
+    return f"test_{workerinput.get('workerid', 'alone')}"
+
+
+@pytest.fixture(scope="session")
+def database_url(cluster: PrivateCluster, database_name: str) -> str:
+    """URL (`postgresql+asyncpg`) of this worker's database, migrated to the head, empty as a test starts."""
+    return copy_of_the_template(cluster, database_name)
+
+
+@pytest_asyncio.fixture(scope="session")
+async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    """An engine on this worker's database, in the session's event loop."""
+    engine = create_async_engine(database_url, pool_size=10, max_overflow=20)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def sweeper(cluster: PrivateCluster, database_url: str, database_name: str) -> Iterator[Sweeper]:
+    """What empties this worker's database."""
+    assert database_url, "the database is there before anything sweeps it"
+    with Sweeper(cluster, database_name) as sweeper:
+        yield sweeper
+
+
+@pytest.fixture(autouse=True)
+def clean(request: pytest.FixtureRequest) -> Iterator[None]:
+    """After each test that could reach the database, no row is left. Other tests pay nothing."""
+    if "database_url" not in request.fixturenames:
+        yield
+        return
+    sweeper: Sweeper = request.getfixturevalue("sweeper")
+    yield
+    sweeper.sweep()
+
+
+@pytest.fixture(scope="session")
+def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a real NATS server on a free port of the loopback."""
+    program = shutil.which("nats-server", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/bin")
+    assert program is not None, "nats-server is missing: ./coudmain test installs it"
+    ports = tmp_path_factory.mktemp("nats")
+    command = [program, "-a", "127.0.0.1", "-p", "-1", "--ports_file_dir", str(ports)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            yield _listening(ports / f"nats-server_{server.pid}.ports")
+        finally:
+            server.terminate()
+
+
+def _listening(ports: Path) -> str:
+    """The address in the ports file, once it is written and answers."""
+    deadline = time.monotonic() + NATS_WITHIN
+    while time.monotonic() < deadline:
+        if ports.exists() and (text := ports.read_text()).endswith("}"):
+            url: str = json.loads(text)["nats"][0]
+            host, _, port = url.removeprefix("nats://").rpartition(":")
+            socket.create_connection((host, int(port)), timeout=NATS_WITHIN).close()
+            return url
+        time.sleep(0.02)
+    raise TimeoutError("nats-server did not listen")
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """The machine's Chromium, for Playwright's `executable_path` (add `--no-sandbox`: tests may be root)."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    assert found is not None, "Chromium is missing: ./coudmain test installs it"
+    return found
