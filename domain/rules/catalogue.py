@@ -147,7 +147,9 @@ class ServiceSpec(msgspec.Struct, frozen=True):
 def read_spec(data: dict[str, Any]) -> ServiceSpec:
     """Read and check a service; `Invalid` names the field, `RegimeViolation` names the law."""
     data = dict(data)
-    if isinstance(data.get("name"), str):
+    if isinstance(data.get("names"), dict) and data["names"]:
+        data["name"] = data["names"]
+    elif isinstance(data.get("name"), str):
         data["name"] = {"fr": data["name"], "en": data["name"]}
     for key in ("inventory", "completion"):
         if isinstance(data.get(key), str):

@@ -1,6 +1,6 @@
 """What a use case is given: one transaction, one actor, the moment, and the tools of the house."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -39,6 +39,10 @@ class LiveMarkets(Protocol):
 
     def of(self, market: str) -> LiveIndex:
         """The index of one market; made on first use."""
+        ...
+
+    def mask_of(self, services: Iterable[str]) -> int:
+        """The bit mask of some service slugs: a bit per slug, the same in every market."""
         ...
 
 

@@ -1,0 +1,46 @@
+"""Answers to a service's form: checked against its fields, nothing else kept. Pure."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from domain.rules.catalogue import FormField
+from domain.rules.errors import Invalid
+
+MAX_TEXT: Final = 2_000  # characters; a page of explanation
+
+
+def read_answers(fields: tuple[FormField, ...], answers: Mapping[str, Any]) -> dict[str, Any]:
+    """The answers a service asked for; `Invalid` names every one that is missing or wrong."""
+    errors: list[dict[str, str]] = []
+    known = {field.name: field for field in fields}
+    kept: dict[str, Any] = {}
+    for name in answers:
+        if name not in known:
+            errors.append({"pointer": f"/answers/{name[:60]}", "detail": "this service does not ask for it"})
+    for field in fields:
+        value = answers.get(field.name)
+        if value is None:
+            if field.required:
+                errors.append({"pointer": f"/answers/{field.name}", "detail": "an answer is required"})
+            continue
+        wrong = _wrong(field, value)
+        if wrong:
+            errors.append({"pointer": f"/answers/{field.name}", "detail": wrong})
+        else:
+            kept[field.name] = value
+    if errors:
+        raise Invalid("some answers cannot be accepted", errors=errors)
+    return kept
+
+
+def _wrong(field: FormField, value: Any) -> str | None:
+    match field.type:
+        case "text":
+            fits = isinstance(value, str) and len(value) <= MAX_TEXT
+            return None if fits else f"a text of at most {MAX_TEXT} characters"
+        case "number":
+            return None if isinstance(value, int | float) and not isinstance(value, bool) else "a number"
+        case "boolean":
+            return None if isinstance(value, bool) else "true or false"
+        case "choice":
+            return None if value in field.choices else f"one of {', '.join(field.choices)}"

@@ -1,0 +1,109 @@
+"""Queries on markets, zones, services and quotes."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from geoalchemy2 import Geometry
+from sqlalchemy import Float, cast, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.sql.functions import Function
+
+from domain.rules.errors import UnknownMarket, UnknownService
+from domain.store.tables import Market, Quote, Service, ZoneRow
+from geo.points import LatLng
+
+
+def _point(p: LatLng) -> Function[Geometry]:
+    return func.ST_SetSRID(func.ST_MakePoint(p.lon, p.lat), 4326)
+
+
+async def markets(db: AsyncSession) -> Sequence[Market]:
+    """Every market, by slug."""
+    return (await db.execute(select(Market).order_by(Market.id))).scalars().all()
+
+
+async def market(db: AsyncSession, slug: str) -> Market:
+    """One market, or `UnknownMarket`."""
+    row = await db.get(Market, slug)
+    if row is None:
+        raise UnknownMarket(f"there is no market {slug[:60]!r}")
+    return row
+
+
+async def live_services(db: AsyncSession, market_id: str) -> Sequence[Service]:
+    """The services a market offers today, by slug."""
+    statement = select(Service).where(Service.market_id == market_id, Service.retired_at.is_(None))
+    return (await db.execute(statement.order_by(Service.slug))).scalars().all()
+
+
+async def service_by_slug(db: AsyncSession, market_id: str, slug: str) -> Service:
+    """The live version of a service, or `UnknownService`."""
+    statement = select(Service).where(
+        Service.market_id == market_id, Service.slug == slug, Service.retired_at.is_(None)
+    )
+    row = (await db.execute(statement)).scalar_one_or_none()
+    if row is None:
+        raise UnknownService(f"there is no service {slug[:60]!r} in {market_id[:60]}")
+    return row
+
+
+async def known_slugs(db: AsyncSession, slugs: Sequence[str]) -> set[str]:
+    """Which of these slugs are live services of some market."""
+    statement = select(Service.slug).where(Service.slug.in_(slugs), Service.retired_at.is_(None)).distinct()
+    return set((await db.execute(statement)).scalars())
+
+
+async def market_of_point(db: AsyncSession, p: LatLng) -> str | None:
+    """The market whose service area covers a point."""
+    statement = select(ZoneRow.market_id).where(
+        ZoneRow.kind == "service_area", func.ST_Covers(ZoneRow.area, _point(p))
+    )
+    return (await db.execute(statement.order_by(ZoneRow.market_id).limit(1))).scalar_one_or_none()
+
+
+async def zones_at(db: AsyncSession, market_id: str, p: LatLng) -> Sequence[tuple[str, str]]:
+    """`(slug, kind)` of each zone of a market that covers a point."""
+    statement = select(ZoneRow.slug, ZoneRow.kind).where(
+        ZoneRow.market_id == market_id, func.ST_Covers(ZoneRow.area, _point(p))
+    )
+    return [(slug, kind) for slug, kind in await db.execute(statement.order_by(ZoneRow.slug))]
+
+
+async def nearest_served(db: AsyncSession, market_id: str, p: LatLng) -> LatLng | None:
+    """The nearest point inside the market's service area (a metre in, so that asking again succeeds)."""
+    inside = func.ST_Buffer(ZoneRow.area, -0.00002)  # degrees: about 2 m
+    nearest = func.ST_ClosestPoint(inside, _point(p))
+    return await _lat_lon(db, nearest, market_id, "service_area", p)
+
+
+async def nearest_allowed_pickup(db: AsyncSession, market_id: str, p: LatLng) -> LatLng | None:
+    """The nearest point outside the no-pickup zone that covers `p`."""
+    edge = func.ST_ClosestPoint(func.ST_ExteriorRing(func.ST_Buffer(ZoneRow.area, 0.00005)), _point(p))
+    return await _lat_lon(db, edge, market_id, "no_pickup", p)
+
+
+async def _lat_lon(
+    db: AsyncSession, nearest: "Function[Geometry]", market_id: str, kind: str, p: LatLng
+) -> LatLng | None:
+    statement = (
+        select(cast(func.ST_Y(nearest), Float), cast(func.ST_X(nearest), Float))
+        .where(ZoneRow.market_id == market_id, ZoneRow.kind == kind)
+        .order_by(func.ST_Distance(ZoneRow.area, _point(p)), ZoneRow.slug)
+        .limit(1)
+    )
+    found = (await db.execute(statement)).first()
+    return None if found is None else LatLng(round(found[0], 7), round(found[1], 7))
+
+
+async def use_quote(db: AsyncSession, quote_id: UUID, now: datetime) -> Quote | None:
+    """Mark a quote used, once: the second caller gets `None`."""
+    statement = (
+        update(Quote).where(Quote.id == quote_id, Quote.used_at.is_(None)).values(used_at=now).returning(Quote)
+    )
+    return (await db.execute(statement)).scalar_one_or_none()
+
+
+async def retire(db: AsyncSession, service_id: UUID, now: datetime) -> None:
+    """Take a version of a service out of the catalogue; requests made with it go on."""
+    await db.execute(update(Service).where(Service.id == service_id).values(retired_at=now))

@@ -1,0 +1,52 @@
+"""What can be asked, and where: read the catalogue; ops add to it at run time, as pure data."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from domain.rules.catalogue import ServiceSpec, read_spec, write_spec
+from domain.rules.errors import SlugTaken
+from domain.rules.states import Allocator
+from domain.store import catalogue as store
+from domain.store.tables import Market, Service
+from domain.usecases.access import require_ops
+from domain.usecases.work import Work
+
+
+async def list_markets(work: Work) -> Sequence[Market]:
+    """Every market; anybody may read it."""
+    return await store.markets(work.db)
+
+
+async def list_services(work: Work, market_id: str) -> list[ServiceSpec]:
+    """What a market offers; anybody may read it. `UnknownMarket` if there is none."""
+    await store.market(work.db, market_id)
+    return [read_spec(row.spec) for row in await store.live_services(work.db, market_id)]
+
+
+async def add_service(work: Work, market_id: str, data: dict[str, Any], *, replace: bool = False) -> ServiceSpec:
+    """Ops add a service to a market, or with `replace` a new version of one: quotes and requests keep theirs."""
+    ops = require_ops(work.actor)
+    await store.market(work.db, market_id)
+    spec = read_spec(data)
+    version = 1
+    for row in await store.live_services(work.db, market_id):
+        if row.slug == spec.slug:
+            if not replace:
+                raise SlugTaken(f"{market_id} already has a service {spec.slug!r}")
+            await store.retire(work.db, row.id, work.now)
+            version = row.version + 1
+    work.db.add(
+        Service(
+            id=work.new_id(),
+            market_id=market_id,
+            slug=spec.slug,
+            version=version,
+            spec=write_spec(spec),
+            created_by=ops,
+            created_at=work.now,
+        )
+    )
+    await work.db.flush()
+    if spec.allocator is Allocator.DISPATCH:
+        work.signal(f"wake.dispatch.{market_id}")
+    return spec
