@@ -80,8 +80,8 @@ CALL_CHECKS: tuple[tuple[Reason, Check], ...] = (
     *THERE,
     (Reason.TOO_FAR, lambda case: case.eta_s > case.ask.max_approach_s),
 )
-"""A posted job is read off duty, at work and from home, and the provider proposes a time that fits the agenda:
-only what they are, the two together and the travel time count."""
+"""A posted job is read off duty, at work and from home, and the provider proposes a time that fits the
+agenda: only what they are, the two together and the travel time count."""
 
 WITHOUT_A_WAY = (TRADE, *STATE, *TOGETHER)
 """What can be judged before any travel time was computed."""
