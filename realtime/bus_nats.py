@@ -1,0 +1,107 @@
+"""The bus between processes: NATS core. At most once, like every bus here; what matters is in PostgreSQL."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Self
+
+import nats.errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from domain.rules.ports import Deliver
+
+log = logging.getLogger(__name__)
+
+UNSENT_BYTES = 8 * 1024 * 1024  # kept while the server is away; beyond it what is published is dropped
+UNREAD_MESSAGES = 65_536  # a listener this far behind loses messages: the log fills gaps, positions come anew
+UNREAD_BYTES = 64 * 1024 * 1024
+RECONNECT_WAIT = 1.0  # s between attempts, for ever: a bus that is away costs freshness, never truth
+LOST_AFTER = 2  # unanswered pings, one every five seconds
+PING_EVERY = 5
+
+
+class NatsBus:
+    """One connection to NATS, shared by the process. Make it with `await NatsBus.connected(url)`."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._dropped = 0
+
+    @classmethod
+    async def connected(cls, url: str) -> Self:
+        """Connect, as often as it takes: the caller bounds the wait."""
+        client = Client()
+        bus = cls(client)
+        await client.connect(
+            url,
+            name="coudmain",
+            allow_reconnect=True,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=RECONNECT_WAIT,  # type: ignore[arg-type]  # annotated int, slept on as it is
+            ping_interval=PING_EVERY,
+            max_outstanding_pings=LOST_AFTER,
+            pending_size=UNSENT_BYTES,
+            error_cb=bus._failed,
+            disconnected_cb=bus._disconnected,
+            reconnected_cb=bus._reconnected,
+        )
+        return bus
+
+    async def publish(self, subject: str, payload: bytes) -> None:
+        """Hand over to the connection; dropped when it is closed or away for too long."""
+        try:
+            await self._client.publish(subject, payload)
+        except nats.errors.Error as lost:
+            self._dropped += 1
+            log.debug("dropped %s: %s", subject, lost)
+
+    async def subscribe(self, pattern: str, deliver: Deliver) -> Callable[[], Awaitable[None]]:
+        """Listen, also after reconnections. When this returns, the server knows."""
+
+        async def heard(message: Msg) -> None:
+            try:
+                deliver(message.subject, message.data)
+            except Exception:  # one message that cannot be taken does not end the listening
+                log.exception("a listener failed on %s", message.subject)
+
+        subscription = await self._client.subscribe(
+            pattern, cb=heard, pending_msgs_limit=UNREAD_MESSAGES, pending_bytes_limit=UNREAD_BYTES
+        )
+        if self._client.is_connected:
+            await self._client.flush()
+
+        async def end() -> None:
+            if not self._client.is_closed and subscription._id in self._client._subs:  # noqa: SLF001
+                await subscription.unsubscribe()
+
+        return end
+
+    async def ready(self) -> bool:
+        return self._client.is_connected
+
+    async def close(self) -> None:
+        """Send what is waiting, if the server is there, and let go."""
+        if self._client.is_closed:
+            return
+        try:
+            async with asyncio.timeout(2.0):
+                if self._client.is_connected:
+                    await self._client.flush()
+        except (TimeoutError, nats.errors.Error):
+            log.debug("closed with messages unsent")
+        await self._client.close()
+
+    @property
+    def dropped(self) -> int:
+        """Messages not handed over since the start, for the metrics."""
+        return self._dropped
+
+    async def _failed(self, error: Exception) -> None:
+        log.warning("NATS: %s", str(error) or type(error).__name__)
+
+    async def _disconnected(self) -> None:
+        log.warning("NATS: disconnected")
+
+    async def _reconnected(self) -> None:
+        log.info("NATS: connected again")
