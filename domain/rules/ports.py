@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from domain.rules.money import Cents, Money
 from geo.points import LatLng
-from geo.streets import Profile, Route, Travel
+from geo.travel import Profile, Route, Travel
 
 
 class Clock(Protocol):

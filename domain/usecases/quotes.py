@@ -30,7 +30,7 @@ from domain.usecases.work import Work
 from geo.cells import cell_of
 from geo.live import STALE_AFTER
 from geo.points import LatLng
-from geo.streets import Profile
+from geo.travel import Profile
 from geo.units import Meters
 
 FURTHEST_AHEAD: Final = timedelta(days=30)

@@ -1,0 +1,183 @@
+"""Queries on requests and their stops. A request moves only by `move`, from a state it was seen in."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, exists, func, select, true, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.rules.errors import LostRace
+from domain.rules.states import (
+    REQUEST_MOVES,
+    Allocator,
+    OfferState,
+    PaymentState,
+    RequestMove,
+    RequestState,
+    move as after,
+    sources,
+)
+from domain.store.tables import Decision, Engagement, Offer, Payment, Request, Stop
+
+
+async def move(
+    db: AsyncSession, request_id: UUID, verb: RequestMove, *, only_if: ColumnElement[bool] | None = None, **values: Any
+) -> Request | None:
+    """Move a request along its table in one conditional update; `None` when it was not there to be moved.
+
+    Every source state of a verb leads to one state, so the update names both and reads nothing first.
+    """
+    seen = sorted(sources(REQUEST_MOVES, verb))
+    to = {after(REQUEST_MOVES, state, verb) for state in seen}
+    assert len(to) == 1, f"{verb} leads to more than one state"
+    statement = (
+        update(Request)
+        .where(Request.id == request_id, Request.state.in_(seen), true() if only_if is None else only_if)
+        .values(state=to.pop(), **values)
+        .returning(Request)
+        .execution_options(populate_existing=True)
+    )
+    return (await db.execute(statement)).scalar_one_or_none()
+
+
+async def moved(db: AsyncSession, request_id: UUID, verb: RequestMove, **values: Any) -> Request:
+    """The same where somebody else having been faster is the only way to fail: `LostRace`."""
+    row = await move(db, request_id, verb, **values)
+    if row is None:
+        raise LostRace
+    return row
+
+
+async def fresh(db: AsyncSession, request_id: UUID) -> Request | None:
+    """The request as it is now, whatever this session has seen of it."""
+    return await db.get(Request, request_id, populate_existing=True)
+
+
+async def open_count(db: AsyncSession, customer: UUID) -> int:
+    """How many requests of a customer are open."""
+    statement = select(func.count()).where(Request.customer_id == customer, Request.state == RequestState.OPEN)
+    return (await db.execute(statement)).scalar_one()
+
+
+async def stops_of(db: AsyncSession, requests: Iterable[UUID]) -> dict[UUID, list[Stop]]:
+    """The stops of each request, in order."""
+    statement = select(Stop).where(Stop.request_id.in_(set(requests))).order_by(Stop.request_id, Stop.seq)
+    found: dict[UUID, list[Stop]] = {}
+    for stop in (await db.execute(statement)).scalars():
+        found.setdefault(stop.request_id, []).append(stop)
+    return found
+
+
+async def of_customer(
+    db: AsyncSession, customer: UUID, *, state: RequestState | None, before: UUID | None, limit: int
+) -> Sequence[Request]:
+    """A customer's requests, newest first (ids sort by time), those older than `before`."""
+    statement = select(Request).where(Request.customer_id == customer)
+    if state is not None:
+        statement = statement.where(Request.state == state)
+    if before is not None:
+        statement = statement.where(Request.id < before)
+    return (await db.execute(statement.order_by(Request.id.desc()).limit(limit))).scalars().all()
+
+
+async def to_match(db: AsyncSession, market: str, now: datetime, limit: int) -> Sequence[Request]:
+    """Open dispatch requests that are due, still patient and paid for, oldest first. Nothing is locked."""
+    paid = exists().where(
+        Payment.request_id == Request.id,
+        Payment.kind == "price",
+        Payment.state == PaymentState.AUTHORISED,
+        Payment.want == "hold",
+    )
+    statement = (
+        select(Request)
+        .where(
+            Request.market_id == market,
+            Request.allocator == Allocator.DISPATCH,
+            Request.state == RequestState.OPEN,
+            Request.due_at <= now,
+            Request.expires_at > now,
+            paid,
+        )
+        .order_by(Request.due_at, Request.id)
+        .limit(limit)
+    )
+    return (await db.execute(statement)).scalars().all()
+
+
+async def still_open(db: AsyncSession, requests: Iterable[UUID]) -> dict[UUID, Request]:
+    """Lock those of the requests that are open (in id order), so that none is taken before offers go out."""
+    statement = (
+        select(Request)
+        .where(Request.id.in_(set(requests)), Request.state == RequestState.OPEN)
+        .order_by(Request.id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    return {row.id: row for row in (await db.execute(statement)).scalars()}
+
+
+async def open_calls(db: AsyncSession, market: str, now: datetime, limit: int) -> Sequence[Request]:
+    """Posted jobs that are open to proposals, oldest first."""
+    statement = (
+        select(Request)
+        .where(
+            Request.market_id == market,
+            Request.allocator == Allocator.CALL,
+            Request.state == RequestState.OPEN,
+            Request.expires_at > now,
+        )
+        .order_by(Request.created_at, Request.id)
+        .limit(limit)
+    )
+    return (await db.execute(statement)).scalars().all()
+
+
+async def calls_told(db: AsyncSession, provider: UUID, now: datetime, limit: int) -> Sequence[Request]:
+    """Open posted jobs that a provider was told of, newest first."""
+    told = exists().where(
+        Decision.request_id == Request.id, Decision.provider_id == provider, Decision.outcome == "offered"
+    )
+    statement = (
+        select(Request)
+        .where(
+            Request.allocator == Allocator.CALL,
+            Request.state == RequestState.OPEN,
+            Request.expires_at > now,
+            told,
+        )
+        .order_by(Request.id.desc())
+        .limit(limit)
+    )
+    return (await db.execute(statement)).scalars().all()
+
+
+async def told_of(db: AsyncSession, requests: Iterable[UUID]) -> dict[UUID, set[UUID]]:
+    """Who was told of each posted job."""
+    statement = (
+        select(Decision.request_id, Decision.provider_id)
+        .where(Decision.request_id.in_(set(requests)), Decision.outcome == "offered", Decision.provider_id.is_not(None))
+        .distinct()
+    )
+    found: dict[UUID, set[UUID]] = {}
+    for request, provider in await db.execute(statement):
+        found.setdefault(request, set()).add(provider)
+    return found
+
+
+async def dropped_by(db: AsyncSession, requests: Iterable[UUID]) -> dict[UUID, set[UUID]]:
+    """Providers who have left an engagement of each request: they are not asked for it again."""
+    statement = select(Engagement.request_id, Engagement.provider_id).where(Engagement.request_id.in_(set(requests)))
+    found: dict[UUID, set[UUID]] = {}
+    for request, provider in await db.execute(statement):
+        found.setdefault(request, set()).add(provider)
+    return found
+
+
+async def last_answer_by(db: AsyncSession, request_id: UUID) -> datetime | None:
+    """Until when somebody may still accept."""
+    statement = select(func.max(Offer.answer_by)).where(
+        Offer.request_id == request_id, Offer.state == OfferState.PENDING
+    )
+    return (await db.execute(statement)).scalar_one_or_none()
