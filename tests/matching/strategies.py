@@ -4,10 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 from hypothesis import strategies as st
-from tests.matching.factories import ask, problem, provider
 
 from matching.policy import PRIORS
 from matching.problem import Ask, Problem, Supply
+from tests.matching.factories import ask, problem, provider
 
 SERVICES = ("ride-vtc", "parcel")
 TAGS = ("van", "child-seat")

@@ -3,10 +3,10 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.matching.factories import ask, provider
 
 from matching.cost import IncomeLevel, income_level, nobody_price, terms, total
 from matching.policy import COST_TERMS, PRIORS
+from tests.matching.factories import ask, provider
 
 FAIR = replace(PRIORS, fairness_s=60.0)
 incomes = st.one_of(st.none(), st.floats(0, 1e6, allow_nan=False))

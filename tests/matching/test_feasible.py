@@ -3,16 +3,16 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from tests.matching.factories import ask, provider
-from tests.matching.strategies import providers
 
 from matching.feasible import DISPATCH_CHECKS, STATE, Case, broken, feasible
 from matching.policy import PRIORS
 from matching.problem import Supply
 from matching.rank import eligible_for_call
 from matching.reasons import Reason
+from tests.matching.factories import ask, provider
+from tests.matching.strategies import providers
 
-NEEDS_A_VAN = {"needs": frozenset({"van"})}
+NEEDS_A_VAN: dict[str, Any] = {"needs": frozenset({"van"})}
 
 IMPEDIMENTS: list[tuple[Reason, dict[str, Any], dict[str, Any], float]] = [
     (Reason.WRONG_SERVICE, {"service": "parcel"}, {}, 60.0),

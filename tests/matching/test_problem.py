@@ -2,16 +2,17 @@ import json
 from dataclasses import replace
 from math import inf, nan
 from random import Random
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.matching.factories import ask, problem, provider
-from tests.matching.strategies import problems
 
 from matching.policy import PRIORS
 from matching.problem import Pairs, Problem, from_json, to_json
+from tests.matching.factories import ask, problem, provider
+from tests.matching.strategies import problems
 
 
 def shuffled(of: Problem, seed: int) -> Problem:
@@ -76,7 +77,7 @@ def test_pairs_differ_from_anything_else() -> None:
         ({"pay": -1}, "pay -1"),
     ],
 )
-def test_an_impossible_ask_is_refused_at_the_door(said: dict[str, float], complaint: str) -> None:
+def test_an_impossible_ask_is_refused_at_the_door(said: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         ask(**said)
 
@@ -90,7 +91,7 @@ def test_an_impossible_ask_is_refused_at_the_door(said: dict[str, float], compla
         ({"queue_zone": "station"}, "come together"),
     ],
 )
-def test_an_impossible_provider_is_refused_at_the_door(said: dict[str, float], complaint: str) -> None:
+def test_an_impossible_provider_is_refused_at_the_door(said: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         provider(**said)
 

@@ -6,8 +6,6 @@ from typing import Any, cast
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from tests.matching.factories import ask, provider
-from tests.matching.strategies import problems
 
 from matching.cost import IncomeLevel, terms
 from matching.policy import ALLOWED_FEATURES, COST_TERMS, PRIORS, CallWeights, Policy
@@ -16,6 +14,8 @@ from matching.rank import CALL_TERMS, Proposal
 from matching.reasons import Reason
 from matching.result import Result
 from matching.solve import solve
+from tests.matching.factories import ask, provider
+from tests.matching.strategies import problems
 
 ABOUT_ANSWERS = re.compile(
     r"accept|declin|refus|reject|ignor|expir|withdr|cancel|answer|respon|offer|asked|rate$|(^|_)ratio|score"
@@ -27,8 +27,8 @@ KNOWN_AND_HARMLESS = {
 }
 
 OF_A_PROVIDER = {
-    "id", "services", "tags", "fix_age_s", "stale", "on_duty", "busy", "pending_offer", "max_travel_s", "free_until_s",
-    "income_per_hour", "queue_rank", "queue_zone", "blocked_customers", "suspended",
+    "id", "services", "tags", "fix_age_s", "stale", "on_duty", "busy", "pending_offer", "max_travel_s",
+    "free_until_s", "income_per_hour", "queue_rank", "queue_zone", "blocked_customers", "suspended",
 }  # fmt: skip
 
 

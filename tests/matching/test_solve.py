@@ -5,9 +5,6 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from tests.matching.factories import ask, problem, provider
-from tests.matching.strategies import problems, without_queues
-from tests.matching.test_problem import shuffled
 
 from matching.cost import income_level, nobody_price, terms, total
 from matching.feasible import feasible
@@ -16,6 +13,9 @@ from matching.problem import Pairs, Problem
 from matching.reasons import Reason, Unserved
 from matching.result import Result
 from matching.solve import solve
+from tests.matching.factories import ask, problem, provider
+from tests.matching.strategies import problems, without_queues
+from tests.matching.test_problem import shuffled
 
 
 def offered(result: Result) -> set[tuple[str, str]]:

@@ -1,13 +1,13 @@
 """Station queues: first come, first served."""
 
 from hypothesis import given
-from tests.matching.factories import ask, problem, provider
-from tests.matching.strategies import problems
-from tests.matching.test_solve import offered, reason
 
 from matching.problem import Problem, Supply
 from matching.reasons import Reason
 from matching.solve import solve
+from tests.matching.factories import ask, problem, provider
+from tests.matching.strategies import problems
+from tests.matching.test_solve import offered, reason
 
 
 def queued(name: str, rank: int, zone: str = "station", **said: object) -> Supply:
