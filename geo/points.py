@@ -36,10 +36,16 @@ def crow_m(a: LatLng, b: LatLng) -> Meters:
 
 def crow_many_m(lat: ArrayLike, lon: ArrayLike, point: LatLng) -> NDArray[np.float64]:
     """Great-circle meters from each (lat, lon) in degrees to `point`; the shape of `lat`."""
-    lats, lons = np.radians(np.asarray(lat, np.float64)), np.asarray(lon, np.float64)
-    to = radians(point.lat)
-    half_lat, half_lon = (to - lats) / 2, np.radians(point.lon - lons) / 2
-    h = np.sin(half_lat) ** 2 + np.cos(lats) * cos(to) * np.sin(half_lon) ** 2
+    return crow_pairs_m(lat, lon, point.lat, point.lon)
+
+
+def crow_pairs_m(
+    lat_a: ArrayLike, lon_a: ArrayLike, lat_b: ArrayLike, lon_b: ArrayLike
+) -> NDArray[np.float64]:
+    """Great-circle meters from each `a` to its `b`, all in degrees; shapes broadcast."""
+    from_lat, to_lat = np.radians(np.asarray(lat_a, np.float64)), np.radians(np.asarray(lat_b, np.float64))
+    half_lon = np.radians(np.asarray(lon_b, np.float64) - np.asarray(lon_a, np.float64)) / 2
+    h = np.sin((to_lat - from_lat) / 2) ** 2 + np.cos(from_lat) * np.cos(to_lat) * np.sin(half_lon) ** 2
     return np.asarray(2 * EARTH_RADIUS_M * np.arcsin(np.minimum(1.0, np.sqrt(h))), np.float64)
 
 

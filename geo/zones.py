@@ -111,7 +111,7 @@ class Zones(list[Zone]):
 
 
 def area_around(lat: ArrayLike, lon: ArrayLike, *, reach_m: float = 300.0) -> Polygon:
-    """One polygon without holes: all within `reach_m` of the places, its largest piece, corners eased.
+    """One polygon without holes: what is within about `reach_m` of the places, its largest piece.
 
     ValueError without places.
     """
@@ -119,7 +119,9 @@ def area_around(lat: ArrayLike, lon: ArrayLike, *, reach_m: float = 300.0) -> Po
     if not len(lats):
         raise ValueError("no places to draw an area around")
     plane = Plane(LatLng(float(lats.mean()), float(lons.mean())))
-    blobs = shapely.union_all(shapely.buffer(shapely.points(plane.to_xy(lats, lons)), reach_m, quad_segs=4))
+    grid = reach_m / 8  # of many places close together one will do
+    thinned = np.unique(np.rint(plane.to_xy(lats, lons) / grid), axis=0) * grid
+    blobs = shapely.union_all(shapely.buffer(shapely.points(thinned), reach_m, quad_segs=4))
     eased = blobs.buffer(reach_m, quad_segs=4).buffer(-reach_m, quad_segs=4)  # closes gaps and notches
     pieces = shapely.get_parts(eased)
     largest = pieces[int(np.argmax(shapely.area(pieces)))]
