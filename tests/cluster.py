@@ -38,7 +38,7 @@ def announced() -> PrivateCluster:
 
 
 def copy_of_the_template(cluster: PrivateCluster, database: str) -> str:
-    """The URL of a fresh `database` with the schema at its head; the run's first caller makes the template."""
+    """The URL of a fresh `database` with the schema at its head; the first caller makes the template."""
     with locks.exclusive(cluster.directory / "template.lock", TEMPLATE_WITHIN):
         if not cluster.psql(f"select 1 from pg_database where datname = '{TEMPLATE}' and datistemplate"):
             cluster.psql(f"drop database if exists {TEMPLATE}")
@@ -58,7 +58,7 @@ def alembic_config(url: str) -> Config:
 
 
 def migrate(url: str, revision: str = "head") -> None:
-    """Upgrade in process (a subprocess imports for 3 s), in a thread because env.py runs a loop of its own."""
+    """Upgrade in process (a subprocess imports for 3 s), in a thread as env.py runs a loop of its own."""
     failed: list[BaseException] = []
 
     def upgrade() -> None:

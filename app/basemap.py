@@ -1,0 +1,98 @@
+"""The vector basemap of a city: tilemaker turns the OSM extract into tiles, which go into one PMTiles file.
+
+The schema is OpenMapTiles, by the configuration that comes with tilemaker, less the layers that need
+shapefiles from a download site (the ocean, glaciers, urban areas): what no land covers, the style paints.
+The file is served as it is; the browser reads it by ranges.
+Run as `python -m app.basemap FILE.osm.pbf OUT.pmtiles`.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from pmtiles.convert import mbtiles_to_pmtiles
+
+EXAMPLES = ("/usr/share/doc/tilemaker", "/usr/share/tilemaker", "/usr/local/share/tilemaker")
+CONFIG, LUA = "config-openmaptiles.json", "process-openmaptiles.lua"
+BUILD_WITHIN = 900.0  # s; Monaco takes 1-2 s, a region a minute
+DEEPEST_ZOOM = 14  # the schema's last zoom; the browser magnifies beyond it
+
+
+class BasemapUnavailable(RuntimeError):
+    """No basemap can be made; the message is one line that says why. The town runs without one."""
+
+
+def build(pbf: Path, out: Path) -> Path:
+    """Make `out` (.pmtiles) from an `.osm.pbf`; a reader sees the old map or the new. Returns `out`."""
+    program = shutil.which("tilemaker")
+    if program is None:
+        raise BasemapUnavailable("tilemaker is not installed")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent) as directory:
+        scratch = Path(directory)
+        examples = _examples(scratch)
+        config, tiles, packed = scratch / "config.json", scratch / "tiles.mbtiles", scratch / "tiles.pmtiles"
+        config.write_text(json.dumps(without_shapefiles(json.loads((examples / CONFIG).read_text()))))
+        files = [
+            "--input",
+            pbf.absolute(),
+            "--output",
+            tiles,
+            "--config",
+            config,
+            "--process",
+            examples / LUA,
+        ]
+        command = [program, *map(str, files)]
+        try:
+            subprocess.run(
+                command, cwd=scratch, capture_output=True, text=True, check=True, timeout=BUILD_WITHIN
+            )
+        except subprocess.CalledProcessError as error:
+            words = (error.stderr or error.stdout).strip().splitlines()[-1:]
+            raise BasemapUnavailable(f"tilemaker failed on {pbf.name}: {' '.join(words)}") from error
+        except subprocess.TimeoutExpired as error:
+            raise BasemapUnavailable(f"tilemaker took over {BUILD_WITHIN:.0f} s on {pbf.name}") from error
+        mbtiles_to_pmtiles(str(tiles), str(packed), DEEPEST_ZOOM)
+        packed.replace(out)
+    return out
+
+
+def without_shapefiles(config: dict[str, Any]) -> dict[str, Any]:
+    """The configuration less every layer that reads a file we do not have."""
+    layers = {name: layer for name, layer in config["layers"].items() if "source" not in layer}
+    return {**config, "layers": layers}
+
+
+def _examples(scratch: Path) -> Path:
+    """Where tilemaker's OpenMapTiles configuration is.
+
+    A slim container image leaves /usr/share/doc out of every package; the package itself still has it, and
+    taking one apart needs no rights.
+    """
+    for place in EXAMPLES:
+        for found in sorted(Path(place).rglob(CONFIG)):
+            if found.with_name(LUA).exists():
+                return found.parent
+    if shutil.which("apt-get"):
+        package = scratch / "package"
+        package.mkdir()
+        subprocess.run(
+            ["apt-get", "-q", "download", "tilemaker"], cwd=package, capture_output=True, check=False
+        )
+        for file in package.glob("*.deb"):
+            subprocess.run(["dpkg-deb", "-x", str(file), str(package)], capture_output=True, check=False)
+        for found in package.rglob(CONFIG):
+            return found.parent
+    raise BasemapUnavailable("tilemaker's OpenMapTiles configuration is not on this machine")
+
+
+if __name__ == "__main__":
+    try:
+        build(Path(sys.argv[1]), Path(sys.argv[2]))
+    except BasemapUnavailable as unavailable:
+        raise SystemExit(str(unavailable)) from unavailable

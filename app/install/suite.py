@@ -1,0 +1,95 @@
+"""`./coudmain test [pytest args]`: every check of the house, then pytest, whose closing line is the last.
+
+Arguments that narrow the run (a path, -k, -m, --lf …) leave the other checks out.
+"""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.directories import ROOT, data_directory
+from app.install import tools, web
+from app.install.progress import Progress, SetupFailed
+
+BIN = Path(sys.prefix) / "bin"
+WORKERS = "2"  # pytest processes; the database, a server and a browser want a core too
+NARROWING = ("-k", "-m", "--lf", "--last-failed", "--ff", "--sw", "--stepwise", "--nf", "--deselect", "--co")
+
+
+@dataclass(frozen=True)
+class Check:
+    """A command that is silent when all is well."""
+
+    name: str
+    command: Sequence[str | Path]
+    directory: Path = ROOT
+
+
+def checks() -> list[Check]:
+    """What is checked besides pytest's tests."""
+    found = [
+        Check("types (mypy)", [BIN / "mypy"]),
+        Check("lint (ruff)", [BIN / "ruff", "check", "--quiet", "."]),
+        Check("format (ruff)", [BIN / "ruff", "format", "--check", "--quiet", "."]),
+        Check("layers (import-linter)", [BIN / "lint-imports"]),
+    ]
+    if web.present():
+        progress = Progress(data_directory() / "install.log")
+        try:
+            web.install(progress)
+            found.append(Check("web units (npm test)", [tools.npm(progress), "test"], ROOT / "web"))
+        except SetupFailed as failed:
+            found.append(Check(f"web units: {failed}", ["false"]))
+    return found
+
+
+def passes(check: Check) -> bool:
+    """Run one check; its output is shown if it fails."""
+    began = time.monotonic()
+    environment = web.environment()
+    done = subprocess.run(
+        check.command, cwd=check.directory, env=environment, capture_output=True, text=True, check=False
+    )
+    verdict = "ok" if done.returncode == 0 else "FAILED"
+    words = "" if done.returncode == 0 else f"\n{done.stdout}{done.stderr}"
+    print(f"{check.name}: {verdict} in {time.monotonic() - began:.1f} s{words}", flush=True)
+    return done.returncode == 0
+
+
+def narrows(arguments: Sequence[str]) -> bool:
+    """Whether pytest's arguments choose among the tests."""
+    return any(
+        argument.startswith(NARROWING)
+        or (not argument.startswith("-") and (ROOT / argument.split("::")[0]).exists())
+        for argument in arguments
+    )
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run it all; 0 when everything passes, else pytest's status or 1."""
+    failed: list[str] = []
+    if not narrows(arguments):
+        every = checks()
+        with ThreadPoolExecutor(max_workers=2) as pool:  # mypy is the long one: the rest goes beside it
+            failed = [
+                check.name for check, well in zip(every, pool.map(passes, every), strict=True) if not well
+            ]
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is pytest's, which cleans up and reports
+    pytest = [sys.executable, "-m", "pytest", "-n", WORKERS, *arguments]
+    status = subprocess.run(pytest, cwd=ROOT, check=False, preexec_fn=_hears_interrupts).returncode
+    if failed:
+        print(f"coudmain: these checks failed too: {', '.join(failed)}", file=sys.stderr)
+    return status or bool(failed)
+
+
+def _hears_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
