@@ -11,12 +11,13 @@ MAX_TEXT: Final = 2_000  # characters; a page of explanation
 
 def read_answers(fields: tuple[FormField, ...], answers: Mapping[str, Any]) -> dict[str, Any]:
     """The answers a service asked for; `Invalid` names every one that is missing or wrong."""
-    errors: list[dict[str, str]] = []
-    known = {field.name: field for field in fields}
+    known = {field.name for field in fields}
     kept: dict[str, Any] = {}
-    for name in answers:
-        if name not in known:
-            errors.append({"pointer": f"/answers/{name[:60]}", "detail": "this service does not ask for it"})
+    errors = [
+        {"pointer": f"/answers/{name[:60]}", "detail": "this service does not ask for it"}
+        for name in answers
+        if name not in known
+    ]
     for field in fields:
         value = answers.get(field.name)
         if value is None:

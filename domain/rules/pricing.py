@@ -11,7 +11,9 @@ from domain.rules.money import Cents, share
 POLICY_VERSION: Final = "price-1"
 """Goes into every quote's signature. Change it with any change of the formulas below."""
 
-WAIT_AT_PICKUP_S: Final = 60.0  # mean wait of a customer to come down; counted in net per hour, from the field's usage
+WAIT_AT_PICKUP_S: Final = (
+    60.0  # mean wait of a customer to come down; counted in net per hour, from the field's usage
+)
 
 LABELS: Final[Mapping[str, Mapping[str, str]]] = {
     "base": {"fr": "Prise en charge", "en": "Base fare"},
@@ -56,7 +58,12 @@ class Price:
 
 
 def price(
-    spec: ServiceSpec, *, distance_m: int, duration_s: int, zones: Sequence[str] = (), options: Sequence[str] = ()
+    spec: ServiceSpec,
+    *,
+    distance_m: int,
+    duration_s: int,
+    zones: Sequence[str] = (),
+    options: Sequence[str] = (),
 ) -> Price:
     """Price one request by its service's rule.
 
@@ -64,6 +71,8 @@ def price(
     Raises `Invalid` for an unknown option, and for a rule that has no price beforehand.
     """
     rule = spec.price_rule
+    if isinstance(rule, Proposed):
+        raise Invalid.field("/service", "this service has no price beforehand: providers propose one")
     match rule:
         case Tariff():
             items = _tariff(rule, distance_m, duration_s, zones)
@@ -71,8 +80,6 @@ def price(
             items = [Item("fixed", Cents(rule.amount), {})]
         case Hourly():
             items = [_labour(rule, duration_s)]
-        case Proposed():
-            raise Invalid.field("/service", "this service has no price beforehand: providers propose one")
     items += _options(rule, options)
     total = Cents(sum(item.cents for item in items))
     return Price(total=total, items=tuple(items), fee=fee_of(rule, total))
@@ -97,9 +104,8 @@ def _tariff(rule: Tariff, distance_m: int, duration_s: int, zones: Sequence[str]
     metered = sum(item.cents for item in items)
     if metered < rule.minimum:
         items.append(Item("minimum", Cents(rule.minimum - metered), {}))
-    for zone in sorted(set(zones) & rule.zones.keys()):
-        items.append(Item("zone", Cents(rule.zones[zone]), {"zone": zone}))
-    return items
+    touched = sorted(set(zones) & rule.zones.keys())
+    return items + [Item("zone", Cents(rule.zones[zone]), {"zone": zone}) for zone in touched]
 
 
 def _labour(rule: Hourly, duration_s: int) -> Item:

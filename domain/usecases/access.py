@@ -14,7 +14,6 @@ from domain.rules.states import Allocator, RequestState, Role
 from domain.store.tables import Decision, Engagement, Offer, Request
 from domain.usecases.work import Actor, Work
 
-
 Row = TypeVar("Row")
 
 
@@ -87,7 +86,9 @@ async def offer_of_party(work: Work, offer_id: UUID, *, lock: bool = False) -> t
     return row, Role.OPS
 
 
-async def engagement_of_party(work: Work, engagement_id: UUID, *, lock: bool = False) -> tuple[Engagement, Role]:
+async def engagement_of_party(
+    work: Work, engagement_id: UUID, *, lock: bool = False
+) -> tuple[Engagement, Role]:
     """Its two parties, and ops."""
     account = require_account(work.actor)
     statement = select(Engagement).where(Engagement.id == engagement_id)
@@ -101,7 +102,7 @@ async def engagement_of_party(work: Work, engagement_id: UUID, *, lock: bool = F
     return row, Role.OPS
 
 
-async def _one(db: AsyncSession, statement: Select[tuple[Row]], lock: bool) -> Row:
+async def _one(db: AsyncSession, statement: Select[Row], lock: bool) -> Row:
     if lock:
         statement = statement.with_for_update().execution_options(populate_existing=True)
     row = (await db.execute(statement)).scalar_one_or_none()

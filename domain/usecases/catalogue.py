@@ -23,7 +23,9 @@ async def list_services(work: Work, market_id: str) -> list[ServiceSpec]:
     return [read_spec(row.spec) for row in await store.live_services(work.db, market_id)]
 
 
-async def add_service(work: Work, market_id: str, data: dict[str, Any], *, replace: bool = False) -> ServiceSpec:
+async def add_service(
+    work: Work, market_id: str, data: dict[str, Any], *, replace: bool = False
+) -> ServiceSpec:
     """Ops add a service to a market, or with `replace` a new version of one: quotes and requests keep theirs."""
     ops = require_ops(work.actor)
     await store.market(work.db, market_id)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any, Final
 from uuid import UUID
 
@@ -36,7 +37,9 @@ from geo.units import Meters
 FURTHEST_AHEAD: Final = timedelta(days=30)
 CLOCK_SLACK: Final = timedelta(seconds=60)  # a phone's clock is rarely further off
 NEAR_ENOUGH_M: Final = Meters(8_000.0)  # straight line; further providers do not make a pick-up promise
-P90_OVER_P50: Final = 1.6  # until learnt from completed approaches: urban taxi waits, notes' travel-time spread
+P90_OVER_P50: Final = (
+    1.6  # until learnt from completed approaches: urban taxi waits, notes' travel-time spread
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ async def plan_trip(
     check_kinds(spec, places)
     check_start(work.now, start_at)
     kept = read_answers(spec.form, answers)
-    zones = await _zones(work, market_id, spec, places)
+    zones = await _zones(work, market_id, places)
     distance_m, duration_s, source = await _measure(work, market_id, spec, places, kept)
     market = await store.market(work.db, market_id)
     city = work.tools.cities[market_id]
@@ -199,7 +202,9 @@ async def pickup_eta(work: Work, trip: Trip) -> dict[str, int] | None:
     if not near:
         return None
     points = [LatLng(one.lat, one.lon) for one in near]
-    travel = await work.tools.cities[trip.market_id].travel.to_one(points, trip.first, Profile(trip.spec.profile))
+    travel = await work.tools.cities[trip.market_id].travel.to_one(
+        points, trip.first, Profile(trip.spec.profile)
+    )
     best = float(travel.seconds.min())
     if best == float("inf"):
         return None
@@ -216,7 +221,7 @@ async def _market_of(work: Work, places: Sequence[Place]) -> str:
     raise NotFound("there is no market yet")
 
 
-async def _zones(work: Work, market_id: str, spec: ServiceSpec, places: Sequence[Place]) -> tuple[str, ...]:
+async def _zones(work: Work, market_id: str, places: Sequence[Place]) -> tuple[str, ...]:
     """The zones of the first and the last stop; refuses places outside the area and forbidden pickups."""
     touched: list[str] = []
     for index, place in enumerate(places):
@@ -251,7 +256,7 @@ async def _measure(
     travel = work.tools.cities[market_id].travel
     profile = Profile(spec.profile)
     legs = await asyncio.gather(
-        *(travel.route(a.point, b.point, profile) for a, b in zip(places, places[1:], strict=False))
+        *(travel.route(a.point, b.point, profile) for a, b in pairwise(places))
     )
     meters = seconds = 0.0
     sources: set[str] = set()
@@ -261,7 +266,9 @@ async def _measure(
         meters, seconds = meters + leg.meters, seconds + leg.seconds
         sources.add(leg.source)
     if meters > spec.max_trip_m:
-        raise StopsTooFar(f"this service goes at most {spec.max_trip_m / 1000:g} km; these stops are {meters / 1000:.1f} km")
+        raise StopsTooFar(
+            f"this service goes at most {spec.max_trip_m / 1000:g} km; these stops are {meters / 1000:.1f} km"
+        )
     return round(meters), round(seconds), "+".join(sorted(sources))
 
 

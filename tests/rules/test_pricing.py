@@ -62,7 +62,11 @@ def test_labour_is_billed_by_started_steps() -> None:
 
 
 def test_a_fixed_price_takes_options_and_refuses_unknown_ones() -> None:
-    rule = {"kind": "fixed", "amount": 500, "options": [{"slug": "fast", "name": {"en": "Fast"}, "cents": 500}]}
+    rule = {
+        "kind": "fixed",
+        "amount": 500,
+        "options": [{"slug": "fast", "name": {"en": "Fast"}, "cents": 500}],
+    }
     spec = read_spec(service(rule))
     assert price(spec, distance_m=0, duration_s=0, options=["fast"]).total == 1_000
     with pytest.raises(Invalid):
@@ -88,7 +92,10 @@ def test_every_seeded_service_reads_back_as_written(seed: dict[str, object]) -> 
         ({"name": {}}, "/name"),
         ({"allocator": "magic"}, "/allocator"),
         ({"price_rule": {"kind": "fixed", "amount": -1}}, "/price_rule"),
-        ({"price_rule": {"kind": "fixed", "amount": 1, "commission_bp": 10_000}}, "/price_rule/commission_bp"),
+        (
+            {"price_rule": {"kind": "fixed", "amount": 1, "commission_bp": 10_000}},
+            "/price_rule/commission_bp",
+        ),
         ({"price_rule": {"kind": "quote"}}, "/price_rule"),
         ({"dispatch": {"waves": []}}, "/dispatch/waves"),
         ({"price_rule": {"kind": "tariff", "base": 1, "per_km": 1, "per_min": 1, "minimum": 1}}, "/geo"),
@@ -109,12 +116,17 @@ def test_a_vtc_ride_below_the_legal_net_cannot_be_offered() -> None:
 
 def test_answers_keep_what_was_asked_and_name_what_is_wrong() -> None:
     spec = read_spec(MONACO["services"][4])
-    assert read_answers(spec.form, {"what": "gouttière", "duration_min": 30}) == {"what": "gouttière", "duration_min": 30}
+    assert read_answers(spec.form, {"what": "gouttière", "duration_min": 30}) == {
+        "what": "gouttière",
+        "duration_min": 30,
+    }
     with pytest.raises(Invalid) as refused:
         read_answers(spec.form, {"what": 3, "duration_min": "long", "why": "?"})
     assert len(refused.value.facts["errors"]) == 3
 
 
 @given(st.integers(0, 100_000), st.floats(0, 10_000), st.floats(0, 10_000))
-def test_net_per_hour_is_never_above_the_net_of_a_minute_times_sixty(net: int, approach: float, service_s: float) -> None:
+def test_net_per_hour_is_never_above_the_net_of_a_minute_times_sixty(
+    net: int, approach: float, service_s: float
+) -> None:
     assert 0 <= net_per_hour(net, approach, service_s) <= net * 60

@@ -21,7 +21,18 @@ from domain.store.tables import Quote
 from domain.usecases.quotes import quote, redeem_quote
 from domain.usecases.work import ENGINE, Actor, Tools, working
 from geo.points import LatLng
-from tests.factories import CASINO, DAWN, HELSINKI, PORT, FakeClock, a_market, a_provider, an_account, make_tools, run_as
+from tests.factories import (
+    CASINO,
+    DAWN,
+    HELSINKI,
+    PORT,
+    FakeClock,
+    a_market,
+    a_provider,
+    an_account,
+    make_tools,
+    run_as,
+)
 
 RIDE = [Place("pickup", PORT), Place("drop", CASINO)]
 

@@ -50,7 +50,9 @@ class Service(Base):
 
     __tablename__ = "services"
     __table_args__ = (
-        Index("uq_services_live", "market_id", "slug", unique=True, postgresql_where=text("retired_at IS NULL")),
+        Index(
+            "uq_services_live", "market_id", "slug", unique=True, postgresql_where=text("retired_at IS NULL")
+        ),
     )
 
     id: Mapped[Id]

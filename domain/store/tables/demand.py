@@ -66,8 +66,6 @@ class Stop(Base):
     address: Mapped[str]  # exact words: the street
     note: Mapped[str] = mapped_column(server_default="")
 
-    __mapper_args__ = {"eager_defaults": False}
-
 
 Index("ix_stops_point", Stop.point, postgresql_using="gist")
 Index("ix_stops_cell", Stop.market_id, Stop.cell)

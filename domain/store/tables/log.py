@@ -67,7 +67,9 @@ class Decision(Base):
     market_id: Mapped[str] = mapped_column(ForeignKey("markets.id"))
     round_id: Mapped[UUID] = mapped_column(ForeignKey("rounds.id", ondelete="CASCADE"), index=True)
     request_id: Mapped[UUID] = mapped_column(ForeignKey("requests.id"))
-    provider_id: Mapped[UUID | None] = mapped_column(ForeignKey("accounts.id"))  # None: about the request itself
+    provider_id: Mapped[UUID | None] = mapped_column(
+        ForeignKey("accounts.id")
+    )  # None: about the request itself
     offer_id: Mapped[UUID | None]
     outcome: Mapped[str]  # offered | passed | unserved
     reason: Mapped[str]

@@ -1,0 +1,130 @@
+"""Settings: the environment, read once, here and nowhere else (the set-up, which runs before, has its own few)."""
+
+import hmac
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+from app.directories import data_directory
+from domain.usecases.work import Knobs, Secrets
+
+
+class SettingsError(RuntimeError):
+    """A setting is missing or wrong; the message is one line that says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an installation may choose. Defaults make the embedded engine on a laptop."""
+
+    environment: str = "development"
+    database_url: str | None = None  # None: the private cluster
+    nats_url: str | None = None  # None: one process, the bus in it
+    secret: str | None = None
+    firebase_credentials: Path | None = None
+    fcm_url: str | None = None  # another FCM address (a proxy, or the tests' fake)
+    market: str = "monaco"
+    fastest_mps: float = 70.0  # an implied speed above it is no movement; towns in fast motion need more
+    account_per_s: float = 50.0
+    account_burst: int = 150
+    address_per_s: float = 50.0
+    address_burst: int = 300
+    knobs: Knobs = field(default_factory=Knobs)
+
+    @property
+    def development(self) -> bool:
+        """Whether the development routes exist."""
+        return self.environment == "development"
+
+
+def read(environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings from `COUDMAIN_*` and `DATABASE_URL`. Raises `SettingsError` naming the variable that is wrong."""
+    env = os.environ if environ is None else environ
+    own = {
+        name.removeprefix("COUDMAIN_").lower(): value
+        for name, value in env.items()
+        if name.startswith("COUDMAIN_")
+    }
+    base = Settings()
+    environment = own.get("env", base.environment)
+    if environment not in {"development", "production"}:
+        raise SettingsError(f"COUDMAIN_ENV is development or production, not {environment!r}")
+    secret = own.get("secret")
+    if environment == "production" and (secret is None or len(secret) < 32):
+        raise SettingsError("COUDMAIN_SECRET must hold at least 32 random characters in production")
+    credentials = own.get("firebase_credentials")
+    return Settings(
+        environment=environment,
+        database_url=_asyncpg(env["DATABASE_URL"]) if env.get("DATABASE_URL") else None,
+        nats_url=own.get("nats_url"),
+        secret=secret,
+        firebase_credentials=Path(credentials) if credentials else None,
+        fcm_url=own.get("fcm_url"),
+        market=own.get("market", base.market),
+        fastest_mps=_number(own, "fastest_mps", base.fastest_mps),
+        account_per_s=_number(own, "account_per_s", base.account_per_s),
+        account_burst=int(_number(own, "account_burst", base.account_burst)),
+        address_per_s=_number(own, "address_per_s", base.address_per_s),
+        address_burst=int(_number(own, "address_burst", base.address_burst)),
+        knobs=_knobs(own),
+    )
+
+
+def keys(settings: Settings, directory: Path | None = None) -> Secrets:
+    """The installation's keys: derived from `COUDMAIN_SECRET`, or made once and kept beside the database (0600)."""
+    if settings.secret is not None:
+        return _derived(settings.secret.encode())
+    kept = (directory or data_directory()) / "secret.json"
+    if not kept.exists():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        partial = kept.with_suffix(f".{os.getpid()}")
+        partial.touch(mode=0o600)
+        partial.write_text(json.dumps({"secret": secrets.token_hex(32)}))
+        try:
+            os.link(partial, kept)  # the first of two starts at once wins; the other reads its secret
+        except FileExistsError:
+            pass
+        finally:
+            partial.unlink()
+    return _derived(json.loads(kept.read_text())["secret"].encode())
+
+
+def _derived(secret: bytes) -> Secrets:
+    """One key per use (HMAC-SHA256 as an expansion), so that one leaking says nothing of the others."""
+    return Secrets(**{use.name: _expand(secret, use.name) for use in fields(Secrets)})
+
+
+def _expand(secret: bytes, use: str) -> bytes:
+    return hmac.digest(secret, f"coudmain:{use}".encode(), "sha256")
+
+
+def _asyncpg(url: str) -> str:
+    """Any usual spelling of a PostgreSQL URL, with the driver we speak."""
+    for scheme in ("postgresql+asyncpg://", "postgresql://", "postgres://"):
+        if url.startswith(scheme):
+            return "postgresql+asyncpg://" + url.removeprefix(scheme)
+    raise SettingsError("DATABASE_URL must begin with postgresql://")
+
+
+def _number(own: Mapping[str, str], name: str, default: float) -> float:
+    text = own.get(name)
+    if text is None:
+        return default
+    try:
+        return float(text)
+    except ValueError:
+        raise SettingsError(f"COUDMAIN_{name.upper()} is a number, not {text!r}") from None
+
+
+def _knobs(own: Mapping[str, str]) -> Knobs:
+    """Every duration of `Knobs` may be set: `COUDMAIN_QUOTE_TTL=60`."""
+    base = Knobs()
+    return Knobs(
+        **{
+            knob.name: type(getattr(base, knob.name))(_number(own, knob.name, getattr(base, knob.name)))
+            for knob in fields(Knobs)
+        }
+    )
