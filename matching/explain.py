@@ -185,14 +185,11 @@ def _nearer(problem: Problem, verdict: Verdict, step_s: float) -> float | None:
 def _offered_at(problem: Problem, verdict: Verdict, eta_s: float) -> bool:
     """Whether the round offers the ask to the provider when they are this far from it and all else is the
     same."""
-    ids = [ask.id for ask in problem.asks], [provider.id for provider in problem.supply]
-    mine = (problem.pairs.ask == ids[0].index(verdict.ask_id)) & (
-        problem.pairs.supply == ids[1].index(verdict.provider_id)
-    )
     pairs = problem.pairs
-    moved = Pairs(
-        pairs.ask, pairs.supply, np.where(mine, max(eta_s, 0.0), pairs.eta_s), pairs.meters, pairs.source
-    )
+    i = [ask.id for ask in problem.asks].index(verdict.ask_id)
+    j = [provider.id for provider in problem.supply].index(verdict.provider_id)
+    here = np.where((pairs.ask == i) & (pairs.supply == j), max(eta_s, 0.0), pairs.eta_s)
+    moved = Pairs(pairs.ask, pairs.supply, here, pairs.meters, pairs.source)
     again = solve(replace(problem, pairs=moved))
     return any(
         offer.ask_id == verdict.ask_id and offer.provider_id == verdict.provider_id for offer in again.offers

@@ -29,6 +29,15 @@ def test_those_who_earned_less_cost_less_and_those_who_earned_more_cost_more() -
     assert fairness == [-120.0, -60.0, 0.0, 30.0, 0.0]
 
 
+def test_fairness_is_clipped_on_either_side() -> None:
+    level = IncomeLevel(2_000.0, 100.0)
+    clipped = [
+        terms(ask(), provider(income_per_hour=income), 240.0, FAIR, level=level)["fairness"]
+        for income in (0.0, 4_000.0)
+    ]
+    assert clipped == [-120.0, 120.0]
+
+
 def test_one_known_income_is_no_level() -> None:
     level = income_level([provider(income_per_hour=1_000.0), provider()])
     assert terms(ask(), provider(income_per_hour=1.0), 240.0, FAIR, level=level)["fairness"] == 0.0
