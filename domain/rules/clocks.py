@@ -35,7 +35,9 @@ def activity_s(bound_at: datetime | None, ended_at: datetime | None, now: dateti
     return 0 if bound_at is None else seconds(Spell(bound_at, ended_at), now)
 
 
-def bound_at(confirmed_at: datetime, en_route_at: datetime | None, start_at: datetime | None) -> datetime | None:
+def bound_at(
+    confirmed_at: datetime, en_route_at: datetime | None, start_at: datetime | None
+) -> datetime | None:
     """When the provider's time begins to belong to the work: the acceptance, or setting off for agreed hours."""
     return confirmed_at if start_at is None else en_route_at
 
@@ -49,7 +51,9 @@ def connected_s(sessions: Iterable[Spell], since: datetime, until: datetime) -> 
     return int(total.total_seconds())
 
 
-def agenda(start_at: datetime | None, now: datetime, *, approach_s: int, duration_s: int) -> tuple[datetime, datetime]:
+def agenda(
+    start_at: datetime | None, now: datetime, *, approach_s: int, duration_s: int
+) -> tuple[datetime, datetime]:
     """The interval `[from, to)` that agreed work takes of an agenda: the way there, the work, five minutes.
 
     Work for now takes `[now, now + approach + duration + 5 min)`; work at an hour begins with the way there.

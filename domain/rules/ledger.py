@@ -31,7 +31,9 @@ def capture_legs(provider: UUID, gross: int, fee: int) -> tuple[Leg, ...]:
     """Money taken from the customer: the provider is owed `gross - fee`, the platform `fee`."""
     if not 0 <= fee <= gross or gross == 0:
         raise ValueError(f"a fee of {fee} does not fit a capture of {gross}")
-    return _without_zeros(Leg(PSP, -gross), Leg(provider_account(provider), gross - fee), Leg(COMMISSION, fee))
+    return _without_zeros(
+        Leg(PSP, -gross), Leg(provider_account(provider), gross - fee), Leg(COMMISSION, fee)
+    )
 
 
 def refund_legs(provider: UUID, amount: int, fee_back: int) -> tuple[Leg, ...]:

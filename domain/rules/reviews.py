@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 PRIOR_WEIGHT: Final = 5  # reviews' worth of the market's mean mixed into everybody's average
-PRIOR_MEAN: Final = 4.5  # of a market nobody has reviewed yet; middling for ride services, where 4.6 is the cut
+PRIOR_MEAN: Final = 4.5  # of a market nobody has reviewed yet: our choice, between "good" and "very good"
 
 WORDS: Final = 2_000  # characters of a review
 

@@ -1,0 +1,208 @@
+"""Engagements in SQL: inserted under the exclusive guard, moved only from the state that was seen."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import and_, case, exists, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.rules.states import ACTIVE_ENGAGEMENT, EngagementState
+from domain.store.tables import Action, Engagement, Message
+
+_ACTIVE = sorted(state.value for state in ACTIVE_ENGAGEMENT)
+
+
+async def add(db: AsyncSession, values: Mapping[str, Any]) -> Engagement | None:
+    """Insert an engagement; `None` when a guard of the schema says no (see `busy_with`)."""
+    statement = insert(Engagement).values(**values).on_conflict_do_nothing().returning(Engagement)
+    return (await db.execute(statement)).scalar_one_or_none()
+
+
+async def busy_with(db: AsyncSession, provider_id: UUID) -> UUID | None:
+    """The engagement that fills a provider's whole attention now, if any."""
+    statement = select(Engagement.id).where(
+        Engagement.provider_id == provider_id, Engagement.exclusive, Engagement.state.in_(_ACTIVE)
+    )
+    return (await db.execute(statement)).scalar_one_or_none()
+
+
+async def move(
+    db: AsyncSession, engagement_id: UUID, *, seen: EngagementState, values: Mapping[str, Any]
+) -> Engagement | None:
+    """Change an engagement that is still in the state that was seen; `None` when it no longer is."""
+    statement = (
+        update(Engagement)
+        .where(Engagement.id == engagement_id, Engagement.state == seen)
+        .values(**values)
+        .returning(Engagement)
+        .execution_options(populate_existing=True, synchronize_session=False)
+    )
+    return (await db.execute(statement)).scalar_one_or_none()
+
+
+async def set_off(
+    db: AsyncSession, engagement_id: UUID, provider_id: UUID, now: datetime
+) -> Engagement | None:
+    """From confirmed to en route, exclusive from here on, unless something else fills the provider's attention."""
+    other = (
+        select(Engagement.id)
+        .where(
+            Engagement.provider_id == provider_id,
+            Engagement.id != engagement_id,
+            Engagement.exclusive,
+            Engagement.state.in_(_ACTIVE),
+        )
+        .correlate(None)
+    )
+    statement = (
+        update(Engagement)
+        .where(Engagement.id == engagement_id, Engagement.state == EngagementState.CONFIRMED, ~exists(other))
+        .values(state=EngagementState.EN_ROUTE, en_route_at=now, exclusive=True)
+        .returning(Engagement)
+        .execution_options(populate_existing=True, synchronize_session=False)
+    )
+    return (await db.execute(statement)).scalar_one_or_none()
+
+
+async def confirm_once(db: AsyncSession, engagement_id: UUID, now: datetime) -> Engagement | None:
+    """Note that the work is accepted as done; `None` when it was before, or is no longer just completed."""
+    statement = (
+        update(Engagement)
+        .where(
+            Engagement.id == engagement_id,
+            Engagement.state == EngagementState.COMPLETED,
+            Engagement.customer_confirmed_at.is_(None),
+        )
+        .values(customer_confirmed_at=now)
+        .returning(Engagement)
+        .execution_options(populate_existing=True, synchronize_session=False)
+    )
+    return (await db.execute(statement)).scalar_one_or_none()
+
+
+async def take_pin_try(
+    db: AsyncSession, engagement_id: UUID, now: datetime, *, most: int, lock: timedelta
+) -> int | None:
+    """Count one more try at the PIN before looking at it, and lock on the last; `None` while locked.
+
+    Counting first means that a thousand guesses at once are still only `most` guesses.
+    """
+    tries = case((Engagement.pin_tries >= most, 1), else_=Engagement.pin_tries + 1)
+    statement = (
+        update(Engagement)
+        .where(
+            Engagement.id == engagement_id,
+            or_(Engagement.pin_locked_until.is_(None), Engagement.pin_locked_until <= now),
+        )
+        .values(pin_tries=tries, pin_locked_until=case((tries >= most, now + lock), else_=None))
+        .returning(Engagement.pin_tries)
+        .execution_options(synchronize_session=False)
+    )
+    return (await db.execute(statement)).scalar_one_or_none()
+
+
+async def of_account(
+    db: AsyncSession,
+    account_id: UUID,
+    *,
+    states: Iterable[EngagementState] | None,
+    before: UUID | None,
+    limit: int,
+) -> Sequence[Engagement]:
+    """The engagements of an account on either side, newest first, below `before`."""
+    statement = select(Engagement).where(
+        or_(Engagement.customer_id == account_id, Engagement.provider_id == account_id)
+    )
+    return await _page(db, statement, states, before, limit)
+
+
+async def in_states(
+    db: AsyncSession,
+    *,
+    states: Iterable[EngagementState] | None,
+    market_id: str | None,
+    before: UUID | None,
+    limit: int,
+) -> Sequence[Engagement]:
+    """Everybody's engagements, newest first, below `before` (ops)."""
+    statement = select(Engagement)
+    if market_id is not None:
+        statement = statement.where(Engagement.market_id == market_id)
+    return await _page(db, statement, states, before, limit)
+
+
+async def _page(
+    db: AsyncSession,
+    statement: Any,
+    states: Iterable[EngagementState] | None,
+    before: UUID | None,
+    limit: int,
+) -> Sequence[Engagement]:
+    if states is not None:
+        statement = statement.where(Engagement.state.in_(sorted(state.value for state in states)))
+    if before is not None:
+        statement = statement.where(Engagement.id < before)
+    rows: Sequence[Engagement] = (
+        (await db.execute(statement.order_by(Engagement.id.desc()).limit(limit))).scalars().all()
+    )
+    return rows
+
+
+# Deeds and words
+
+
+def note_action(
+    db: AsyncSession,
+    action_id: UUID,
+    engagement: Engagement,
+    *,
+    actor_id: UUID | None,
+    role: str,
+    verb: str,
+    at: datetime,
+    detail: Mapping[str, Any],
+) -> None:
+    """Append an authenticated deed."""
+    db.add(
+        Action(
+            id=action_id,
+            market_id=engagement.market_id,
+            engagement_id=engagement.id,
+            actor_id=actor_id,
+            role=role,
+            verb=verb,
+            at=at,
+            detail=dict(detail),
+        )
+    )
+
+
+async def actions_of(db: AsyncSession, engagement_id: UUID) -> Sequence[Action]:
+    """Every deed on an engagement, in order."""
+    statement = select(Action).where(Action.engagement_id == engagement_id).order_by(Action.at, Action.id)
+    return (await db.execute(statement)).scalars().all()
+
+
+async def messages_of(
+    db: AsyncSession, engagement_id: UUID, *, after: UUID | None, limit: int
+) -> Sequence[Message]:
+    """What the parties wrote, oldest first, above `after`."""
+    statement = select(Message).where(Message.engagement_id == engagement_id)
+    if after is not None:
+        statement = statement.where(Message.id > after)
+    return (await db.execute(statement.order_by(Message.id).limit(limit))).scalars().all()
+
+
+async def disputed_without_answer(db: AsyncSession, limit: int) -> Sequence[Engagement]:
+    """Disputes no human has resolved yet, oldest first."""
+    answered = exists().where(Action.engagement_id == Engagement.id, Action.verb == "refund")
+    statement = (
+        select(Engagement)
+        .where(and_(Engagement.state == EngagementState.DISPUTED, ~answered))
+        .order_by(Engagement.id)
+        .limit(limit)
+    )
+    return (await db.execute(statement)).scalars().all()

@@ -1,0 +1,57 @@
+"""Claims on a person's agenda. Two that overlap cannot be held: the exclusion rule says so, whoever asks."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.store.tables import Hold, agenda_span
+
+HELD, RELEASED = "held", "released"
+
+
+async def take(
+    db: AsyncSession,
+    hold_id: UUID,
+    *,
+    market_id: str,
+    provider_id: UUID,
+    engagement_id: UUID,
+    span: tuple[datetime, datetime],
+) -> bool:
+    """Claim `[from, to)` of a provider's agenda; False when something already stands there.
+
+    `ON CONFLICT DO NOTHING`, because plain inserts dead-lock on an exclusion rule under races
+    (notes/realtime.md 4: 75 of 4,800).
+    """
+    statement = (
+        insert(Hold)
+        .values(
+            id=hold_id,
+            market_id=market_id,
+            resource_id=provider_id,
+            span=agenda_span(*span),
+            state=HELD,
+            engagement_id=engagement_id,
+        )
+        .on_conflict_do_nothing()
+        .returning(Hold.id)
+    )
+    return (await db.execute(statement)).scalar_one_or_none() is not None
+
+
+async def release(db: AsyncSession, engagement_id: UUID) -> None:
+    """Give the agenda back what an engagement had claimed."""
+    await db.execute(
+        update(Hold).where(Hold.engagement_id == engagement_id, Hold.state == HELD).values(state=RELEASED)
+    )
+
+
+async def is_free(db: AsyncSession, provider_id: UUID, span: tuple[datetime, datetime]) -> bool:
+    """Whether nothing stands in `[from, to)` now; only `take` makes sure."""
+    statement = select(Hold.id).where(
+        Hold.resource_id == provider_id, Hold.state == HELD, Hold.span.op("&&")(agenda_span(*span))
+    )
+    return (await db.execute(statement.limit(1))).scalar_one_or_none() is None

@@ -1,0 +1,243 @@
+"""Agreed work: confirmed under the guards of the schema, read by its parties, ended before its time.
+
+This file knows nothing of what becomes of the request afterwards: `actions` puts the two together.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from domain.rules import cancellation, clocks, pins
+from domain.rules.catalogue import ServiceSpec, read_spec
+from domain.rules.errors import AgendaConflict, AlreadyBusy, LostRace
+from domain.rules.events import ENGAGEMENT_EVENTS, EventType
+from domain.rules.money import share
+from domain.rules.states import ENGAGEMENT_MOVES, Allocator, EngagementState, OfferOrigin, Role, Verb, move
+from domain.store import engagements as store
+from domain.store import holds
+from domain.store import money as payments
+from domain.store.engagement_facts import EngagementFacts, facts_of
+from domain.store.tables import Engagement, Offer, Request, Service
+from domain.store.timers import TimerKind
+from domain.usecases import access, money
+from domain.usecases.views.engagements import engagement_view
+from domain.usecases.work import Work
+
+
+async def confirm(work: Work, *, request: Request, offer: Offer, spec: ServiceSpec) -> Engagement:
+    """Bind the two parties of an accepted offer: the engagement, the claim on the provider's agenda, the PIN.
+
+    Raises `AlreadyBusy` (other work fills the provider's attention), `AgendaConflict` (it overlaps their agenda),
+    `LostRace` (the request has its engagement already). Both parties hear `engagement.confirmed`.
+    """
+    start_at = offer.start_at or request.start_at
+    engagement = await store.add(work.db, _agreed(work, request, offer, spec))
+    if engagement is None:
+        if await store.busy_with(work.db, offer.provider_id) is not None:
+            raise AlreadyBusy
+        raise LostRace
+    span = clocks.agenda(
+        start_at,
+        work.now,
+        approach_s=_seconds(offer.terms, "approach_s", 0),
+        duration_s=_seconds(offer.terms, "duration_s", request.duration_s or spec.duration_s),
+    )
+    if not await holds.take(
+        work.db,
+        work.new_id(),
+        market_id=request.market_id,
+        provider_id=offer.provider_id,
+        engagement_id=engagement.id,
+        span=span,
+    ):
+        raise AgendaConflict
+    await payments.attach(
+        work.db, request.id, engagement_id=engagement.id, provider_id=offer.provider_id, now=work.now
+    )
+    _note_consent(work, engagement, request, offer)
+    await work.db.flush()
+    await tell_both(work, engagement)
+    work.signal(f"duty.{engagement.provider_id}")
+    return engagement
+
+
+async def cancel(work: Work, engagement: Engagement, role: Role, reason: str | None = None) -> Engagement:
+    """End work before its time on behalf of `role`, at the price the service's rule gives; both hear of it.
+
+    The agenda is free again at once; the fee is taken from the authorised price and the rest is released. Only
+    when a dispatched provider drops out does the money stay blocked, for whoever takes their place at that price.
+    """
+    spec = await spec_of(work, engagement)
+    before = EngagementState(engagement.state)
+    to = move(ENGAGEMENT_MOVES, before, Verb.CANCEL)
+    owed = cancellation.fee(spec.cancellation, _leaving(work, engagement, role))
+    ended = await end(work, engagement, to, role=role, reason=reason, fee_on_end_cents=owed)
+    if not (leaves_request_open(before, role) and engagement.allocator == Allocator.DISPATCH):
+        await money.take(work, ended, owed, share(owed, spec.price_rule.commission_bp))
+    note(work, ended, role=role, verb=Verb.CANCEL, detail={"reason": reason, "fee_cents": owed})
+    await tell_both(work, ended)
+    return ended
+
+
+def leaves_request_open(state: EngagementState, role: Role) -> bool:
+    """Whether the request goes back to the market: its provider dropped out before the start."""
+    return role is Role.PROVIDER and state is not EngagementState.IN_PROGRESS
+
+
+async def end(
+    work: Work, engagement: Engagement, to: EngagementState, *, role: Role, reason: str | None, **values: Any
+) -> Engagement:
+    """The common end of every way out: the state, the agenda, the track's and the reviews' timers."""
+    moved = await store.move(
+        work.db,
+        engagement.id,
+        seen=EngagementState(engagement.state),
+        values={
+            "state": to,
+            "ended_at": engagement.ended_at or work.now,
+            "ended_by": str(role),
+            "ended_why": reason,
+            **values,
+        },
+    )
+    if moved is None:
+        raise LostRace
+    await holds.release(work.db, moved.id)
+    if moved.en_route_at is not None and engagement.state != EngagementState.COMPLETED:
+        await work.schedule(TimerKind.TRACK_ERASE, moved.id, work.after(work.knobs.track_kept))
+    work.signal(f"duty.{moved.provider_id}")
+    return moved
+
+
+async def engagement_seen(work: Work, engagement_id: UUID) -> dict[str, Any]:
+    """One engagement as its party, or ops, sees it."""
+    engagement, role = await access.engagement_of_party(work, engagement_id)
+    return await view_for(work, engagement, role)
+
+
+async def my_engagements(
+    work: Work, *, states: Sequence[EngagementState] | None, before: UUID | None, limit: int
+) -> list[dict[str, Any]]:
+    """The actor's engagements on either side, newest first."""
+    account = access.require_account(work.actor)
+    rows = await store.of_account(work.db, account, states=states, before=before, limit=limit)
+    return [
+        _view(work, facts, Role.CUSTOMER if facts.engagement.customer_id == account else Role.PROVIDER)
+        for facts in await facts_of(work.db, rows)
+    ]
+
+
+async def view_for(work: Work, engagement: Engagement, role: Role) -> dict[str, Any]:
+    """An engagement in the words of one role."""
+    (facts,) = await facts_of(work.db, [engagement])
+    return _view(work, facts, role)
+
+
+async def tell_both(work: Work, engagement: Engagement) -> None:
+    """Tell both parties the state of their engagement, each in their own view."""
+    type_: EventType = ENGAGEMENT_EVENTS[EngagementState(engagement.state)]
+    (facts,) = await facts_of(work.db, [engagement])
+    work.emit(engagement.customer_id, type_, _view(work, facts, Role.CUSTOMER))
+    work.emit(engagement.provider_id, type_, _view(work, facts, Role.PROVIDER))
+
+
+async def spec_of(work: Work, engagement: Engagement) -> ServiceSpec:
+    """The very version of the service that was agreed on."""
+    service = await work.db.get_one(Service, engagement.service_id)
+    return read_spec(service.spec)
+
+
+def note(
+    work: Work, engagement: Engagement, *, role: Role, verb: str, detail: Mapping[str, Any] | None = None
+) -> None:
+    """Append the actor's deed to the engagement's record."""
+    store.note_action(
+        work.db,
+        work.new_id(),
+        engagement,
+        actor_id=work.actor.account_id,
+        role=str(role),
+        verb=str(verb),
+        at=work.now,
+        detail=detail or {},
+    )
+
+
+def _view(work: Work, facts: EngagementFacts, role: Role) -> dict[str, Any]:
+    return engagement_view(facts, read_spec(facts.service.spec), role, work.now)
+
+
+def _agreed(work: Work, request: Request, offer: Offer, spec: ServiceSpec) -> dict[str, Any]:
+    start_at = offer.start_at or request.start_at
+    dispatched = request.allocator == Allocator.DISPATCH
+    return {
+        "id": work.new_id(),
+        "market_id": request.market_id,
+        "request_id": request.id,
+        "offer_id": offer.id,
+        "service_id": request.service_id,
+        "service_slug": request.service_slug,
+        "allocator": request.allocator,
+        "customer_id": request.customer_id,
+        "provider_id": offer.provider_id,
+        "state": EngagementState.CONFIRMED,
+        "exclusive": dispatched and clocks.binds_now(start_at, work.now, work.knobs.scheduled_lead),
+        "terms": dict(offer.terms),
+        "price_cents": offer.price_cents,
+        "fee_cents": share(offer.price_cents, spec.price_rule.commission_bp),
+        "currency": offer.currency,
+        "pin": pins.new_pin(work.tools.entropy(pins.PIN_ENTROPY)) if spec.completion.pin else None,
+        "start_at": start_at,
+        "confirmed_at": work.now,
+    }
+
+
+def _note_consent(work: Work, engagement: Engagement, request: Request, offer: Offer) -> None:
+    """The deed of each side that made the agreement: nobody is bound without one of their own."""
+    by_engine = offer.origin == OfferOrigin.DISPATCH
+    # The engine's offer is accepted by the provider, a proposal by the customer, a counter-offer by the provider.
+    provider_verb = "propose" if offer.origin == OfferOrigin.PROPOSAL else "accept"
+    customer_verb = "ask" if by_engine else "award" if offer.origin == OfferOrigin.PROPOSAL else "counter"
+    asked_at = request.created_at if by_engine else offer.created_at
+    deeds = (
+        (
+            Role.CUSTOMER,
+            request.customer_id,
+            customer_verb,
+            asked_at if customer_verb != "award" else work.now,
+        ),
+        (
+            Role.PROVIDER,
+            offer.provider_id,
+            provider_verb,
+            offer.created_at if provider_verb == "propose" else work.now,
+        ),
+    )
+    for role, actor_id, verb, at in deeds:
+        store.note_action(
+            work.db,
+            work.new_id(),
+            engagement,
+            actor_id=actor_id,
+            role=str(role),
+            verb=verb,
+            at=at,
+            detail={"request_id": str(request.id), "offer_id": str(offer.id)},
+        )
+
+
+def _leaving(work: Work, engagement: Engagement, role: Role) -> cancellation.Leaving:
+    started = engagement.started_at
+    return cancellation.Leaving(
+        state=EngagementState(engagement.state),
+        role=role,
+        price=engagement.price_cents,
+        since_confirmed_s=(work.now - engagement.confirmed_at).total_seconds(),
+        since_started_s=0.0 if started is None else (work.now - started).total_seconds(),
+        planned_s=_seconds(engagement.terms, "duration_s", 0),
+    )
+
+
+def _seconds(terms: Mapping[str, Any], key: str, otherwise: int) -> int:
+    value = terms.get(key)
+    return round(value) if isinstance(value, int | float) and value > 0 else otherwise
