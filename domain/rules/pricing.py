@@ -73,14 +73,7 @@ def price(
     rule = spec.price_rule
     if isinstance(rule, Proposed):
         raise Invalid.field("/service", "this service has no price beforehand: providers propose one")
-    match rule:
-        case Tariff():
-            items = _tariff(rule, distance_m, duration_s, zones)
-        case Fixed():
-            items = [Item("fixed", Cents(rule.amount), {})]
-        case Hourly():
-            items = [_labour(rule, duration_s)]
-    items += _options(rule, options)
+    items = _lines(rule, distance_m, duration_s, zones) + _options(rule, options)
     total = Cents(sum(item.cents for item in items))
     return Price(total=total, items=tuple(items), fee=fee_of(rule, total))
 
@@ -93,6 +86,18 @@ def fee_of(rule: PriceRule, total: int) -> Cents:
 def net_per_hour(net: int, approach_s: float, service_s: float) -> Cents:
     """The provider's net by the hour over approach, a minute's wait and the service itself."""
     return Cents(round(net * 3_600 / max(approach_s + WAIT_AT_PICKUP_S + service_s, 60.0)))
+
+
+def _lines(
+    rule: Tariff | Fixed | Hourly, distance_m: int, duration_s: int, zones: Sequence[str]
+) -> list[Item]:
+    match rule:
+        case Tariff():
+            return _tariff(rule, distance_m, duration_s, zones)
+        case Fixed():
+            return [Item("fixed", Cents(rule.amount), {})]
+        case Hourly():
+            return [_labour(rule, duration_s)]
 
 
 def _tariff(rule: Tariff, distance_m: int, duration_s: int, zones: Sequence[str]) -> list[Item]:
