@@ -6,20 +6,24 @@ The file is served as it is; the browser reads it by ranges.
 Run as `python -m app.basemap FILE.osm.pbf OUT.pmtiles`.
 """
 
+import contextlib
 import json
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from pmtiles.convert import mbtiles_to_pmtiles
+from pmtiles.convert import mbtiles_to_header_json
+from pmtiles.tile import tileid_to_zxy, zxy_to_tileid
+from pmtiles.writer import write
 
 EXAMPLES = ("/usr/share/doc/tilemaker", "/usr/share/tilemaker", "/usr/local/share/tilemaker")
 CONFIG, LUA = "config-openmaptiles.json", "process-openmaptiles.lua"
 BUILD_WITHIN = 900.0  # s; Monaco takes 1-2 s, a region a minute
-DEEPEST_ZOOM = 14  # the schema's last zoom; the browser magnifies beyond it
+ATTRIBUTION = "© OpenStreetMap contributors"  # the ODbL asks for it on every map
 
 
 class BasemapUnavailable(RuntimeError):
@@ -57,9 +61,31 @@ def build(pbf: Path, out: Path) -> Path:
             raise BasemapUnavailable(f"tilemaker failed on {pbf.name}: {' '.join(words)}") from error
         except subprocess.TimeoutExpired as error:
             raise BasemapUnavailable(f"tilemaker took over {BUILD_WITHIN:.0f} s on {pbf.name}") from error
-        mbtiles_to_pmtiles(str(tiles), str(packed), DEEPEST_ZOOM)
+        pack(tiles, packed)
         packed.replace(out)
     return out
+
+
+def pack(mbtiles: Path, out: Path) -> None:
+    """One PMTiles file of an MBTiles database of gzipped vector tiles, in the order of the tiles' ids.
+
+    The `pmtiles` package's own converter leaves the list of layers as a string within a string, where the
+    specification wants `vector_layers` at the top: hence this one.
+    """
+    one_tile = "select tile_data from tiles where zoom_level = ? and tile_column = ? and tile_row = ?"
+    with contextlib.closing(sqlite3.connect(mbtiles)) as database, write(str(out)) as writer:
+        places = database.execute("select zoom_level, tile_column, tile_row from tiles").fetchall()
+        for tile in sorted(zxy_to_tileid(z, x, _flipped(z, y)) for z, x, y in places):
+            z, x, y = tileid_to_zxy(tile)
+            writer.write_tile(tile, database.execute(one_tile, (z, x, _flipped(z, y))).fetchone()[0])
+        header, metadata = mbtiles_to_header_json(dict(database.execute("select name, value from metadata")))
+        layers = json.loads(metadata.pop("json"))
+        writer.finalize(header, {**metadata, **layers, "attribution": ATTRIBUTION})
+
+
+def _flipped(zoom: int, row: int) -> int:
+    """MBTiles counts rows from the south, PMTiles from the north."""
+    return (1 << zoom) - 1 - row
 
 
 def without_shapefiles(config: dict[str, Any]) -> dict[str, Any]:

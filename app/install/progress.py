@@ -49,20 +49,18 @@ class Progress:
         with self.log.open("a", errors="replace") as log:
             log.write(f"\n$ {' '.join(words)}\n")
             log.flush()
-            child = subprocess.Popen(
+            with subprocess.Popen(
                 words,
                 cwd=cwd, env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-            )  # fmt: skip
-            last, said = "", time.monotonic()
-            assert child.stdout is not None
-            for line in child.stdout:
-                log.write(line)
-                last = line.strip() or last
-                if time.monotonic() - said > STILL_WORKING_EVERY:
-                    said = time.monotonic()
-                    self.say(f"{step}: {last[:100]}")
-            if child.wait() != 0:
-                raise SetupFailed(
-                    f"{step}: {command[0]} failed: {last[:300] or 'no output'} (all of it: {self.log})"
-                )
+            ) as child:  # fmt: skip
+                last, said = "", time.monotonic()
+                assert child.stdout is not None
+                for line in child.stdout:
+                    log.write(line)
+                    last = line.strip() or last
+                    if time.monotonic() - said > STILL_WORKING_EVERY:
+                        said = time.monotonic()
+                        self.say(f"{step}: {last[:100]}")
+        if child.returncode != 0:
+            raise SetupFailed(f"{step}: {words[0]} failed: {last[:300] or 'no output'} (see {self.log})")

@@ -1,0 +1,203 @@
+"""The set-up's own decisions, without a network: what is missing, what pip's configuration means to uv, which Node."""
+
+import io
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from app.install import __main__ as setup
+from app.install import index, progress, suite, system, tools, web
+from app.install.progress import Progress, SetupFailed
+
+ROOT = Path(__file__).parents[2]
+
+LISTING = """\
+:env:.cert='/etc/pki/house.pem'
+:env:.find-links='/srv/wheels'
+global.extra-index-url='https://one.example/simple https://two.example/simple'
+global.find-links='/srv/old'
+global.index-url='https://zero.example/simple'
+install.index-url='https://install.example/simple'
+list.format='columns'
+"""
+
+
+@pytest.fixture
+def said(tmp_path: Path) -> Progress:
+    return Progress(tmp_path / "log")
+
+
+@pytest.fixture(autouse=True)
+def no_uv_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("UV_INDEX", "UV_INDEX_URL", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "SSL_CERT_FILE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_pips_configuration_is_said_in_uvs_words() -> None:
+    uv = index.translated(index.settings(LISTING))
+    assert list(uv.arguments) == [
+        "--index-url", "https://install.example/simple",
+        "--extra-index-url", "https://one.example/simple",
+        "--extra-index-url", "https://two.example/simple",
+        "--index-strategy", "unsafe-best-match",
+        "--find-links", "/srv/wheels",
+    ]  # fmt: skip
+    assert uv.environment == {"SSL_CERT_FILE": "/etc/pki/house.pem"}
+
+
+def test_no_configuration_adds_no_index() -> None:
+    assert "--index-url" not in index.translated(index.settings("")).arguments
+
+
+def test_indexes_set_for_uv_itself_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "https://mine.example/simple")
+    assert not [word for word in index.translated(index.settings(LISTING)).arguments if "index" in word]
+
+
+@pytest.mark.parametrize(
+    ("version", "enough"),
+    [
+        ("v18.20.0", False),
+        ("v20.18.3", False),
+        ("v20.19.0", True),
+        ("v21.7.0", False),
+        ("v22.11.0", False),
+        ("v22.12.0", True),
+        ("v24.1.0", True),
+        ("", False),
+    ],
+)
+def test_only_a_node_the_build_supports_is_taken(version: str, enough: bool) -> None:
+    assert tools.new_enough(version) is enough
+
+
+def test_the_locks_name_packages_and_no_registry() -> None:
+    locks = [*ROOT.glob("requirements*.lock"), *(ROOT / "app/install").glob("*.lock")]
+    assert len(locks) == 4
+    for lock in locks:
+        assert "://" not in lock.read_text(), lock
+
+
+def test_steps_wait_for_what_they_want(said: Progress) -> None:
+    order: list[str] = []
+    first_may_end = threading.Event()
+
+    def first(_: Progress) -> None:
+        assert first_may_end.wait(5)
+        order.append("first")
+
+    def beside(_: Progress) -> None:
+        order.append("beside")
+        first_may_end.set()
+
+    def last(_: Progress) -> None:
+        order.append("last")
+
+    setup.perform(
+        [setup.Step("a", first), setup.Step("b", beside), setup.Step("c", last, after=("a", "z"))], said
+    )
+    assert order == ["beside", "first", "last"]
+
+
+def fail(_: Progress) -> None:
+    raise SetupFailed("the shop is shut")
+
+
+def test_an_optional_step_may_fail(said: Progress, capsys: pytest.CaptureFixture[str]) -> None:
+    setup.perform([setup.Step("map", fail, optional=True)], said)
+    assert "map: going on without (the shop is shut)" in capsys.readouterr().err
+
+
+def test_a_required_step_may_not_fail(said: Progress) -> None:
+    with pytest.raises(SetupFailed, match="the shop is shut"):
+        setup.perform([setup.Step("engine", fail)], said)
+
+
+def test_a_failed_command_says_its_last_line_and_where_the_rest_is(said: Progress) -> None:
+    with pytest.raises(SetupFailed, match=r"step: sh failed: no such thing \(see .*log\)"):
+        said.run("step", ["sh", "-c", "echo much; echo no such thing; exit 4"])
+    assert "much" in said.log.read_text()
+
+
+def test_a_long_step_gives_signs_of_life(
+    said: Progress, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "STILL_WORKING_EVERY", 0.0)
+    said.run("step", ["echo", "half way"])
+    assert "step: half way" in capsys.readouterr().err
+
+
+def test_no_rights_ends_in_the_one_line_to_ask_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.install.system.os.geteuid", lambda: 1000)
+    monkeypatch.setattr(
+        "app.install.system.shutil.which", lambda name: "/usr/bin/apt-get" if name == "apt-get" else None
+    )
+    with pytest.raises(
+        SetupFailed, match=r"apt-get install postgresql postgresql-postgis tilemaker$"
+    ) as refused:
+        system.become_root(["postgresql", "tilemaker"])
+    assert refused.value.status == 3
+
+
+def test_sudo_that_could_not_ask_for_its_password_is_no_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.install.system.os.geteuid", lambda: 1000)
+    monkeypatch.setattr("app.install.system.shutil.which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr("app.install.system.sys.stdin", io.StringIO())
+    refusal: subprocess.CompletedProcess[bytes] = subprocess.CompletedProcess(["sudo"], 1)
+    monkeypatch.setattr("app.install.system.subprocess.run", lambda *_, **__: refusal)
+    with pytest.raises(SetupFailed, match="neither root nor sudo"):
+        system.become_root(["tilemaker"])
+
+
+def test_a_database_of_yours_needs_no_postgresql_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(system, "_has_postgres", lambda: False)
+    monkeypatch.setenv("DATABASE_URL", "postgresql+asyncpg://somewhere/else")
+    assert system.POSTGRES not in system.missing(for_tests=False)
+    assert system.POSTGRES in system.missing(for_tests=True), "the tests run a cluster of their own"
+    monkeypatch.delenv("DATABASE_URL")
+    assert system.POSTGRES in system.missing(for_tests=False)
+
+
+def test_the_web_is_built_again_when_a_source_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web, "WEB", tmp_path)
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/main.ts").write_text("let town = 1")
+    before = web.sources()
+    (tmp_path / "node_modules").mkdir()
+    (tmp_path / "node_modules/noise.js").write_text("1")
+    assert web.sources() == before
+    (tmp_path / "src/main.ts").write_text("let town = 2")
+    assert web.sources() != before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "narrow"),
+    [([], False), (["-x"], False), (["-p", "no:randomly"], False), (["tests/app"], True), (["-k", "lost"], True),
+     (["tests/app/test_install.py::test_nothing"], True), (["--lf"], True)],
+)  # fmt: skip
+def test_arguments_that_narrow_leave_the_other_checks_out(arguments: list[str], narrow: bool) -> None:
+    assert suite.narrows(arguments) is narrow
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["up", "--help"], ["test", "-h"]])
+def test_help_sets_nothing_up(arguments: list[str], tmp_path: Path) -> None:
+    (tmp_path / "coudmain").write_bytes((ROOT / "coudmain").read_bytes())
+    began = time.monotonic()
+    done = subprocess.run(
+        ["sh", "coudmain", *arguments], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert "usage: ./coudmain" in done.stdout
+    assert time.monotonic() - began < 5
+    assert [file.name for file in tmp_path.iterdir()] == ["coudmain"]
+
+
+@pytest.mark.parametrize("arguments", [[], ["dance"]])
+def test_a_wrong_command_is_a_usage_error(arguments: list[str]) -> None:
+    done = subprocess.run(["sh", ROOT / "coudmain", *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "usage: ./coudmain" in done.stderr
