@@ -9,6 +9,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 STILL_WORKING_EVERY = 20.0  # s between signs of life of a long step
+MACHINE_TRUSTS = Path(
+    "/etc/ssl/certs/ca-certificates.crt"
+)  # Debian's bundle, an organisation's own CA included
+
+HINTS = {  # what a child's output may hold: what it means to the person
+    "CERTIFICATE_VERIFY_FAILED": "a certificate is not trusted: install your organisation's CA or set PIP_CERT",
+    "UnknownIssuer": "a certificate is not trusted: install your organisation's CA or set PIP_CERT",
+    "Temporary failure in name resolution": "no network, or no name server",
+    "Temporary failure resolving": "no network, or no name server",
+    "EAI_AGAIN": "no network, or no name server",
+    "No space left on device": "the disk is full",
+}
 
 
 Command = Sequence[str | Path]
@@ -20,6 +32,12 @@ class SetupFailed(Exception):
     def __init__(self, message: str, status: int = 1) -> None:
         super().__init__(message)
         self.status = status
+
+
+def machine_trust() -> dict[str, str]:
+    """Variables that make pip, uv and npm, which bring certificates of their own, trust what the machine trusts."""
+    names = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS")
+    return dict.fromkeys(names, str(MACHINE_TRUSTS)) if MACHINE_TRUSTS.exists() else {}
 
 
 class Progress:
@@ -51,16 +69,19 @@ class Progress:
             log.flush()
             with subprocess.Popen(
                 words,
-                cwd=cwd, env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL,
+                cwd=cwd, env={**machine_trust(), **os.environ, **(env or {})}, stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
             ) as child:  # fmt: skip
-                last, said = "", time.monotonic()
+                last, hint, said = "", "", time.monotonic()
                 assert child.stdout is not None
                 for line in child.stdout:
                     log.write(line)
                     last = line.strip() or last
+                    hint = next((HINTS[sign] for sign in HINTS if sign in line), hint)
                     if time.monotonic() - said > STILL_WORKING_EVERY:
                         said = time.monotonic()
                         self.say(f"{step}: {last[:100]}")
         if child.returncode != 0:
-            raise SetupFailed(f"{step}: {words[0]} failed: {last[:300] or 'no output'} (see {self.log})")
+            raise SetupFailed(
+                f"{step}: {words[0]} failed: {hint or last[:300] or 'no output'} (see {self.log})"
+            )

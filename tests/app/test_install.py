@@ -122,6 +122,11 @@ def test_a_failed_command_says_its_last_line_and_where_the_rest_is(said: Progres
     assert "much" in said.log.read_text()
 
 
+def test_a_known_trouble_is_said_in_plain_words(said: Progress) -> None:
+    with pytest.raises(SetupFailed, match="sh failed: the disk is full"):
+        said.run("step", ["sh", "-c", "echo E: No space left on device; echo Sorry; exit 1"])
+
+
 def test_a_long_step_gives_signs_of_life(
     said: Progress, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
