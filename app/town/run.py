@@ -1,0 +1,142 @@
+"""The town's own process: drivers, jobbers and customers, each a phone, until told to stop."""
+
+import asyncio
+import contextlib
+import json
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import numpy as np
+
+from app import ground
+from app.ground import Ground
+from app.town.customers import Customer
+from app.town.drivers import Driver
+from app.town.jobbers import Jobber
+from app.town.people import person
+from app.town.phone import Phone
+from app.town.tally import Tally
+from app.town.ways import Walker, near, somewhere
+from app.town.work import Voices
+from geo.points import LatLng, crow_m
+from geo.travel import Profile
+
+ARRIVING_S: Final = 4.0  # real seconds over which the town wakes up
+COURIERS_IN: Final = 6  # one driver in six rides a bicycle
+AREA_M: Final = 2_600.0  # of the market's middle: where most of life happens
+VISITED: Final = (
+    "station",
+    "hotel",
+    "casino",
+    "hospital",
+    "restaurant",
+    "museum",
+    "supermarket",
+    "beach_resort",
+    "park",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TownPlan:
+    """How large a town, how fast, how long (`None`: for ever), and where the engine answers."""
+
+    base: str
+    market: str = "monaco"
+    drivers: int = 60
+    jobbers: int = 40
+    customers: int = 80
+    speed: float = 1.0
+    seconds: float | None = None
+    seed: int = 1
+    json_file: Path | None = None
+
+
+async def live(plan: TownPlan) -> Tally:
+    """Run the town; returns what its inhabitants saw."""
+    city = ground.load(plan.market)
+    if city.streets is None:
+        raise RuntimeError(f"the town needs the streets of {plan.market}: ./coudmain up fetches them")
+    tally, voices = Tally(), Voices()
+    limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
+    async with httpx.AsyncClient(limits=limits, timeout=15.0, trust_env=False) as http:
+        inhabitants = _inhabitants(plan, city, http, tally, voices)
+        tasks = [
+            asyncio.create_task(_arrive(somebody.live(), ARRIVING_S * index / len(inhabitants), tally))
+            for index, somebody in enumerate(inhabitants)
+        ]
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(plan.seconds):
+                await stop.wait()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    if plan.json_file is not None:
+        plan.json_file.write_text(json.dumps(tally.as_json(), ensure_ascii=False, indent=2))
+    return tally
+
+
+def _inhabitants(
+    plan: TownPlan, city: Ground, http: httpx.AsyncClient, tally: Tally, voices: Voices
+) -> Sequence[Driver | Jobber | Customer]:
+    assert city.streets is not None
+    middle, visited = _places(plan.market)
+    found: list[Driver | Jobber | Customer] = []
+    for number in range(plan.drivers):
+        phone = Phone(person(number, 0, plan.seed), http, plan.base, handle=_unheard)
+        courier = number % COURIERS_IN == COURIERS_IN - 1
+        profile = Profile.CYCLE if courier else Profile.DRIVE
+        start = _within(city, phone.person.rng, profile, middle)
+        services = ("parcel",) if courier else ("ride-vtc", "ride-eco")
+        walker = Walker(phone, city, start, profile, plan.speed)
+        found.append(Driver(phone, walker, tally, voices, market=plan.market, services=services))
+    for number in range(plan.jobbers):
+        phone = Phone(person(number, 1, plan.seed), http, plan.base, handle=_unheard)
+        start = near(visited[number % len(visited)], phone.person.rng, 300.0)
+        walker = Walker(phone, city, start, Profile.WALK, plan.speed)
+        found.append(Jobber(phone, walker, tally, voices, market=plan.market))
+    for number in range(plan.customers):
+        phone = Phone(person(number, 2, plan.seed), http, plan.base, handle=_unheard)
+        found.append(Customer(phone, tally, voices, visited, market=plan.market, speed=plan.speed))
+    return found
+
+
+def _within(city: Ground, rng: np.random.Generator, profile: Profile, middle: LatLng) -> LatLng:
+    """A place on the streets, in the busy part of the market."""
+    assert city.streets is not None
+    for _ in range(200):
+        place = somewhere(city.streets, rng, profile)
+        if crow_m(place, middle) < AREA_M:
+            return place
+    return middle
+
+
+def _places(market: str) -> tuple[LatLng, list[LatLng]]:
+    """The middle of the busy part, and the places people visit, the most central kinds first."""
+    named = [(kind, LatLng(lat, lon)) for _, kind, lat, lon in ground.places(market)]
+    cores = [place for kind, place in named if kind in {"suburb", "city"}] or [place for _, place in named]
+    middle = LatLng(float(np.median([p.lat for p in cores])), float(np.median([p.lon for p in cores])))
+    visited = [
+        place for kind in VISITED for k, place in named if k == kind and crow_m(place, middle) < AREA_M
+    ]
+    order = np.random.default_rng(0).permutation(len(visited))
+    return middle, [visited[index] for index in order] or [middle]
+
+
+async def _arrive(life: Any, after: float, tally: Tally) -> None:
+    await asyncio.sleep(after)
+    try:
+        await life
+    except Exception as lost:  # noqa: BLE001 - one inhabitant's end is told, the town lives on
+        tally.surprised("somebody", repr(lost))
+
+
+def _unheard(event: dict[str, Any]) -> None:
+    """Replaced by its owner."""
