@@ -225,7 +225,8 @@ class Phone:
 
     async def _network(self) -> None:
         """Wait until there is one."""
-        while (left := self.silent_until - asyncio.get_running_loop().time()) > 0:
+        left = self.silent_until - asyncio.get_running_loop().time()
+        if left > 0:
             await asyncio.sleep(left)
 
     def _jitter(self, seconds: float) -> float:

@@ -1,0 +1,82 @@
+"""What must never be true of the stored world, each as a query that counts its breaches. Zero everywhere is sound."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+BREACHES: Final[Mapping[str, str]] = {
+    "a request engaged twice": """
+        SELECT count(*) FROM (SELECT request_id FROM engagements WHERE state <> 'cancelled'
+                              GROUP BY request_id HAVING count(*) > 1) twice""",
+    "a provider on two exclusive engagements at once": """
+        WITH busy AS (
+          SELECT id, provider_id,
+                 tstzrange(CASE WHEN allocator = 'call' THEN en_route_at ELSE confirmed_at END,
+                           coalesce(ended_at, 'infinity')) AS span
+          FROM engagements
+          WHERE exclusive AND (allocator <> 'call' OR en_route_at IS NOT NULL)
+            AND coalesce(ended_at, 'infinity') > CASE WHEN allocator = 'call' THEN en_route_at ELSE confirmed_at END)
+        SELECT count(*) FROM busy a JOIN busy b
+          ON a.provider_id = b.provider_id AND a.id < b.id AND a.span && b.span""",
+    "two accepted offers on one live request": """
+        SELECT count(*) FROM (
+          SELECT o.request_id FROM offers o JOIN engagements e ON e.offer_id = o.id AND e.state <> 'cancelled'
+          GROUP BY o.request_id HAVING count(*) > 1) twice""",
+    "a gap in an account's stream": """
+        SELECT count(*) FROM (
+          SELECT s.account_id FROM streams s LEFT JOIN events e USING (account_id)
+          GROUP BY s.account_id, s.seq, s.kept_from
+          HAVING count(e.seq) <> s.seq - s.kept_from + 1 OR max(e.seq) <> s.seq) gaps""",
+    "a ledger transaction that does not sum to zero": """
+        SELECT count(*) FROM (SELECT txn_id FROM ledger_entries GROUP BY txn_id, currency
+                              HAVING sum(amount_cents) <> 0) leaks""",
+    "work begun without secured money": """
+        SELECT count(*) FROM engagements e WHERE e.started_at IS NOT NULL AND NOT EXISTS (
+          SELECT 1 FROM payments p WHERE p.request_id = e.request_id AND p.kind = 'price'
+            AND p.state IN ('authorised', 'captured', 'refunded'))""",
+    "money captured that the ledger does not know": """
+        SELECT count(*) FROM payments p WHERE p.captured_cents <> coalesce((
+          SELECT -sum(l.amount_cents) FROM ledger_entries l
+          WHERE l.payment_id = p.id AND l.account = 'psp' AND l.amount_cents < 0), 0)""",
+    "an exclusive engagement whose request is not matched": """
+        SELECT count(*) FROM engagements e JOIN requests r ON r.id = e.request_id
+        WHERE e.state IN ('confirmed', 'en_route', 'arrived', 'in_progress') AND r.state <> 'matched'""",
+    "a matched request without its engagement": """
+        SELECT count(*) FROM requests r WHERE r.state = 'matched' AND NOT EXISTS (
+          SELECT 1 FROM engagements e WHERE e.request_id = r.id AND e.state <> 'cancelled')""",
+    "an engagement without a deed of each side": """
+        SELECT count(*) FROM engagements e WHERE e.state = 'completed' AND NOT EXISTS (
+          SELECT 1 FROM actions a WHERE a.engagement_id = e.id AND a.role = 'provider')""",
+    "a stored position outside its engagement": """
+        SELECT count(*) FROM track_points t JOIN engagements e ON e.id = t.engagement_id
+        WHERE e.en_route_at IS NULL OR t.at < e.en_route_at - interval '2 minutes'
+           OR t.at > coalesce(e.ended_at, 'infinity') + interval '10 seconds'""",
+}
+
+
+async def breaches(db: AsyncSession) -> dict[str, int]:
+    """How often each thing that must never be true is true now."""
+    return {name: int((await db.execute(text(query))).scalar_one()) for name, query in BREACHES.items()}
+
+
+COUNTS: Final[Mapping[str, str]] = {
+    "rides finished": """SELECT count(*) FROM engagements e JOIN services s ON s.id = e.service_id
+        WHERE e.state = 'completed' AND s.spec->>'trade' = 'ride'""",
+    "parcels delivered": """SELECT count(*) FROM engagements e JOIN services s ON s.id = e.service_id
+        WHERE e.state = 'completed' AND s.spec->>'trade' = 'parcel'""",
+    "odd jobs finished": """SELECT count(*) FROM engagements e JOIN services s ON s.id = e.service_id
+        WHERE e.state = 'completed' AND s.spec->>'trade' = 'job'""",
+    "requests": "SELECT count(*) FROM requests",
+    "offers": "SELECT count(*) FROM offers",
+    "rounds": "SELECT count(*) FROM rounds",
+    "events": "SELECT count(*) FROM events",
+    "reviews": "SELECT count(*) FROM reviews",
+    "captured cents": "SELECT coalesce(sum(captured_cents), 0) FROM payments",
+}
+
+
+async def counts(db: AsyncSession) -> dict[str, int]:
+    """How much the stored world holds of each thing."""
+    return {name: int((await db.execute(text(query))).scalar_one()) for name, query in COUNTS.items()}
