@@ -1,0 +1,76 @@
+"""The HTTP application: every resource, and the layers around them.
+
+Built by a function, never at import. The composition root adds what is not a resource (sockets, pages).
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from fastapi import APIRouter, FastAPI
+from prometheus_client import CollectorRegistry
+
+from api import auth, dev, health, me, openapi, problems, profiles, suspensions
+from api.frame import BodyCap, Frame, Gzip
+from api.limits import ACCOUNT, ADDRESS, CODES, STRANGER, CodeLimit, Limits, Rate
+from api.metrics import Metrics
+from domain.usecases.work import Tools
+
+VERSION: Final = "1.0.0"
+
+# Every resource, by noun. Append yours.
+ROUTERS: Final[tuple[APIRouter, ...]] = (
+    auth.router,
+    health.router,
+    me.router,
+    profiles.router,
+    suspensions.router,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiSettings:
+    """What an operator may set. Rates are tokens per second and a burst."""
+
+    account: Rate = ACCOUNT
+    stranger: Rate = STRANGER
+    address: Rate = ADDRESS
+    codes: Rate = CODES
+    body_limit: int = 256 * 1024  # bytes
+    monotonic: Callable[[], float] = time.monotonic
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+
+
+def create_api(tools: Tools, settings: ApiSettings) -> FastAPI:
+    """The application over one house's means. `tools.development` adds the `dev` routes."""
+    api = FastAPI(
+        title="Coudmain",
+        version=VERSION,
+        openapi_url="/v1/openapi.json",
+        docs_url=None,  # the framework's page loads its scripts from the internet
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    api.state.tools = tools
+    api.state.metrics = Metrics(settings.registry)
+    api.state.codes = CodeLimit(settings.codes, settings.monotonic, free=tools.development)
+    problems.install(api)
+    openapi.install(api)
+    for router in ROUTERS:
+        api.include_router(router)
+    if tools.development:
+        api.include_router(dev.router)
+    # The last added is the outermost.
+    api.add_middleware(Gzip)
+    api.add_middleware(BodyCap, limit=settings.body_limit)
+    api.add_middleware(
+        Limits,
+        tools=tools,
+        account=settings.account,
+        stranger=settings.stranger,
+        address=settings.address,
+        monotonic=settings.monotonic,
+    )
+    api.add_middleware(Frame, new_id=tools.new_id, monotonic=settings.monotonic, metrics=api.state.metrics)
+    return api

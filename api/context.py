@@ -1,0 +1,92 @@
+"""What a route is given: one transaction with its actor, the language, the tools.
+
+How to write a route (see `api/idempotency.py` for POSTs):
+
+    router = APIRouter(tags=["things"])
+
+    @router.get("/v1/things/{thing_id}", response_model=ThingOut, responses=problems(404))
+    async def read(thing_id: RowId, work: SignedIn) -> Mapping[str, Any]:
+        return thing_view(await things.read_thing(work, thing_id))
+
+- `SignedIn` needs a bearer token (401), `OpsOnly` an ops account too (403); `Anybody` needs neither, but
+  knows the actor when a token is sent. All three are the request's one `Work`.
+- Never commit, never catch a `Refusal`: the transaction commits when the route returns, before the answer
+  leaves, and rolls back on any exception. An answer that was sent is an answer that is stored.
+- `work.actor.language` is what `Accept-Language` asked for, else the account's own.
+- Append the router to `ROUTERS` in `api/app.py`.
+"""
+
+import re
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPBearer
+
+from api.bearer import bearer_of
+from domain.rules.errors import Refusal
+from domain.usecases import identity
+from domain.usecases.access import require_account, require_ops
+from domain.usecases.work import NOBODY, Tools, Work, working
+
+LANGUAGES = ("fr", "en")
+
+bearer = HTTPBearer(
+    auto_error=False, description="An access token of POST /v1/auth/token.", scheme_name="bearer"
+)
+
+
+def tools_of(request: Request) -> Tools:
+    """The house's means, for routes that open transactions of their own."""
+    tools: Tools = request.app.state.tools
+    return tools
+
+
+def preferred_language(header: str) -> str | None:
+    """The best of our languages in an `Accept-Language` header; `None` when it names none of them."""
+    best, weight = None, 0.0
+    for part in header[:200].split(","):
+        name, _, params = part.strip().partition(";")
+        found = re.fullmatch(r"\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*", params)
+        q = float(found.group(1)) if found else 1.0
+        language = name.strip().lower().partition("-")[0]
+        if language in LANGUAGES and q > weight:
+            best, weight = language, q
+    return best
+
+
+async def transaction(request: Request) -> AsyncIterator[Work]:
+    """The request's one transaction, committed when the route has returned."""
+    async with working(tools_of(request), NOBODY) as work:
+        claims = bearer_of(request.scope)
+        if isinstance(claims, Refusal):
+            raise claims
+        if claims is not None:
+            work.actor = await identity.actor_of(work, claims)
+        language = preferred_language(request.headers.get("accept-language", ""))
+        if language:
+            work.actor = replace(work.actor, language=language)
+        yield work
+
+
+Anybody = Annotated[Work, Depends(transaction, scope="function")]
+
+
+def signed_in(work: Anybody, _scheme: Annotated[object, Depends(bearer)]) -> Work:
+    """A transaction of somebody who has signed in."""
+    require_account(work.actor)
+    return work
+
+
+SignedIn = Annotated[Work, Depends(signed_in, scope="function")]
+
+
+def ops_only(work: SignedIn) -> Work:
+    """A transaction of a member of the ops staff."""
+    require_ops(work.actor)
+    return work
+
+
+OpsOnly = Annotated[Work, Depends(ops_only, scope="function")]
+ToolsOf = Annotated[Tools, Depends(tools_of)]

@@ -1,0 +1,133 @@
+"""The outermost layers, as pure ASGI: an id for each request, safe headers, the log, the last resort, body caps."""
+
+import logging
+import re
+from collections.abc import Callable
+from typing import Final
+from uuid import UUID
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.metrics import Metrics
+from api.problems import body_of, problem_response
+
+log = logging.getLogger("coudmain.access")
+crashes = logging.getLogger("coudmain.crash")
+
+REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}\Z")
+SAFE_HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+}
+API_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"  # of answers that are not pages
+
+
+class Frame:
+    """Gives each request an id (the client's, when it is a sane one), times it, logs it without its query
+    (a share link's token could stand there) and answers what nobody else did with a 500 problem."""
+
+    def __init__(
+        self, app: ASGIApp, *, new_id: Callable[[], UUID], monotonic: Callable[[], float], metrics: Metrics
+    ) -> None:
+        self._app, self._new_id, self._monotonic, self._metrics = app, new_id, monotonic, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        sent = Headers(scope=scope).get("x-request-id", "")
+        request_id = sent if REQUEST_ID.match(sent) else str(self._new_id())
+        scope.setdefault("state", {})["request_id"] = request_id
+        status, began = 0, self._monotonic()
+
+        async def framed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = request_id
+                for name, value in SAFE_HEADERS.items():
+                    headers.setdefault(name, value)
+                if not headers.get("content-type", "").startswith("text/html"):
+                    headers.setdefault("Content-Security-Policy", API_POLICY)
+            await send(message)
+
+        self._metrics.in_flight.inc()
+        try:
+            await self._app(scope, receive, framed)
+        except Exception:  # the last resort: whatever reaches this place is a bug, and is logged as one
+            crashes.exception("%s %s failed (request %s)", scope["method"], scope["path"], request_id)
+            if status:
+                raise
+            await _crashed(request_id)(scope, receive, framed)
+        finally:
+            self._metrics.in_flight.dec()
+            took = self._monotonic() - began
+            template = getattr(scope.get("route"), "path", "other")
+            self._metrics.observe(scope["method"], template, status, took)
+            log.info("%s %s %s %.1f ms %s", scope["method"], scope["path"], status, took * 1000, request_id)
+
+
+def _crashed(request_id: str) -> ASGIApp:
+    body = body_of(
+        status=500,
+        code="internal",
+        title="Something broke on our side",
+        detail="This is a bug. Tell us the request_id.",
+        request_id=request_id,
+    )
+    return problem_response(body)
+
+
+class BodyCap:
+    """Refuses bodies over `limit` bytes with 413: by their announced length, or once that much has come."""
+
+    def __init__(self, app: ASGIApp, *, limit: int) -> None:
+        self._app, self._limit = app, limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        announced = Headers(scope=scope).get("content-length", "0")
+        if announced.isdecimal() and int(announced) > self._limit:
+            body = body_of(
+                status=413,
+                code="body_too_large",
+                title="Content Too Large",
+                detail=self._words,
+                request_id=str(scope.get("state", {}).get("request_id", "")),
+            )
+            await problem_response(body, {"Connection": "close"})(scope, receive, send)
+            return
+        came = 0
+
+        async def counted() -> Message:
+            nonlocal came
+            message = await receive()
+            came += len(message.get("body", b""))
+            if came > self._limit:
+                raise HTTPException(413, self._words)  # answered by `api.problems`
+            return message
+
+        await self._app(scope, counted, send)
+
+    @property
+    def _words(self) -> str:
+        return f"a body may have {self._limit} bytes"
+
+
+class Gzip:
+    """Compresses answers of a kilobyte and more, except pieces of a file: a range counts its plain bytes."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._plain = app
+        self._zipped = GZipMiddleware(app, minimum_size=1_000, compresslevel=5)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        ranged = scope["type"] == "http" and "range" in Headers(scope=scope)
+        await (self._plain if ranged else self._zipped)(scope, receive, send)

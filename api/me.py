@@ -1,0 +1,187 @@
+"""Oneself: the account, its devices, what it provides, whether it is on duty."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from fastapi import APIRouter, Header, HTTPException, Path, Response
+from pydantic import Field, model_validator
+
+from api.context import SignedIn
+from api.problems import problems
+from api.schemas import NO_NUL, TIME, Count, Flag, In, Language, Out, ShortText, Slug
+from domain.rules.errors import NotFound
+from domain.usecases import duty, profiles
+from domain.usecases.views.accounts import device_view, me_view, provider_view
+from domain.usecases.views.duty import duty_view
+
+router = APIRouter(prefix="/v1/me", tags=["oneself"])
+
+DeviceId = Annotated[str, Path(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9._:-]+$")]
+IfMatch = Annotated[str | None, Header(description="The ETag that was read: change only what was seen.")]
+IfNoneMatch = Annotated[str | None, Header(description="The ETag that was read: 304 when it still holds.")]
+Time = Annotated[str, Field(examples=[TIME])]
+
+
+class Vehicle(In):
+    """What to look for in the street. The plate is shown to the other party of a running engagement only."""
+
+    make: ShortText = ""
+    model: ShortText = ""
+    color: ShortText = ""
+    plate: Annotated[str, Field(strict=True, max_length=20, pattern=NO_NUL)] = ""
+    seats: Annotated[int, Field(strict=True, ge=1, le=60)] | None = None
+
+
+class ProviderIn(In):
+    services: Annotated[list[Slug], Field(min_length=1, max_length=50, examples=[["ride-vtc"]])]
+    vehicle: Vehicle | None = None
+    languages: Annotated[list[Language], Field(max_length=20)] | None = None
+    max_travel_s: Annotated[Count, Field(le=86_400)] | None = None
+
+
+class ProviderOut(Out):
+    services: list[str]
+    vehicle: dict[str, Any] | None
+    languages: list[str]
+    max_travel_s: int | None
+    updated_at: Time
+
+
+class MeOut(Out):
+    id: UUID
+    phone: str | None
+    name: str
+    language: str
+    is_ops: bool
+    provider: ProviderOut | None
+    created_at: Time
+
+
+class MeChange(In):
+    """Only what is named changes."""
+
+    name: ShortText | None = None
+    language: Literal["fr", "en"] | None = None
+
+
+class DeviceIn(In):
+    platform: Literal["android", "ios", "web", "console"]
+    push_token: Annotated[str, Field(strict=True, min_length=1, max_length=4_096, pattern=NO_NUL)]
+    language: Literal["fr", "en"] | None = None
+
+
+class DeviceOut(Out):
+    device_id: str
+    platform: str
+    language: str
+    updated_at: Time
+
+
+class DutyIn(In):
+    """`market` is needed to go on duty; `services` are one's own there unless fewer are named."""
+
+    on: Flag
+    market: Slug | None = None
+    services: Annotated[list[Slug], Field(min_length=1, max_length=50)] | None = None
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> Self:
+        if self.on and self.market is None:
+            raise ValueError("going on duty needs a market")
+        return self
+
+
+class DutyOut(Out):
+    on: bool
+    market: str | None
+    services: list[str]
+    since: Time | None
+
+
+def _etag(version: int) -> str:
+    return f'"{version}"'
+
+
+def _named(header: str, etag: str) -> bool:
+    return header.strip() == "*" or etag in [part.strip().removeprefix("W/") for part in header.split(",")]
+
+
+@router.get("", response_model=MeOut, responses={304: {"description": "Not Modified"}})
+async def read(work: SignedIn, response: Response, if_none_match: IfNoneMatch = None) -> Any:
+    """One's own account."""
+    account, provider = await profiles.read_me(work)
+    etag = _etag(account.version)
+    if if_none_match is not None and _named(if_none_match, etag):
+        return Response(status_code=304, headers={"ETag": etag})
+    response.headers["ETag"] = etag
+    return me_view(account, provider)
+
+
+@router.patch("", response_model=MeOut, responses=problems(412))
+async def change(
+    body: MeChange, work: SignedIn, response: Response, if_match: IfMatch = None
+) -> Mapping[str, Any]:
+    """Change one's name or language; with `If-Match`, only if nothing has changed since it was read."""
+    account, provider = await profiles.read_me(work, lock=True)
+    if if_match is not None and not _named(if_match, _etag(account.version)):
+        raise HTTPException(412, "the account has changed since you read it")
+    profiles.change_me(account, name=body.name, language=body.language)
+    response.headers["ETag"] = _etag(account.version)
+    return me_view(account, provider)
+
+
+@router.put("/provider", response_model=ProviderOut)
+async def put_provider(body: ProviderIn, work: SignedIn) -> Mapping[str, Any]:
+    """Say what one offers. `unknown_service` names slugs that no market has."""
+    row = await profiles.put_provider(
+        work,
+        services=body.services,
+        vehicle=None if body.vehicle is None else body.vehicle.model_dump(exclude_defaults=True),
+        languages=body.languages,
+        max_travel_s=body.max_travel_s,
+    )
+    return provider_view(row)
+
+
+@router.get("/provider", response_model=ProviderOut, responses=problems(404))
+async def read_provider(work: SignedIn) -> Mapping[str, Any]:
+    """What one offers; 404 until it has been said."""
+    _, provider = await profiles.read_me(work)
+    if provider is None:
+        raise NotFound
+    return provider_view(provider)
+
+
+@router.put("/devices/{device_id}", response_model=DeviceOut)
+async def put_device(device_id: DeviceId, body: DeviceIn, work: SignedIn) -> Mapping[str, Any]:
+    """Say where pushes go. Apps do it at each start and when their push token changes."""
+    row = await profiles.put_device(
+        work,
+        device_id,
+        platform=body.platform,
+        push_token=body.push_token,
+        language=body.language or work.actor.language,
+    )
+    return device_view(row)
+
+
+@router.delete("/devices/{device_id}", status_code=204, response_class=Response)
+async def drop_device(device_id: DeviceId, work: SignedIn) -> None:
+    """No more pushes to this device. Saying it twice is no harm."""
+    await profiles.drop_device(work, device_id)
+
+
+@router.get("/duty", response_model=DutyOut)
+async def read_duty(work: SignedIn) -> Mapping[str, Any]:
+    """Whether one is on duty, where, for what and since when."""
+    return duty_view(await duty.read_duty(work))
+
+
+@router.put("/duty", response_model=DutyOut, responses=problems(409))
+async def change_duty(body: DutyIn, work: SignedIn) -> Mapping[str, Any]:
+    """Go on duty or off. Leaving is free at any time: offers still pending are withdrawn, at no cost to anybody."""
+    if body.on:
+        assert body.market is not None
+        return duty_view(await duty.go_on_duty(work, body.market, body.services))
+    return duty_view(await duty.go_off_duty(work))

@@ -1,0 +1,202 @@
+"""Refusals as RFC 9457 problems. One map from codes to statuses, proved total by a test.
+
+A route says which problems it may answer with `responses=problems(404, 409)`; those every route shares
+(401, 403, 413, 422, 429) are documented for all by `api.openapi`.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Final
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from domain.rules.errors import Refusal, TooMany
+
+PROBLEM_JSON: Final = "application/problem+json"
+MOST_ERRORS: Final = 20  # of one body: enough to mend a form, not an echo of a hostile one
+LONGEST_DETAIL: Final = 300
+
+STATUSES: Final[Mapping[str, int]] = {
+    "account_suspended": 403,
+    "agenda_conflict": 409,
+    "already_busy": 409,
+    "already_proposed": 409,
+    "already_reviewed": 409,
+    "challenge_over": 410,
+    "counter_twice": 409,
+    "forbidden": 403,
+    "idempotency_mismatch": 422,
+    "illegal_move": 409,
+    "invalid": 422,
+    "lost_race": 409,
+    "not_a_provider": 409,
+    "not_eligible": 403,
+    "not_found": 404,
+    "not_on_duty": 409,
+    "offer_expired": 410,
+    "outside_service_area": 422,
+    "payment_declined": 402,
+    "payment_pending": 409,
+    "pickup_restricted": 422,
+    "pin_locked": 429,
+    "quote_expired": 410,
+    "quote_forged": 422,
+    "quote_used": 409,
+    "refused": 409,
+    "regime_violation": 422,
+    "review_closed": 409,
+    "slug_taken": 409,
+    "still_engaged": 409,
+    "stops_too_far": 422,
+    "token_expired": 401,
+    "token_invalid": 401,
+    "token_reused": 401,
+    "too_early": 409,
+    "too_many_requests": 429,
+    "unauthenticated": 401,
+    "unavailable": 503,
+    "unknown_market": 422,
+    "unknown_service": 422,
+    "wrong_code": 401,
+    "wrong_pin": 403,
+}
+
+# What the framework refuses before any of our code runs.
+FRAMEWORK_CODES: Final[Mapping[int, str]] = {
+    400: "malformed",
+    404: "not_found",
+    405: "method_not_allowed",
+    412: "precondition_failed",
+    413: "body_too_large",
+    415: "unsupported_media_type",
+    428: "precondition_required",
+}
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The `responses=` of a route: these statuses carry a `Problem`."""
+    schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    return {
+        status: {"description": HTTPStatus(status).phrase, "content": {PROBLEM_JSON: schema}}
+        for status in statuses
+    }
+
+
+def body_of(
+    *,
+    status: int,
+    code: str,
+    title: str,
+    detail: str,
+    request_id: str,
+    facts: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """A problem as JSON-ready data. The socket's `failed` frames carry the same."""
+    return {
+        **(facts or {}),
+        "type": f"/problems/{code}",
+        "title": title,
+        "status": status,
+        "detail": detail[:LONGEST_DETAIL],
+        "code": code,
+        "request_id": request_id,
+    }
+
+
+def problem_response(body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Response:
+    """A problem as an answer. Never cached; 401 says how to sign in, as RFC 9110 asks."""
+    status = int(body["status"])
+    extra = {"Cache-Control": "no-store", **(headers or {})}
+    if status == HTTPStatus.UNAUTHORIZED:
+        extra["WWW-Authenticate"] = "Bearer"
+    if "retry_after_s" in body:
+        extra["Retry-After"] = str(max(1, math.ceil(float(body["retry_after_s"]))))
+    text = json.dumps(body, ensure_ascii=False, default=str).encode("utf-8", "replace")
+    return Response(text, status, headers=extra, media_type=PROBLEM_JSON)
+
+
+def refusal_body(refusal: Refusal, request_id: str) -> dict[str, Any]:
+    """A refusal of the house as a problem."""
+    facts = dict(refusal.facts)
+    if isinstance(refusal, TooMany) and "policy" in facts:
+        facts["violated-policies"] = [facts["policy"]]
+    return body_of(
+        status=STATUSES[refusal.code],
+        code=refusal.code,
+        title=refusal.title,
+        detail=refusal.detail,
+        request_id=request_id,
+        facts=facts,
+    )
+
+
+def request_id_of(request: Request) -> str:
+    """The id the outer layer gave this request; it is in the answer's `X-Request-Id` and in the log."""
+    return str(request.scope.get("state", {}).get("request_id", ""))
+
+
+def pointer_of(location: Sequence[int | str]) -> str:
+    """`("body", "stops", 0, "lat")` as `/stops/0/lat` (RFC 6901)."""
+    words = [str(part).replace("~", "~0").replace("/", "~1") for part in location[1:]]
+    return "".join(f"/{word[:60]}" for word in words)
+
+
+async def _refused(request: Request, refusal: Exception) -> Response:
+    assert isinstance(refusal, Refusal)
+    return problem_response(refusal_body(refusal, request_id_of(request)))
+
+
+async def _invalid(request: Request, wrong: Exception) -> Response:
+    """Per-field errors; the values themselves are not sent back. A malformed id in a path is a 404."""
+    assert isinstance(wrong, RequestValidationError)
+    found = wrong.errors()[:MOST_ERRORS]
+    if any(error["loc"] and error["loc"][0] == "path" for error in found):
+        return _of_framework(request, HTTPStatus.NOT_FOUND, "Nothing here that you may see")
+    errors = [
+        {
+            "pointer": "" if error["type"] == "json_invalid" else pointer_of(error["loc"]),
+            "detail": str(error["msg"])[:LONGEST_DETAIL],
+        }
+        for error in found
+    ]
+    return problem_response(
+        body_of(
+            status=422,
+            code="invalid",
+            title="Some of the values cannot be accepted",
+            detail=f"{errors[0]['pointer']}: {errors[0]['detail']}" if errors else "",
+            request_id=request_id_of(request),
+            facts={"errors": errors},
+        )
+    )
+
+
+async def _by_framework(request: Request, wrong: Exception) -> Response:
+    assert isinstance(wrong, HTTPException)
+    return _of_framework(request, wrong.status_code, str(wrong.detail), wrong.headers)
+
+
+def _of_framework(
+    request: Request, status: int, detail: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    return problem_response(
+        body_of(
+            status=status,
+            code=FRAMEWORK_CODES.get(status, "refused"),
+            title=HTTPStatus(status).phrase,
+            detail=detail,
+            request_id=request_id_of(request),
+        ),
+        headers,
+    )
+
+
+def install(api: FastAPI) -> None:
+    """Answer every refusal with a problem. What is left (a bug) is answered by `api.frame` with a 500."""
+    api.add_exception_handler(Refusal, _refused)
+    api.add_exception_handler(RequestValidationError, _invalid)
+    api.add_exception_handler(HTTPException, _by_framework)

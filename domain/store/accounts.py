@@ -1,0 +1,219 @@
+"""Queries on accounts, providers, devices, and the proofs of a sign-in."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.store.tables import Account, Challenge, Device, Provider, SentMessage, TokenFamily, WsTicket
+
+
+async def account_of_session(
+    db: AsyncSession, account_id: UUID, family_id: UUID, now: datetime
+) -> Account | None:
+    """The account of a sign-in that has not ended: one indexed query for every authenticated request."""
+    statement = (
+        select(Account)
+        .join(TokenFamily, TokenFamily.account_id == Account.id)
+        .where(
+            Account.id == account_id,
+            TokenFamily.id == family_id,
+            TokenFamily.revoked_at.is_(None),
+            TokenFamily.expires_at > now,
+        )
+    )
+    return (await db.execute(statement)).scalar_one_or_none()
+
+
+async def account_with_phone(
+    db: AsyncSession, *, new_id: UUID, phone: str, language: str, now: datetime
+) -> Account:
+    """The account of a phone number, made on first sight. Two first sign-ins at once make one."""
+    made = (
+        insert(Account)
+        .values(id=new_id, phone=phone, language=language, created_at=now)
+        .on_conflict_do_nothing(index_elements=[Account.phone])
+    )
+    await db.execute(made)
+    return (await db.execute(select(Account).where(Account.phone == phone))).scalar_one()
+
+
+async def account_of_firebase(db: AsyncSession, uid: str) -> Account | None:
+    """The account a Firebase user signed into before."""
+    return (await db.execute(select(Account).where(Account.firebase_uid == uid))).scalar_one_or_none()
+
+
+async def account_with_firebase(
+    db: AsyncSession, *, new_id: UUID, uid: str, language: str, now: datetime
+) -> Account:
+    """The account of a Firebase user without a phone number, made on first sight."""
+    made = (
+        insert(Account)
+        .values(id=new_id, firebase_uid=uid, language=language, created_at=now)
+        .on_conflict_do_nothing(index_elements=[Account.firebase_uid])
+    )
+    await db.execute(made)
+    return (await db.execute(select(Account).where(Account.firebase_uid == uid))).scalar_one()
+
+
+async def account(db: AsyncSession, account_id: UUID, *, lock: bool = False) -> Account | None:
+    """One account, as the database has it now."""
+    return await db.get(Account, account_id, populate_existing=True, with_for_update=lock)
+
+
+# One-time codes
+
+
+async def lock_phone(db: AsyncSession, phone: str) -> None:
+    """One transaction at a time counts and sends codes for a number."""
+    await db.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("otp:" + phone, 0))))
+
+
+async def challenges_since(db: AsyncSession, phone: str, since: datetime) -> Sequence[datetime]:
+    """When codes were sent to a number, oldest first."""
+    statement = select(Challenge.created_at).where(Challenge.phone == phone, Challenge.created_at > since)
+    return (await db.execute(statement.order_by(Challenge.created_at))).scalars().all()
+
+
+async def take_try(db: AsyncSession, challenge_id: UUID, *, most: int, now: datetime) -> Challenge | None:
+    """Count one try of a live challenge; `None` once it is used, late, or out of tries."""
+    statement = (
+        update(Challenge)
+        .where(
+            Challenge.id == challenge_id,
+            Challenge.used_at.is_(None),
+            Challenge.expires_at > now,
+            Challenge.tries < most,
+        )
+        .values(tries=Challenge.tries + 1)
+        .returning(Challenge)
+    )
+    return (await db.execute(statement)).scalar_one_or_none()
+
+
+async def use_challenge(db: AsyncSession, challenge_id: UUID, now: datetime) -> bool:
+    """Spend a challenge, once: of two right codes at the same time one comes second."""
+    statement = (
+        update(Challenge)
+        .where(Challenge.id == challenge_id, Challenge.used_at.is_(None))
+        .values(used_at=now)
+        .returning(Challenge.id)
+    )
+    return (await db.execute(statement)).scalar_one_or_none() is not None
+
+
+async def forget_sent(db: AsyncSession, to: str, before: datetime) -> None:
+    """Trim the development outbox of one number."""
+    await db.execute(delete(SentMessage).where(SentMessage.to == to, SentMessage.at < before))
+
+
+async def sent_to(db: AsyncSession, to: str | None, limit: int) -> Sequence[SentMessage]:
+    """The development outbox, newest first."""
+    statement = select(SentMessage).order_by(SentMessage.at.desc(), SentMessage.id.desc()).limit(limit)
+    if to is not None:
+        statement = statement.where(SentMessage.to == to)
+    return (await db.execute(statement)).scalars().all()
+
+
+# Families of refresh tokens, tickets
+
+
+async def rotate(
+    db: AsyncSession, family_id: UUID, *, seen: str, new: str, now: datetime, expires_at: datetime
+) -> UUID | None:
+    """Replace a family's newest token; the account, or `None` when `seen` is not the newest or all is over."""
+    statement = (
+        update(TokenFamily)
+        .where(
+            TokenFamily.id == family_id,
+            TokenFamily.current_hash == seen,
+            TokenFamily.revoked_at.is_(None),
+            TokenFamily.expires_at > now,
+        )
+        .values(current_hash=new, expires_at=expires_at)
+        .returning(TokenFamily.account_id)
+    )
+    return (await db.execute(statement)).scalar_one_or_none()
+
+
+async def family(db: AsyncSession, family_id: UUID) -> TokenFamily | None:
+    """A family as the database has it now."""
+    return await db.get(TokenFamily, family_id, populate_existing=True)
+
+
+async def end_family(db: AsyncSession, family_id: UUID, *, why: str, now: datetime) -> None:
+    """End one sign-in: its access tokens stop at the next request."""
+    statement = update(TokenFamily).where(TokenFamily.id == family_id, TokenFamily.revoked_at.is_(None))
+    await db.execute(statement.values(revoked_at=now, revoked_why=why))
+
+
+async def end_families(db: AsyncSession, account_id: UUID, *, why: str, now: datetime) -> None:
+    """End every sign-in of an account."""
+    statement = update(TokenFamily).where(
+        TokenFamily.account_id == account_id, TokenFamily.revoked_at.is_(None)
+    )
+    await db.execute(statement.values(revoked_at=now, revoked_why=why))
+
+
+async def take_ticket(db: AsyncSession, ticket_hash: str) -> tuple[UUID, UUID, datetime] | None:
+    """Spend a socket ticket: `(account, family, expiry)`, once."""
+    statement = (
+        delete(WsTicket)
+        .where(WsTicket.ticket_hash == ticket_hash)
+        .returning(WsTicket.account_id, WsTicket.family_id, WsTicket.expires_at)
+    )
+    found = (await db.execute(statement)).one_or_none()
+    return None if found is None else (found.account_id, found.family_id, found.expires_at)
+
+
+# Providers and devices
+
+
+async def provider(db: AsyncSession, account_id: UUID) -> Provider | None:
+    """What an account provides, if anything."""
+    return await db.get(Provider, account_id, populate_existing=True)
+
+
+async def put_provider(db: AsyncSession, account_id: UUID, values: Mapping[str, Any]) -> Provider:
+    """Write what an account provides, whole."""
+    statement = (
+        insert(Provider)
+        .values(account_id=account_id, **values)
+        .on_conflict_do_update(index_elements=[Provider.account_id], set_=dict(values))
+        .returning(Provider)
+    )
+    return (await db.execute(statement, execution_options={"populate_existing": True})).scalar_one()
+
+
+async def put_device(db: AsyncSession, account_id: UUID, device_id: str, values: Mapping[str, Any]) -> Device:
+    """Write a device. A push token is one installation's: whoever held it before has left the phone."""
+    await db.execute(
+        delete(Device).where(Device.push_token == values["push_token"], Device.account_id != account_id)
+    )
+    statement = (
+        insert(Device)
+        .values(account_id=account_id, device_id=device_id, **values)
+        .on_conflict_do_update(index_elements=[Device.account_id, Device.device_id], set_=dict(values))
+        .returning(Device)
+    )
+    return (await db.execute(statement, execution_options={"populate_existing": True})).scalar_one()
+
+
+async def keep_newest_devices(db: AsyncSession, account_id: UUID, most: int) -> None:
+    """Forget all but an account's newest devices."""
+    kept = (
+        select(Device.device_id)
+        .where(Device.account_id == account_id)
+        .order_by(Device.updated_at.desc(), Device.device_id)
+        .limit(most)
+    )
+    await db.execute(delete(Device).where(Device.account_id == account_id, Device.device_id.not_in(kept)))
+
+
+async def drop_device(db: AsyncSession, account_id: UUID, device_id: str) -> None:
+    """Forget a device."""
+    await db.execute(delete(Device).where(Device.account_id == account_id, Device.device_id == device_id))

@@ -1,0 +1,57 @@
+"""The first answer to each Idempotency-Key: claim, remember, read, forget."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.store.tables import IdempotencyKey
+
+
+async def claim(
+    db: AsyncSession,
+    *,
+    row_id: UUID,
+    account: UUID,
+    operation: str,
+    key: str,
+    fingerprint: str,
+    now: datetime,
+) -> bool:
+    """Whether this transaction is the first with the key. Waits for another one that holds it to end."""
+    statement = (
+        insert(IdempotencyKey)
+        .values(
+            id=row_id,
+            account_id=account,
+            operation=operation,
+            key=key,
+            fingerprint=fingerprint,
+            created_at=now,
+        )
+        .on_conflict_do_nothing()
+        .returning(IdempotencyKey.id)
+    )
+    return (await db.execute(statement)).scalar_one_or_none() is not None
+
+
+async def remember(db: AsyncSession, row_id: UUID, status: int, body: str) -> None:
+    """Keep the answer, in the transaction of what it answers for."""
+    await db.execute(
+        update(IdempotencyKey).where(IdempotencyKey.id == row_id).values(status=status, body=body)
+    )
+
+
+async def first_answer(db: AsyncSession, account: UUID, operation: str, key: str) -> IdempotencyKey | None:
+    """The row somebody else committed under this key."""
+    statement = select(IdempotencyKey).where(
+        IdempotencyKey.account_id == account, IdempotencyKey.operation == operation, IdempotencyKey.key == key
+    )
+    return (await db.execute(statement)).scalar_one_or_none()
+
+
+async def forget_before(db: AsyncSession, moment: datetime) -> None:
+    """Let old answers go (the draft of the header leaves the time to the server; ours is a day)."""
+    await db.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < moment))
