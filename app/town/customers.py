@@ -49,6 +49,8 @@ class Customer:
     async def live(self) -> None:
         await self.phone.sign_in()
         await self.phone.call("PATCH", "/v1/me", {"name": self.person.name})
+        for request in (await self.phone.call("GET", "/v1/me/requests?state=open"))["items"]:
+            await self.lightly("past_left", "POST", f"/v1/requests/{request['id']}/cancel", {})
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.phone.stay_connected())
             tasks.create_task(self.days())

@@ -78,10 +78,20 @@ class Worker:
         await self.phone.call(
             "PUT", "/v1/me/duty", {"on": True, "market": self.market, "services": list(self.services)}
         )
+        await self.leave_the_past()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.phone.stay_connected())
             tasks.create_task(self.tunnels())
             tasks.create_task(self.days())
+
+    async def leave_the_past(self) -> None:
+        """Get out of what a town that was stopped in the middle left behind."""
+        page = await self.phone.call("GET", "/v1/me/engagements?state=active")
+        for engagement in page["items"]:
+            body = {"verb": "cancel", "reason": "la journée d'avant"}
+            await self.lightly(
+                "past_left", self.phone.call("POST", f"/v1/engagements/{engagement['id']}/actions", body)
+            )
 
     async def days(self) -> None:
         while True:
