@@ -35,26 +35,25 @@ class Ends:
 class Network:
     """Invariant: every junction in it reaches every other."""
 
-    def __init__(self, streets: StreetArrays, profile: Profile, plane: Plane) -> None:
-        """ValueError if the profile has no streets."""
+    def __init__(
+        self, streets: StreetArrays, profile: Profile, edges: NDArray[np.int64], plane: Plane
+    ) -> None:
+        """Of some of `usable_edges`."""
         self._streets = streets
         seconds = streets.seconds(profile)
-        nodes = len(streets.node_lat)
-        usable = np.flatnonzero(np.isfinite(seconds) & (streets.edge_from != streets.edge_to))
-        edges = _strongly_connected(streets.edge_from, streets.edge_to, usable, nodes)
         self.weight = np.full(len(seconds), np.inf)
         self.weight[edges] = _weigh(seconds[edges], streets.edge_m[edges])
         twin = streets.edge_twin.astype(np.int64)
         self.twin_weight = np.where(twin >= 0, self.weight[twin], np.inf)
         one_each = edges[~(np.isfinite(self.twin_weight[edges]) & (twin[edges] < edges))]
         self.snapper = Snapper(streets, one_each, plane)
-        self._build_graphs(edges, nodes)
+        self._build_graphs(edges)
 
-    def _build_graphs(self, edges: NDArray[np.int64], nodes: int) -> None:
+    def _build_graphs(self, edges: NDArray[np.int64]) -> None:
         froms, tos = self._streets.edge_from[edges], self._streets.edge_to[edges]
         self.junctions = np.unique(froms).astype(np.int64)
         n = len(self.junctions)
-        self._local = np.full(nodes, -1)
+        self._local = np.full(len(self._streets.node_lat), -1)
         self._local[self.junctions] = np.arange(n)
         key = self._local[froms] * n + self._local[tos]
         order = np.lexsort((self.weight[edges], key))  # of parallel streets the fastest counts
@@ -67,12 +66,14 @@ class Network:
     def departures(self, at: Snaps) -> Ends:
         """From places on the streets to the first junctions."""
         onward, back = self.weight[at.edge], self.twin_weight[at.edge]
-        return self._ends(at, part(onward, 1 - at.share), part(back, at.share))
+        behind = np.where(at.share == 0, 0.0, part(back, at.share))  # at a junction all its streets are open
+        return self._ends(at, part(onward, 1 - at.share), behind)
 
     def arrivals(self, at: Snaps) -> Ends:
         """From the last junctions to places on the streets."""
         onward, back = self.weight[at.edge], self.twin_weight[at.edge]
-        return self._ends(at, part(back, 1 - at.share), part(onward, at.share))
+        beyond = np.where(at.share == 1, 0.0, part(back, 1 - at.share))
+        return self._ends(at, beyond, part(onward, at.share))
 
     def _ends(self, at: Snaps, beyond: Weights, behind: Weights) -> Ends:
         tos, froms = self._streets.edge_to[at.edge], self._streets.edge_from[at.edge]
@@ -128,13 +129,13 @@ def _weigh(seconds: NDArray[np.float32], meters: NDArray[np.float32]) -> Weights
     return whole * _SHIFT + np.rint(meters.astype(np.float64) * _METER)
 
 
-def _strongly_connected(
-    froms: NDArray[np.int32], tos: NDArray[np.int32], usable: NDArray[np.int64], nodes: int
-) -> NDArray[np.int64]:
-    """The usable edges inside the strongly connected component that has most of them."""
-    graph = csr_array((np.ones(len(usable)), (froms[usable], tos[usable])), shape=(nodes, nodes))
-    labels = connected_components(graph, connection="strong")[1]
-    label = np.asarray(labels, np.int64)[froms[usable]]
-    inside = label == labels[tos[usable]]
+def usable_edges(streets: StreetArrays, profile: Profile) -> NDArray[np.int64]:
+    """The edges of the largest part of the streets within which the profile gets everywhere and back."""
+    froms, tos, nodes = streets.edge_from, streets.edge_to, len(streets.node_lat)
+    open_edges = np.flatnonzero(np.isfinite(streets.seconds(profile)) & (froms != tos))
+    graph = csr_array((np.ones(len(open_edges)), (froms[open_edges], tos[open_edges])), shape=(nodes, nodes))
+    labels = np.asarray(connected_components(graph, connection="strong")[1], np.int64)
+    label = labels[froms[open_edges]]
+    inside = label == labels[tos[open_edges]]
     largest = np.bincount(label[inside]).argmax() if inside.any() else -1
-    return np.asarray(usable[inside & (label == largest)], np.int64)
+    return np.asarray(open_edges[inside & (label == largest)], np.int64)

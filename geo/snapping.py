@@ -40,9 +40,7 @@ class Snapper:
     """Finds the nearest of the given edges, to the half piece. An edge's twin needs not be given."""
 
     def __init__(self, streets: StreetArrays, edges: NDArray[np.int64], plane: Plane) -> None:
-        """ValueError without edges."""
-        if not len(edges):
-            raise ValueError("no streets to snap to")
+        """Of one edge or more."""
         self._plane = plane
         xy, start = lines(streets, edges, plane)
         step = np.diff(xy, axis=0)

@@ -69,12 +69,11 @@ class StreetArrays:
                     raise ValueError(
                         f"streets in format {saved['format']}, not {FORMAT}: import the map again"
                     )
-                columns = {name: saved[name] for name in saved.files}
+                columns = {field.name: saved[field.name] for field in fields(StreetArrays)}
         except (KeyError, EOFError, OSError, zipfile.BadZipFile) as wrong:
             raise ValueError(f"not saved streets: {wrong}") from wrong
-        del columns["format"]
-        names = tuple(columns.pop("names").tobytes().decode().split("\n"))
-        return StreetArrays(**columns, names=names)
+        columns["names"] = tuple(columns["names"].tobytes().decode().split("\n"))
+        return StreetArrays(**columns)
 
     def _columns(self) -> dict[str, NDArray[np.generic]]:
         columns = {field.name: getattr(self, field.name) for field in fields(self)}

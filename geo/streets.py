@@ -10,7 +10,7 @@ from itertools import groupby, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from geo.network import Ends, Network, read
+from geo.network import Ends, Network, read, usable_edges
 from geo.planes import Plane
 from geo.points import LatLng
 from geo.snapping import Snap, Snapper, Snaps, lines
@@ -39,9 +39,9 @@ class StreetGraph:
         self._streets = streets
         self._plane = Plane(LatLng(float(streets.node_lat.mean()), float(streets.node_lon.mean())))
         self._networks = {
-            profile: Network(streets, profile, self._plane)
+            profile: Network(streets, profile, edges, self._plane)
             for profile in Profile
-            if np.isfinite(streets.seconds(profile)).any()
+            if len(edges := usable_edges(streets, profile))
         }
         named = np.flatnonzero(streets.edge_name > 0)
         self._named = Snapper(streets, named, self._plane) if len(named) else None

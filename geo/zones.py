@@ -9,7 +9,7 @@ import numpy as np
 import shapely
 from numpy.typing import ArrayLike, NDArray
 from shapely.geometry import MultiPolygon, Point, Polygon, mapping, shape
-from shapely.ops import nearest_points, transform
+from shapely.ops import nearest_points
 
 from geo.planes import Plane
 from geo.points import LatLng, crow_m
@@ -54,7 +54,7 @@ class Zone:
         if self.contains(p):
             return p
         plane = Plane(self._middle())
-        flat = transform(lambda lon, lat: tuple(plane.to_xy(lat, lon).T), self.polygon)
+        flat = shapely.transform(self.polygon, lambda lon_lat: plane.to_xy(lon_lat[:, 1], lon_lat[:, 0]))
         shrunk = flat.buffer(-INSIDE_BY_M)
         goal = flat.representative_point() if shrunk.is_empty else shrunk
         ((x, y),) = plane.to_xy(p.lat, p.lon)
