@@ -15,6 +15,7 @@ class EventType(StrEnum):
     OFFER_WITHDRAWN = "offer.withdrawn"
     OFFER_EXPIRED = "offer.expired"
     OFFER_DECLINED = "offer.declined"
+    REQUEST_POSTED = "request.posted"  # a job open to proposals, told to the providers it concerns
     REQUEST_MATCHED = "request.matched"
     REQUEST_REOPENED = "request.reopened"
     REQUEST_EXPIRED = "request.expired"

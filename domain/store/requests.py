@@ -16,14 +16,21 @@ from domain.rules.states import (
     PaymentState,
     RequestMove,
     RequestState,
-    move as after,
     sources,
+)
+from domain.rules.states import (
+    move as after,
 )
 from domain.store.tables import Decision, Engagement, Offer, Payment, Request, Stop
 
 
 async def move(
-    db: AsyncSession, request_id: UUID, verb: RequestMove, *, only_if: ColumnElement[bool] | None = None, **values: Any
+    db: AsyncSession,
+    request_id: UUID,
+    verb: RequestMove,
+    *,
+    only_if: ColumnElement[bool] | None = None,
+    **values: Any,
 ) -> Request | None:
     """Move a request along its table in one conditional update; `None` when it was not there to be moved.
 
@@ -50,6 +57,17 @@ async def moved(db: AsyncSession, request_id: UUID, verb: RequestMove, **values:
     return row
 
 
+async def lock(db: AsyncSession, request_id: UUID) -> Request:
+    """The request as it is now, locked until the commit: the first lock of whoever also touches an engagement."""
+    statement = (
+        select(Request)
+        .where(Request.id == request_id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    return (await db.execute(statement)).scalar_one()
+
+
 async def fresh(db: AsyncSession, request_id: UUID) -> Request | None:
     """The request as it is now, whatever this session has seen of it."""
     return await db.get(Request, request_id, populate_existing=True)
@@ -57,7 +75,9 @@ async def fresh(db: AsyncSession, request_id: UUID) -> Request | None:
 
 async def open_count(db: AsyncSession, customer: UUID) -> int:
     """How many requests of a customer are open."""
-    statement = select(func.count()).where(Request.customer_id == customer, Request.state == RequestState.OPEN)
+    statement = select(func.count()).where(
+        Request.customer_id == customer, Request.state == RequestState.OPEN
+    )
     return (await db.execute(statement)).scalar_one()
 
 
@@ -90,6 +110,7 @@ async def to_match(db: AsyncSession, market: str, now: datetime, limit: int) -> 
         Payment.state == PaymentState.AUTHORISED,
         Payment.want == "hold",
     )
+    free = Request.price_cents == 0
     statement = (
         select(Request)
         .where(
@@ -98,7 +119,7 @@ async def to_match(db: AsyncSession, market: str, now: datetime, limit: int) -> 
             Request.state == RequestState.OPEN,
             Request.due_at <= now,
             Request.expires_at > now,
-            paid,
+            paid | free,
         )
         .order_by(Request.due_at, Request.id)
         .limit(limit)
@@ -157,8 +178,24 @@ async def told_of(db: AsyncSession, requests: Iterable[UUID]) -> dict[UUID, set[
     """Who was told of each posted job."""
     statement = (
         select(Decision.request_id, Decision.provider_id)
-        .where(Decision.request_id.in_(set(requests)), Decision.outcome == "offered", Decision.provider_id.is_not(None))
+        .where(
+            Decision.request_id.in_(set(requests)),
+            Decision.outcome == "offered",
+            Decision.provider_id.is_not(None),
+        )
         .distinct()
+    )
+    found: dict[UUID, set[UUID]] = {}
+    for request, provider in await db.execute(statement):
+        if provider is not None:
+            found.setdefault(request, set()).add(provider)
+    return found
+
+
+async def dropped_by(db: AsyncSession, requests: Iterable[UUID]) -> dict[UUID, set[UUID]]:
+    """Providers who have left an engagement of each request: they are not asked for it again."""
+    statement = select(Engagement.request_id, Engagement.provider_id).where(
+        Engagement.request_id.in_(set(requests))
     )
     found: dict[UUID, set[UUID]] = {}
     for request, provider in await db.execute(statement):
@@ -166,13 +203,15 @@ async def told_of(db: AsyncSession, requests: Iterable[UUID]) -> dict[UUID, set[
     return found
 
 
-async def dropped_by(db: AsyncSession, requests: Iterable[UUID]) -> dict[UUID, set[UUID]]:
-    """Providers who have left an engagement of each request: they are not asked for it again."""
-    statement = select(Engagement.request_id, Engagement.provider_id).where(Engagement.request_id.in_(set(requests)))
-    found: dict[UUID, set[UUID]] = {}
-    for request, provider in await db.execute(statement):
-        found.setdefault(request, set()).add(provider)
-    return found
+async def engagements_of(db: AsyncSession, requests: Iterable[UUID]) -> dict[UUID, Engagement]:
+    """The newest engagement of each request (ids sort by time)."""
+    statement = select(Engagement).where(Engagement.request_id.in_(set(requests))).order_by(Engagement.id)
+    return {row.request_id: row for row in (await db.execute(statement)).scalars()}
+
+
+async def engagement_of_offer(db: AsyncSession, offer_id: UUID) -> Engagement | None:
+    """What came of an accepted offer."""
+    return (await db.execute(select(Engagement).where(Engagement.offer_id == offer_id))).scalar_one_or_none()
 
 
 async def last_answer_by(db: AsyncSession, request_id: UUID) -> datetime | None:

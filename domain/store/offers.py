@@ -1,0 +1,143 @@
+"""Queries on offers. Whether an answer came in time is said by the database's own clock, in the update itself."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, exists, func, or_, select, true, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.rules.states import OFFER_MOVES, OfferMove, OfferOrigin, OfferState, sources
+from domain.rules.states import move as after
+from domain.store.tables import Decision, Offer
+
+
+def live(offer_id: UUID) -> ColumnElement[bool]:
+    """A condition: this offer is pending and its time is not over, by the database's clock."""
+    return exists().where(
+        Offer.id == offer_id, Offer.state == OfferState.PENDING, Offer.answer_by > func.clock_timestamp()
+    )
+
+
+async def put(db: AsyncSession, rows: Sequence[dict[str, Any]]) -> list[Offer]:
+    """Insert offers; those that a guard refuses (one pending offer a provider, one a pair) are not among the
+    returned, and nothing else happens to them."""
+    if not rows:
+        return []
+    statement = insert(Offer).on_conflict_do_nothing().returning(Offer)
+    return list((await db.execute(statement, rows)).scalars().all())
+
+
+async def move(
+    db: AsyncSession,
+    offer_id: UUID,
+    verb: OfferMove,
+    *,
+    only_if: ColumnElement[bool] | None = None,
+    **values: Any,
+) -> Offer | None:
+    """Move one offer along its table; `None` when it was not there to be moved."""
+    found = await move_all(db, Offer.id == offer_id, verb, only_if=only_if, **values)
+    return found[0] if found else None
+
+
+async def move_all(
+    db: AsyncSession,
+    which: ColumnElement[bool],
+    verb: OfferMove,
+    *,
+    only_if: ColumnElement[bool] | None = None,
+    **values: Any,
+) -> list[Offer]:
+    """Move every offer of a condition that can still be moved; returns those that were, by id."""
+    seen = sources(OFFER_MOVES, verb)
+    to = {after(OFFER_MOVES, state, verb) for state in seen}
+    assert len(to) == 1, f"{verb} leads to more than one state"
+    statement = (
+        update(Offer)
+        .where(which, Offer.state.in_(sorted(seen)), true() if only_if is None else only_if)
+        .values(state=to.pop(), **values)
+        .returning(Offer)
+        .execution_options(populate_existing=True, synchronize_session=False)
+    )
+    return sorted((await db.execute(statement)).scalars(), key=lambda offer: offer.id)
+
+
+def is_over() -> ColumnElement[bool]:
+    """A condition: the time to answer has passed, by the database's clock."""
+    return Offer.answer_by <= func.clock_timestamp()
+
+
+def others_of(request_id: UUID, but: UUID | None = None) -> ColumnElement[bool]:
+    """A condition: the offers of a request, all or all but one."""
+    mine = Offer.request_id == request_id
+    return mine if but is None else mine & (Offer.id != but)
+
+
+async def fresh(db: AsyncSession, offer_id: UUID) -> Offer | None:
+    """The offer as it is now, whatever this session has seen of it."""
+    return await db.get(Offer, offer_id, populate_existing=True)
+
+
+async def of_provider(
+    db: AsyncSession, provider: UUID, *, state: OfferState | None, before: UUID | None, limit: int
+) -> Sequence[Offer]:
+    """What was put to a provider or proposed by them, newest first."""
+    statement = select(Offer).where(or_(Offer.provider_id == provider, Offer.to_account == provider))
+    if state is not None:
+        statement = statement.where(Offer.state == state)
+    if state is OfferState.PENDING:
+        statement = statement.where(Offer.answer_by > func.clock_timestamp())
+    if before is not None:
+        statement = statement.where(Offer.id < before)
+    return (await db.execute(statement.order_by(Offer.id.desc()).limit(limit))).scalars().all()
+
+
+async def negotiated(db: AsyncSession, request_id: UUID, limit: int) -> Sequence[Offer]:
+    """The proposals and counters of a posted job, oldest first."""
+    statement = (
+        select(Offer)
+        .where(Offer.request_id == request_id, Offer.origin != OfferOrigin.DISPATCH)
+        .order_by(Offer.id)
+        .limit(limit)
+    )
+    return (await db.execute(statement)).scalars().all()
+
+
+async def put_so_far(db: AsyncSession, requests: Iterable[UUID]) -> Sequence[tuple[UUID, UUID, str, int]]:
+    """`(request, provider, state, wave)` of every offer the engine has made for these requests."""
+    statement = select(Offer.request_id, Offer.provider_id, Offer.state, Offer.wave).where(
+        Offer.request_id.in_(set(requests)), Offer.origin == OfferOrigin.DISPATCH
+    )
+    return [
+        (request, provider, state, wave) for request, provider, state, wave in await db.execute(statement)
+    ]
+
+
+async def countered(db: AsyncSession, request_id: UUID, provider: UUID) -> bool:
+    """Whether the customer has already made this provider a counter-offer on this request."""
+    statement = select(
+        exists().where(
+            Offer.request_id == request_id, Offer.provider_id == provider, Offer.origin == OfferOrigin.COUNTER
+        )
+    )
+    return (await db.execute(statement)).scalar_one()
+
+
+async def decision_of(db: AsyncSession, offer: Offer) -> Decision | None:
+    """The decision that an offer came from; for a proposal, the one that told its provider of the job."""
+    statement = (
+        select(Decision)
+        .where(
+            or_(
+                Decision.offer_id == offer.id,
+                (Decision.request_id == offer.request_id)
+                & (Decision.provider_id == offer.provider_id)
+                & (Decision.outcome == "offered"),
+            )
+        )
+        .order_by((Decision.offer_id == offer.id).desc().nulls_last(), Decision.id.desc())
+        .limit(1)
+    )
+    return (await db.execute(statement)).scalar_one_or_none()

@@ -1,0 +1,116 @@
+"""Queries on rounds and decisions, and the lease of a market's dispatcher."""
+
+import zlib
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, insert, select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from domain.store.tables import Account, Decision, Round
+
+LEASE_CLASS = 0x0D15_0A7C  # the first key of our advisory locks; the second is the market
+
+
+async def decide(db: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
+    """Store what a round decided."""
+    if rows:
+        await db.execute(insert(Decision), rows)
+
+
+async def last_verdicts(
+    db: AsyncSession, requests: Iterable[UUID]
+) -> dict[UUID, frozenset[tuple[UUID | None, str]]]:
+    """`(provider, reason)` of each request's latest stored round."""
+    latest = (
+        select(Decision.request_id, Decision.round_id)
+        .where(Decision.request_id.in_(set(requests)))
+        .distinct(Decision.request_id)
+        .order_by(Decision.request_id, Decision.at.desc(), Decision.id.desc())
+        .subquery()
+    )
+    statement = select(Decision.request_id, Decision.provider_id, Decision.reason).join(
+        latest, (latest.c.request_id == Decision.request_id) & (latest.c.round_id == Decision.round_id)
+    )
+    found: dict[UUID, set[tuple[UUID | None, str]]] = {}
+    for request, provider, reason in await db.execute(statement):
+        found.setdefault(request, set()).add((provider, reason))
+    return {request: frozenset(verdicts) for request, verdicts in found.items()}
+
+
+async def of_request(db: AsyncSession, request_id: UUID, limit: int) -> Sequence[Round]:
+    """The stored rounds that a request was part of, newest first."""
+    mine = select(Decision.round_id).where(Decision.request_id == request_id)
+    statement = (
+        select(Round).where(Round.id.in_(mine)).order_by(Round.at.desc(), Round.id.desc()).limit(limit)
+    )
+    return (await db.execute(statement)).scalars().all()
+
+
+async def decisions_of(
+    db: AsyncSession, request_id: UUID, rounds: Iterable[UUID]
+) -> Sequence[tuple[Decision, str | None]]:
+    """What these rounds decided about one request, with the providers' names: by rank, then by id."""
+    statement = (
+        select(Decision, Account.name)
+        .outerjoin(Account, Account.id == Decision.provider_id)
+        .where(Decision.request_id == request_id, Decision.round_id.in_(set(rounds)))
+        .order_by(Decision.rank.asc().nulls_last(), Decision.eta_s.asc().nulls_last(), Decision.provider_id)
+    )
+    return [(decision, name) for decision, name in await db.execute(statement)]
+
+
+class MarketLease:
+    """One dispatcher a market: a session lock that PostgreSQL lets go of when its holder's connection ends.
+
+    It spares work; it guards nothing. Two dispatchers on one market still cannot assign twice.
+    """
+
+    def __init__(self, sessions: async_sessionmaker[AsyncSession], market: str) -> None:
+        self._sessions = sessions
+        self._key = zlib.crc32(market.encode()) - (1 << 31)  # a signed 32-bit integer
+        self._session: AsyncSession | None = None
+
+    async def held(self) -> bool:
+        """Whether this dispatcher has the market now; takes it when it is free."""
+        try:
+            if self._session is not None:
+                await self._session.execute(select(1))
+                return True
+            return await self._take()
+        except (DBAPIError, OSError):
+            await self._drop()
+            return False
+
+    async def release(self) -> None:
+        """Let a standby take over at once."""
+        if self._session is None:
+            return
+        try:
+            await self._session.execute(select(func.pg_advisory_unlock(LEASE_CLASS, self._key)))
+        except (DBAPIError, OSError):
+            await self._drop()
+            return
+        await self._session.close()
+        self._session = None
+
+    async def _take(self) -> bool:
+        session = self._sessions()
+        # Outside a transaction: an idle one would hold back the vacuum for as long as the dispatcher lives.
+        await session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
+        taken = (
+            await session.execute(select(func.pg_try_advisory_lock(LEASE_CLASS, self._key)))
+        ).scalar_one()
+        if not taken:
+            await session.close()
+            return False
+        self._session = session
+        return True
+
+    async def _drop(self) -> None:
+        """The connection is gone, and the lock with it."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.invalidate()

@@ -1,0 +1,152 @@
+"""Who could be asked in a market at this moment: one query over duty, accounts, engagements, offers and agendas."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Text, exists, func, select
+from sqlalchemy.dialects.postgresql import array
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.rules.states import ACTIVE_ENGAGEMENT, EngagementState, OfferOrigin, OfferState
+from domain.store.tables import Account, DutySession, Engagement, Hold, Offer, Provider
+
+
+@dataclass(frozen=True, slots=True)
+class OnDuty:
+    """A provider on duty. Nothing here tells how they answered anything: no rank could read it if it wanted."""
+
+    id: UUID
+    services: frozenset[str]  # those of this session, of those they have registered for
+    tags: frozenset[str]
+    suspended: bool
+    busy: bool
+    pending_offer: bool
+    max_travel_s: int | None
+    next_hold_at: datetime | None  # when the next thing on their agenda starts
+    free_at: datetime | None  # when what they are doing now should be over
+
+
+async def on_duty(db: AsyncSession, market: str, services: Iterable[str], now: datetime) -> list[OnDuty]:
+    """Everybody on duty in a market for any of these services, by id."""
+    held = (Hold.resource_id == DutySession.account_id) & (Hold.state == "held")
+    busy = exists().where(
+        Engagement.provider_id == DutySession.account_id,
+        Engagement.exclusive,
+        Engagement.state.in_(sorted(ACTIVE_ENGAGEMENT)),
+    )
+    at_work = exists().where(held, Hold.span.op("@>")(now))
+    pending = exists().where(
+        Offer.provider_id == DutySession.account_id,
+        Offer.origin == OfferOrigin.DISPATCH,
+        Offer.state == OfferState.PENDING,
+    )
+    next_hold = (
+        select(func.min(func.lower(Hold.span))).where(held, func.lower(Hold.span) > now).scalar_subquery()
+    )
+    free_at = select(func.max(func.upper(Hold.span))).where(held, Hold.span.op("@>")(now)).scalar_subquery()
+    wanted = array(sorted(set(services)), type_=Text)
+    statement = (
+        select(
+            DutySession.account_id,
+            DutySession.services,
+            Provider.services,
+            Provider.tags,
+            Provider.vehicle,
+            Provider.languages,
+            Account.suspended_at.is_not(None),
+            busy | at_work,
+            pending,
+            Provider.max_travel_s,
+            next_hold,
+            free_at,
+        )
+        .join(Provider, Provider.account_id == DutySession.account_id)
+        .join(Account, Account.id == DutySession.account_id)
+        .where(
+            DutySession.market_id == market,
+            DutySession.off_at.is_(None),
+            DutySession.services.overlap(wanted),
+        )
+        .order_by(DutySession.account_id)
+    )
+    return [
+        OnDuty(
+            id=row[0],
+            services=frozenset(row[1]) & frozenset(row[2]),
+            tags=tags_of(row[3], row[4], row[5]),
+            suspended=row[6],
+            busy=row[7],
+            pending_offer=row[8],
+            max_travel_s=row[9],
+            next_hold_at=row[10],
+            free_at=row[11],
+        )
+        for row in await db.execute(statement)
+    ]
+
+
+def tags_of(
+    tags: Sequence[str], vehicle: dict[str, object] | None, languages: Sequence[str]
+) -> frozenset[str]:
+    """What a request may need of a provider: their tags, `lang:<code>`, `vehicle:<kind>`."""
+    kind = (vehicle or {}).get("kind")
+    return frozenset(tags) | {f"lang:{code}" for code in languages} | ({f"vehicle:{kind}"} if kind else set())
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What others may know of a provider who proposes, besides their reviews."""
+
+    account: Account
+    jobs: int  # finished, of this service
+    shown: int  # proposals made lately: how often customers have seen them
+
+
+async def standings(
+    db: AsyncSession, providers: Iterable[UUID], service_slug: str, since: datetime
+) -> dict[UUID, Standing]:
+    """The standing of each provider."""
+    jobs = (
+        select(func.count())
+        .where(
+            Engagement.provider_id == Account.id,
+            Engagement.state == EngagementState.COMPLETED,
+            Engagement.service_slug == service_slug,
+        )
+        .scalar_subquery()
+    )
+    shown = (
+        select(func.count())
+        .where(
+            Offer.provider_id == Account.id, Offer.origin == OfferOrigin.PROPOSAL, Offer.created_at > since
+        )
+        .scalar_subquery()
+    )
+    statement = select(Account, jobs, shown).where(Account.id.in_(set(providers)))
+    return {row[0].id: Standing(*row) for row in await db.execute(statement)}
+
+
+async def one(db: AsyncSession, provider: UUID) -> OnDuty | None:
+    """A provider as registered, on duty or not, as `on_duty` would tell them when free; `None`: not a provider."""
+    statement = (
+        select(Provider, Account.suspended_at.is_not(None))
+        .join(Account, Account.id == Provider.account_id)
+        .where(Provider.account_id == provider)
+    )
+    found = (await db.execute(statement)).first()
+    if found is None:
+        return None
+    row, suspended = found
+    return OnDuty(
+        id=row.account_id,
+        services=frozenset(row.services),
+        tags=tags_of(row.tags, row.vehicle, row.languages),
+        suspended=suspended,
+        busy=False,
+        pending_offer=False,
+        max_travel_s=row.max_travel_s,
+        next_hold_at=None,
+        free_at=None,
+    )

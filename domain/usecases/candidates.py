@@ -1,0 +1,180 @@
+"""From rows to a `matching.Problem`: who could be asked for what, from where, and how far that is by road.
+
+Both allocators that ask people (`dispatch` and `call`) look around with these eyes.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.rules.catalogue import ServiceSpec, read_spec
+from domain.rules.pricing import fee_of
+from domain.store.supply import OnDuty
+from domain.store.tables import Request, Service, Stop
+from domain.usecases.work import Work
+from geo.cells import to_hex
+from geo.live import GONE_AFTER, LiveSnapshot
+from geo.points import LatLng, crow_many_m
+from geo.travel import Profile, Travel
+from matching.policy import Policy
+from matching.problem import Ask, Pairs, Problem, Supply
+
+ASKED_BY_ROAD: Final = 256  # candidates a request whose road time is computed: one Dijkstra serves them all
+KEPT_NEAREST: Final = 64  # of them, the nearest by road go into the problem, and into the stored decision
+
+
+@dataclass(frozen=True, slots=True)
+class Seeking:
+    """A request that looks for somebody in this round."""
+
+    request: Request
+    spec: ServiceSpec
+    stops: Sequence[Stop]
+    wave: int
+    wanted: int
+    within_s: float
+    already_asked: frozenset[UUID]
+
+    @property
+    def first(self) -> LatLng:
+        """The pickup, or the site."""
+        return LatLng(self.stops[0].lat, self.stops[0].lon)
+
+    def as_ask(self, now: datetime) -> Ask:
+        """The request as the matcher knows it."""
+        row = self.request
+        price = row.price_cents or row.budget_cents or 0
+        last = self.stops[-1]
+        return Ask(
+            id=str(row.id),
+            service=row.service_slug,
+            age_s=max(0.0, (now - row.due_at).total_seconds()),
+            wave=self.wave,
+            max_approach_s=self.within_s,
+            wanted=self.wanted,
+            needs=frozenset(self.spec.needs),
+            duration_s=row.duration_s,
+            pay=price - fee_of(self.spec.price_rule, price),
+            starts_in_s=0.0 if row.start_at is None else (row.start_at - now).total_seconds(),
+            customer=str(row.customer_id),
+            destination_cell=to_hex(last.cell) if len(self.stops) > 1 else None,
+            already_asked=frozenset(str(provider) for provider in self.already_asked),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """Providers and where they were last heard of: rows of the live snapshot by provider."""
+
+    people: Sequence[OnDuty]
+    seen: LiveSnapshot
+    row_of: Mapping[UUID, int]
+
+    @classmethod
+    def of(cls, people: Sequence[OnDuty], seen: LiveSnapshot) -> "Crowd":
+        """Join the two."""
+        return cls(people, seen, {provider: row for row, provider in enumerate(seen.ids)})
+
+    def as_supply(self, one: OnDuty, now: datetime) -> Supply:
+        """A provider with what the live index knows of them."""
+        row = self.row_of.get(one.id)
+        if row is None:
+            return as_supply(one, now, fix_age_s=GONE_AFTER, stale=True)
+        return as_supply(one, now, fix_age_s=float(self.seen.age_s[row]), stale=bool(self.seen.stale[row]))
+
+
+def as_supply(one: OnDuty, now: datetime, *, fix_age_s: float, stale: bool) -> Supply:
+    """A provider as the matcher knows them. Nobody is put in touch with themselves."""
+    return Supply(
+        id=str(one.id),
+        services=one.services,
+        tags=one.tags,
+        fix_age_s=fix_age_s,
+        stale=stale,
+        on_duty=True,
+        busy=one.busy,
+        pending_offer=one.pending_offer,
+        max_travel_s=one.max_travel_s,
+        free_until_s=None if one.next_hold_at is None else (one.next_hold_at - now).total_seconds(),
+        income_per_hour=None,
+        queue_rank=None,
+        blocked_customers=frozenset({str(one.id)}),
+        suspended=one.suspended,
+    )
+
+
+async def look_around(
+    work: Work,
+    market: str,
+    seekings: Sequence[Seeking],
+    people: Sequence[OnDuty],
+    *,
+    policy: Policy,
+    seed: int,
+) -> Problem:
+    """The round's problem. Travel times are asked for once a request, for those who could come at all."""
+    crowd = Crowd.of(people, work.tools.live.of(market).snapshot(work.now.timestamp()))
+    supply = [crowd.as_supply(one, work.now) for one in people]
+    rows: list[tuple[int, int, float, float]] = []
+    sources: set[str] = set()
+    for i, seeking in enumerate(seekings):
+        could = [
+            j
+            for j, provider in enumerate(supply)
+            if provider.available
+            and seeking.request.service_slug in provider.services
+            and people[j].id not in seeking.already_asked
+        ]
+        near = _nearest(crowd, could, seeking.first)
+        if not near:
+            continue
+        travel = await _travel(work, market, seeking, [_place(crowd, j) for j in near])
+        sources.add(travel.source)
+        rows += [(i, near[k], *_way(travel, k)) for k in _kept(travel.seconds)]
+    asks = tuple(seeking.as_ask(work.now) for seeking in seekings)
+    # A round answered by two sources is trusted as far as the worse of them.
+    source = "crow" if "crow" in sources else min(sources, default="streets")
+    return Problem(asks=asks, supply=tuple(supply), pairs=Pairs.of(rows, source), policy=policy, seed=seed)
+
+
+async def specs_of(work: Work, requests: Iterable[Request]) -> dict[UUID, ServiceSpec]:
+    """The spec each request was made under (its version of the service), by service id."""
+    found: dict[UUID, ServiceSpec] = {}
+    for service_id in sorted({request.service_id for request in requests}):
+        row = await work.db.get(Service, service_id)
+        assert row is not None, "a request's service is never deleted, only retired"
+        found[service_id] = read_spec(row.spec)
+    return found
+
+
+def _nearest(crowd: Crowd, could: list[int], place: LatLng) -> list[int]:
+    """The nearest in a straight line, few enough to ask the way for; ties in order of id."""
+    rows = [crowd.row_of[crowd.people[j].id] for j in could]
+    away = crow_many_m(crowd.seen.lat[rows], crowd.seen.lon[rows], place)
+    order = np.argsort(away, kind="stable")[:ASKED_BY_ROAD]
+    return [could[k] for k in sorted(order.tolist())]
+
+
+def _place(crowd: Crowd, j: int) -> LatLng:
+    row = crowd.row_of[crowd.people[j].id]
+    return LatLng(float(crowd.seen.lat[row]), float(crowd.seen.lon[row]))
+
+
+async def _travel(work: Work, market: str, seeking: Seeking, origins: Sequence[LatLng]) -> Travel:
+    travel = work.tools.cities[market].travel
+    return await travel.to_one(origins, seeking.first, Profile(seeking.spec.profile))
+
+
+def _kept(seconds: NDArray[np.float32]) -> list[int]:
+    return [int(k) for k in np.argsort(seconds, kind="stable")[:KEPT_NEAREST]]
+
+
+def _way(travel: Travel, k: int) -> tuple[float, float]:
+    seconds, meters = float(travel.seconds[k]), float(travel.meters[k])
+    return (seconds, meters) if math.isfinite(seconds) else (math.inf, math.inf)

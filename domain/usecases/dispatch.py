@@ -1,0 +1,208 @@
+"""`dispatch`: demand is published; the engine offers it to ranked providers; the first valid accept wins.
+
+One round takes a snapshot without locks, solves one assignment for the whole market, then puts the offers
+under the schema's guards: whoever got another offer meanwhile is passed over, whoever was taken is left alone.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from domain.rules.catalogue import ServiceSpec
+from domain.rules.events import EventType
+from domain.rules.states import OfferOrigin, OfferState
+from domain.rules.terms import terms
+from domain.store import offers, requests, supply
+from domain.store.tables import Offer, Request
+from domain.store.timers import TimerKind
+from domain.usecases.candidates import Seeking, look_around, specs_of
+from domain.usecases.decisions import Pair, Solved, keep, keep_if_news
+from domain.usecases.views.offers import offer_view
+from domain.usecases.work import Work
+from matching.policy import Policy
+from matching.result import Match
+from matching.solve import solve
+
+MOST_OPEN: Final = 500  # requests a round; the oldest first, the others wait two seconds longer
+POLICY: Final = Policy(version="dispatch-1", wave_reach_s=())
+"""Waves are the service's own (`spec.dispatch.waves`): each request carries its reach, so the policy has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoundReport:
+    """What one round came to. `round_id` is None when nothing was open or nothing had changed."""
+
+    open: int
+    offers: int
+    unserved: int
+    round_id: UUID | None
+
+
+NOTHING_OPEN: Final = RoundReport(open=0, offers=0, unserved=0, round_id=None)
+
+
+async def run_round(work: Work, market: str) -> RoundReport:
+    """Match everything open in a market once. The engine's own use case: nobody calls it from outside."""
+    found = await requests.to_match(work.db, market, work.now, MOST_OPEN)
+    seekings = await _seekings(work, found) if found else []
+    if not seekings:
+        return NOTHING_OPEN
+    slugs = {seeking.request.service_slug for seeking in seekings}
+    people = await supply.on_duty(work.db, market, slugs, work.now)
+    round_id = work.new_id()
+    problem = await look_around(work, market, seekings, people, policy=POLICY, seed=seed_of(round_id))
+    began = work.tools.clock.now()
+    result = solve(problem)
+    took_ms = (work.tools.clock.now() - began).total_seconds() * 1_000
+    solved = Solved(round_id, market, problem, result, took_ms)
+    still_open = await requests.still_open(work.db, (seeking.request.id for seeking in seekings))
+    put = await _put(work, [s for s in seekings if s.request.id in still_open], result.offers, round_id)
+    for seeking in seekings:
+        _grow(
+            seeking, still_open, sum(1 for match in result.offers if match.ask_id == str(seeking.request.id))
+        )
+    stored = True
+    if put:
+        await keep(work, solved, put)
+    else:
+        stored = await keep_if_news(work, solved)
+    return RoundReport(
+        open=len(seekings),
+        offers=len(put),
+        unserved=len(result.unserved),
+        round_id=round_id if stored else None,
+    )
+
+
+def seed_of(round_id: UUID) -> int:
+    """A round's seed: the random part of its id, as a signed 64-bit column holds it."""
+    return round_id.int & 0x3FFF_FFFF_FFFF_FFFF
+
+
+def patience(
+    spec: ServiceSpec, now: datetime, start_at: datetime | None, lead_s: int
+) -> tuple[datetime, datetime]:
+    """`(due, expires)`: when the matcher first looks at a request, and when it gives up."""
+    due = now if start_at is None else max(now, start_at - timedelta(seconds=lead_s))
+    return due, due + timedelta(seconds=spec.dispatch.patience_s)
+
+
+async def _seekings(work: Work, found: Sequence[Request]) -> list[Seeking]:
+    """The requests that want somebody in this round: those whose wave is not out already."""
+    ids = [request.id for request in found]
+    specs = await specs_of(work, found)
+    stops = await requests.stops_of(work.db, ids)
+    dropped = await requests.dropped_by(work.db, ids)
+    asked: defaultdict[UUID, list[tuple[UUID, str, int]]] = defaultdict(list)
+    for request_id, provider, state, wave in await offers.put_so_far(work.db, ids):
+        asked[request_id].append((provider, state, wave))
+    seekings = []
+    for request in found:
+        spec, before = specs[request.service_id], asked[request.id]
+        wave, wanted = _wave(spec, request.wave, before)
+        if wanted > 0:
+            seekings.append(
+                Seeking(
+                    request=request,
+                    spec=spec,
+                    stops=stops[request.id],
+                    wave=wave,
+                    wanted=wanted,
+                    within_s=spec.dispatch.waves[wave].within_s,
+                    already_asked=frozenset({provider for provider, _, _ in before})
+                    | dropped.get(request.id, set()),
+                )
+            )
+    return seekings
+
+
+def _wave(spec: ServiceSpec, wave: int, asked: Sequence[tuple[UUID, str, int]]) -> tuple[int, int]:
+    """The wave a request is in, and how many more may be asked now.
+
+    A wave is used up when as many as it holds were asked and none of them may still say yes; the next one asks
+    more people, further away. The last one goes on until patience ends.
+    """
+    last = len(spec.dispatch.waves) - 1
+    wave = min(wave, last)
+    pending = sum(1 for _, state, _ in asked if state == OfferState.PENDING)
+    in_wave = sum(1 for _, _, of in asked if of == wave)
+    if pending == 0 and in_wave >= spec.dispatch.waves[wave].size:
+        wave = min(wave + 1, last)
+    return wave, spec.dispatch.waves[wave].size - pending
+
+
+def _grow(seeking: Seeking, still_open: Mapping[UUID, Request], found: int) -> None:
+    """Within this wave's reach there are not enough people: the next round looks further."""
+    row = still_open.get(seeking.request.id)
+    if row is None:
+        return
+    last = len(seeking.spec.dispatch.waves) - 1
+    wave = seeking.wave if found >= seeking.wanted else min(seeking.wave + 1, last)
+    if row.wave != wave:
+        row.wave = wave
+
+
+async def _put(
+    work: Work, seekings: Sequence[Seeking], matches: Sequence[Match], round_id: UUID
+) -> dict[Pair, UUID | None]:
+    """Insert the offers the guards let through, tell their providers, set their timers."""
+    now = work.tools.clock.now()  # the answer time begins when the question is put, not when the round began
+    by_id = {str(seeking.request.id): seeking for seeking in seekings}
+    rows = [
+        _offer(work, by_id[match.ask_id], match, round_id, now)
+        for match in sorted(
+            matches, key=lambda match: match.provider_id
+        )  # one order of locks for every round
+        if match.ask_id in by_id
+    ]
+    put: dict[Pair, UUID | None] = {}
+    for offer in await offers.put(work.db, rows):
+        seeking = by_id[str(offer.request_id)]
+        put[str(offer.request_id), str(offer.provider_id)] = offer.id
+        work.emit(
+            offer.provider_id, EventType.OFFER_CREATED, _told(offer, seeking), not_after=offer.answer_by
+        )
+        await work.schedule(TimerKind.OFFER_EXPIRES, offer.id, offer.answer_by)
+    return put
+
+
+def _told(offer: Offer, seeking: Seeking) -> dict[str, Any]:
+    return offer_view(
+        offer, seeking.stops, service=seeking.request.service_slug, regimes=seeking.spec.regimes, exact=False
+    )
+
+
+def _offer(work: Work, seeking: Seeking, match: Match, round_id: UUID, now: datetime) -> dict[str, Any]:
+    request = seeking.request
+    assert request.price_cents is not None, "a dispatched request has its price"
+    agreed = terms(
+        seeking.spec,
+        price_cents=request.price_cents,
+        distance_m=request.distance_m,
+        duration_s=request.duration_s,
+        approach_s=match.eta_s,
+        approach_m=match.meters,
+    )
+    provider = UUID(match.provider_id)
+    return {
+        "id": work.new_id(),
+        "market_id": request.market_id,
+        "request_id": request.id,
+        "customer_id": request.customer_id,
+        "provider_id": provider,
+        "to_account": provider,
+        "origin": OfferOrigin.DISPATCH,
+        "state": OfferState.PENDING,
+        "answer_by": now + timedelta(seconds=seeking.spec.dispatch.answer_s),
+        "price_cents": request.price_cents,
+        "currency": request.currency,
+        "terms": agreed.as_json(),
+        "message": "",
+        "start_at": request.start_at,
+        "round_id": round_id,
+        "wave": seeking.wave,
+        "created_at": now,
+    }

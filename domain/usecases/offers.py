@@ -1,0 +1,249 @@
+"""Answers to offers: accept, decline, withdraw, and time running out.
+
+Whoever accepts first wins, by one conditional update on the request whose condition is a live offer of theirs on
+the database's clock. Declining writes a state on the offer and nothing anywhere else.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from domain.rules.catalogue import ServiceSpec
+from domain.rules.errors import Forbidden, IllegalMove, LostRace, NotFound, OfferExpired, Refusal
+from domain.rules.events import EventType
+from domain.rules.states import (
+    ACTIVE_ENGAGEMENT,
+    OfferMove,
+    OfferOrigin,
+    OfferState,
+    RequestMove,
+    RequestState,
+    Role,
+)
+from domain.store import money as payments
+from domain.store import offers as store
+from domain.store import requests, timers
+from domain.store.tables import Engagement, Offer, Request
+from domain.store.timers import TimerKind
+from domain.usecases import access, call, engagements, money
+from domain.usecases.candidates import specs_of
+from domain.usecases.views.offers import offer_ended_view, offer_view
+from domain.usecases.work import Work
+
+OTHER_WON, REQUEST_OVER, BY_AUTHOR = "other_won", "request_over", "by_author"
+EARLY_BY = timedelta(milliseconds=250)  # a timer that rang before the database's clock agrees rings again
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What an accept came to, and who accepted."""
+
+    engagement: Engagement
+    role: Role
+
+
+async def accept_offer(work: Work, offer_id: UUID, *, method: str = "card") -> Accepted:
+    """Accept as the one whose answer the offer awaits; repeating one's own accept gives the same answer.
+
+    `LostRace`: somebody else was faster. `OfferExpired`: too late, whether or not a timer has rung.
+    `IllegalMove`: declined or withdrawn before. `AlreadyBusy`, `AgendaConflict`, `PaymentDeclined`: nothing changes.
+    """
+    offer, role = await _to_answer(work, offer_id)
+    if offer.state == OfferState.ACCEPTED:
+        return Accepted(await _agreed(work, offer), role)
+    request = await requests.move(
+        work.db, offer.request_id, RequestMove.MATCH, only_if=store.live(offer.id), matched_at=work.now
+    )
+    if request is None:
+        return Accepted(await _agreed_or_refused(work, offer.id), role)
+    won = await store.move(work.db, offer.id, OfferMove.ACCEPT, answered_at=work.now)
+    if won is None:  # it was answered while we waited for the request
+        raise await _refusal(work, offer.id)
+    await withdraw_pending(work, request, but=won.id, why=OTHER_WON)
+    spec = (await specs_of(work, [request]))[request.service_id]
+    engagement = await engagements.confirm(work, request=request, offer=won, spec=spec)
+    if won.origin != OfferOrigin.DISPATCH:  # a dispatched request was paid for when it was made
+        await _authorise(work, request, won, engagement, method)
+    await timers.forget(work.db, TimerKind.OFFER_EXPIRES, won.id)
+    await timers.forget(work.db, TimerKind.REQUEST_EXPIRES, request.id)
+    matched = {
+        "id": str(request.id),
+        "request_id": str(request.id),
+        "state": request.state,
+        "offer_id": str(won.id),
+        "engagement_id": str(engagement.id),
+    }
+    work.emit(request.customer_id, EventType.REQUEST_MATCHED, matched)
+    return Accepted(engagement, role)
+
+
+async def decline_offer(work: Work, offer_id: UUID) -> Offer:
+    """Decline as the one whose answer the offer awaits. It costs nothing; repeating it changes nothing."""
+    offer, _ = await _to_answer(work, offer_id)
+    if offer.state == OfferState.DECLINED:
+        return offer
+    declined = await store.move(
+        work.db, offer.id, OfferMove.DECLINE, only_if=~store.is_over(), answered_at=work.now
+    )
+    if declined is None:
+        raise await _refusal(work, offer.id)
+    await timers.forget(work.db, TimerKind.OFFER_EXPIRES, declined.id)
+    author = _author(declined)
+    if author is not None:
+        work.emit(author, EventType.OFFER_DECLINED, offer_ended_view(declined))
+    work.signal(f"wake.dispatch.{declined.market_id}")
+    return declined
+
+
+async def withdraw_offer(work: Work, offer_id: UUID) -> Offer:
+    """Take back one's own proposal or counter while it is unanswered. The engine's offers are not the provider's."""
+    offer, _ = await access.offer_of_party(work, offer_id)
+    if _author(offer) != work.actor.account_id:
+        raise Forbidden("only its author withdraws an offer")
+    if offer.state == OfferState.WITHDRAWN and offer.ended_why == BY_AUTHOR:
+        return offer
+    withdrawn = await store.move(
+        work.db, offer.id, OfferMove.WITHDRAW, answered_at=work.now, ended_why=BY_AUTHOR
+    )
+    if withdrawn is None:
+        raise await _refusal(work, offer.id, verb=OfferMove.WITHDRAW)
+    await timers.forget(work.db, TimerKind.OFFER_EXPIRES, withdrawn.id)
+    work.emit(withdrawn.to_account, EventType.OFFER_WITHDRAWN, offer_ended_view(withdrawn))
+    return withdrawn
+
+
+async def on_offer_expired(work: Work, offer_id: UUID) -> None:
+    """The timer of an offer has rung. It changes nothing that an accept has not already lost.
+
+    Over or not is the database's clock's word; where that clock is behind ours the timer is set again.
+    """
+    expired = await store.move(
+        work.db, offer_id, OfferMove.EXPIRE, only_if=store.is_over(), answered_at=work.now
+    )
+    if expired is None:
+        offer = await store.fresh(work.db, offer_id)
+        if offer is not None and offer.state == OfferState.PENDING:
+            await work.schedule(TimerKind.OFFER_EXPIRES, offer.id, max(offer.answer_by, work.now) + EARLY_BY)
+        return
+    view = offer_ended_view(expired)
+    work.emit(expired.to_account, EventType.OFFER_EXPIRED, view)
+    author = _author(expired)
+    if author is not None:
+        work.emit(author, EventType.OFFER_EXPIRED, view)
+    work.signal(f"wake.dispatch.{expired.market_id}")
+
+
+async def withdraw_pending(work: Work, request: Request, *, but: UUID | None = None, why: str) -> list[Offer]:
+    """End what is still unanswered on a request, and say so to whoever was asked and whoever asked."""
+    ended = await store.move_all(
+        work.db, store.others_of(request.id, but), OfferMove.WITHDRAW, answered_at=work.now, ended_why=why
+    )
+    for offer in ended:
+        await timers.forget(work.db, TimerKind.OFFER_EXPIRES, offer.id)
+        work.emit(offer.provider_id, EventType.OFFER_WITHDRAWN, offer_ended_view(offer))
+    return ended
+
+
+async def my_offers(
+    work: Work, *, state: OfferState | None, before: UUID | None, limit: int
+) -> list[dict[str, Any]]:
+    """What the actor, as a provider, was offered and has proposed, newest first."""
+    account = access.require_account(work.actor)
+    rows = await store.of_provider(work.db, account, state=state, before=before, limit=limit)
+    return await provider_views(work, rows)
+
+
+async def provider_views(work: Work, rows: Sequence[Offer]) -> list[dict[str, Any]]:
+    """Offers as their provider sees them: places exact only while what was agreed is ahead or under way."""
+    ids = {row.request_id for row in rows}
+    stops = await requests.stops_of(work.db, ids)
+    under_way = {
+        engagement.offer_id
+        for engagement in (await requests.engagements_of(work.db, ids)).values()
+        if engagement.state in ACTIVE_ENGAGEMENT
+    }
+    asked = {request_id: await work.db.get_one(Request, request_id) for request_id in sorted(ids)}
+    specs: dict[UUID, ServiceSpec] = await specs_of(work, asked.values())
+    return [
+        offer_view(
+            row,
+            stops[row.request_id],
+            service=asked[row.request_id].service_slug,
+            regimes=specs[asked[row.request_id].service_id].regimes,
+            exact=row.id in under_way,
+        )
+        for row in rows
+    ]
+
+
+async def seen_by_actor(work: Work, offer: Offer) -> dict[str, Any]:
+    """One offer in the words of the side the actor is on."""
+    if offer.customer_id == work.actor.account_id:
+        return await call.shown_to_customer(work, offer)
+    return (await provider_views(work, [offer]))[0]
+
+
+async def _to_answer(work: Work, offer_id: UUID) -> tuple[Offer, Role]:
+    """The offer, if it awaits the actor's answer. Ops look at offers; they answer none."""
+    offer, role = await access.offer_of_party(work, offer_id)
+    if role is Role.OPS:
+        raise Forbidden("only the party it was put to answers an offer")
+    if offer.to_account != work.actor.account_id:
+        raise Forbidden("this one is yours; the other side answers it")
+    return offer, role
+
+
+async def _authorise(work: Work, request: Request, won: Offer, engagement: Engagement, method: str) -> None:
+    """Block the agreed price, last of all: what the payment service has done cannot be rolled back."""
+    await money.authorise_for_request(work, request, won.price_cents, method)
+    await payments.attach(
+        work.db, request.id, engagement_id=engagement.id, provider_id=won.provider_id, now=work.now
+    )
+
+
+def _author(offer: Offer) -> UUID | None:
+    """Who made it; the engine's own offers have no author to tell."""
+    match offer.origin:
+        case OfferOrigin.PROPOSAL:
+            return offer.provider_id
+        case OfferOrigin.COUNTER:
+            return offer.customer_id
+        case _:
+            return None
+
+
+async def _agreed(work: Work, offer: Offer) -> Engagement:
+    found = await requests.engagement_of_offer(work.db, offer.id)
+    if found is None:
+        raise NotFound
+    return found
+
+
+async def _agreed_or_refused(work: Work, offer_id: UUID) -> Engagement:
+    """The request was not there to be taken: a repeated accept that has won already, or the reason why not."""
+    offer = await store.fresh(work.db, offer_id)
+    if offer is not None and offer.state == OfferState.ACCEPTED:
+        return await _agreed(work, offer)
+    raise await _refusal(work, offer_id)
+
+
+async def _refusal(work: Work, offer_id: UUID, verb: OfferMove = OfferMove.ACCEPT) -> Refusal:
+    """Why an offer could not be moved, told from the rows as they are now."""
+    offer = await store.fresh(work.db, offer_id)
+    if offer is None:
+        return NotFound()
+    match offer.state:
+        case OfferState.EXPIRED:
+            return OfferExpired()
+        case OfferState.WITHDRAWN if offer.ended_why == OTHER_WON:
+            return LostRace()
+        case OfferState.WITHDRAWN if offer.ended_why == REQUEST_OVER:
+            return LostRace("the request is over")
+        case OfferState.PENDING:
+            request = await requests.fresh(work.db, offer.request_id)
+            lost = request is None or request.state != RequestState.OPEN
+            return LostRace() if lost else OfferExpired()
+        case _:
+            return IllegalMove(f"cannot {verb} when {offer.state}", state=offer.state, verb=str(verb))

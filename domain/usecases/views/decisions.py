@@ -1,0 +1,60 @@
+"""Decisions as JSON: one explanation to its provider, whole rounds to ops."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from domain.rules.wire import moment
+from domain.store.tables import Decision, Round
+from matching.explain import NO_PENALTY, Explanation
+from matching.explain import to_json as explanation_json
+from matching.reasons import Language, Reason, span, words
+
+CAME_BY_THEMSELVES: Final = {
+    "fr": "Vous avez trouvé cette demande vous-même ; aucun calcul n'a choisi pour vous.",
+    "en": "You found this request yourself; no computation chose for you.",
+}
+
+
+def explanation_view(
+    told: Explanation | None, *, round_id: UUID | None, at: datetime, language: Language
+) -> dict[str, Any]:
+    """Why, in words and in numbers: rank, factors, reasons, policy version. `None`: there was no round."""
+    if told is None:
+        said = f"{CAME_BY_THEMSELVES[language]} {NO_PENALTY[language]}"
+        nothing: dict[str, Any] = {"words": said, "rank": None, "of": None, "factors": [], "reasons": []}
+        return {**nothing, "policy_version": None, "nearer_s": None, "round_id": None, "at": moment(at)}
+    return {**explanation_json(told), "round_id": str(round_id), "at": moment(at)}
+
+
+def round_view(row: Round, candidates: Sequence[dict[str, Any]], unserved: str | None) -> dict[str, Any]:
+    """One round about one request."""
+    return {
+        "id": str(row.id),
+        "at": moment(row.at),
+        "policy_version": row.policy_version,
+        "seed": str(row.seed),  # 63 bits: a JavaScript number would round it
+        "objective": row.objective,
+        "solve_ms": row.solve_ms,
+        "travel_source": row.travel_source,
+        "candidates": list(candidates),
+        "unserved": unserved,
+    }
+
+
+def decision_view(decision: Decision, name: str, language: Language) -> dict[str, Any]:
+    """One provider in a round: what became of them and why, as they would be told."""
+    facts = {} if decision.eta_s is None else {"eta": span(decision.eta_s, language)}
+    return {
+        "provider_id": str(decision.provider_id),
+        "name": name,
+        "offer_id": None if decision.offer_id is None else str(decision.offer_id),
+        "outcome": decision.outcome,
+        "reason": decision.reason,
+        "words": words(Reason(decision.reason), language, facts),
+        "rank": decision.rank,
+        "eta_s": decision.eta_s,
+        "meters": decision.meters,
+        "terms": decision.terms,
+    }

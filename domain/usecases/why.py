@@ -1,0 +1,86 @@
+"""Why: the stored decision, told to the one it concerns, in words and in numbers; the whole round to ops.
+
+Told from the stored problem and result alone, so that what is said is what was computed.
+"""
+
+from collections import defaultdict
+from typing import Any, Final, cast
+from uuid import UUID
+
+from domain.rules.errors import NotFound
+from domain.rules.states import OfferOrigin, Role
+from domain.store import offers as store
+from domain.store import rounds
+from domain.store.tables import Decision, Request, Round
+from domain.usecases import access
+from domain.usecases.views.decisions import decision_view, explanation_view, round_view
+from domain.usecases.work import Work
+from matching.explain import NotInRound, explain
+from matching.reasons import Language
+
+MOST_ROUNDS: Final = 100  # of one request; the newest
+
+
+async def why_offered(work: Work, offer_id: UUID) -> dict[str, Any]:
+    """Why its provider was made this offer (for a proposal: why they were told of the job). Ops may read it too."""
+    offer, role = await access.offer_of_party(work, offer_id)
+    if role is Role.CUSTOMER:
+        raise NotFound
+    decision = await store.decision_of(work.db, offer)
+    if decision is None:
+        if offer.origin == OfferOrigin.DISPATCH:
+            raise NotFound
+        return explanation_view(None, round_id=None, at=offer.created_at, language=language_of(work))
+    row = await work.db.get_one(Round, decision.round_id)
+    return _explained(work, row, offer.request_id, offer.provider_id)
+
+
+async def why_not_me(work: Work, request_id: UUID) -> dict[str, Any]:
+    """Why the actor was, or was not, offered a request: the latest round that looked at them for it.
+
+    `NotFound` for whoever was not on duty for such a service when it was matched: there is no decision about them.
+    """
+    account = access.require_account(work.actor)
+    for row in await rounds.of_request(work.db, request_id, MOST_ROUNDS):
+        service = next((ask["service"] for ask in row.problem["asks"] if ask["id"] == str(request_id)), None)
+        mine = next((one for one in row.problem["supply"] if one["id"] == str(account)), None)
+        if mine is not None and service in mine["services"]:
+            return _explained(work, row, request_id, account)
+    raise NotFound
+
+
+async def rounds_of(work: Work, request_id: UUID) -> list[dict[str, Any]]:
+    """Every stored round of a request, newest first, for ops."""
+    access.require_ops(work.actor)
+    if await work.db.get(Request, request_id) is None:
+        raise NotFound
+    found = await rounds.of_request(work.db, request_id, MOST_ROUNDS)
+    decided: defaultdict[UUID, list[tuple[Decision, str | None]]] = defaultdict(list)
+    for decision, name in await rounds.decisions_of(work.db, request_id, (row.id for row in found)):
+        decided[decision.round_id].append((decision, name))
+    language = language_of(work)
+    return [
+        round_view(
+            row,
+            [
+                decision_view(decision, name or "", language)
+                for decision, name in decided[row.id]
+                if decision.provider_id
+            ],
+            next((decision.reason for decision, _ in decided[row.id] if decision.provider_id is None), None),
+        )
+        for row in found
+    ]
+
+
+def language_of(work: Work) -> Language:
+    """The reader's language, of those that reasons are written in."""
+    return cast("Language", work.actor.language if work.actor.language in {"fr", "en"} else "en")
+
+
+def _explained(work: Work, row: Round, request_id: UUID, provider: UUID) -> dict[str, Any]:
+    try:
+        told = explain(row.problem, row.result, str(provider), str(request_id), language_of(work))
+    except NotInRound:
+        raise NotFound from None
+    return explanation_view(told, round_id=row.id, at=row.at, language=language_of(work))
