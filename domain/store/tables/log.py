@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Text, text
+from sqlalchemy import BigInteger, ForeignKey, Index, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.store.tables.base import Base, Id, Json
@@ -98,16 +98,22 @@ class PushRow(Base):
     """A numbered event on its way to one device. The socket goes first: a push the app acknowledged is dropped."""
 
     __tablename__ = "pushes"
-    __table_args__ = (Index("ix_pushes_due", "next_at", postgresql_where=text("state = 'waiting'")),)
+    __table_args__ = (
+        UniqueConstraint("account_id", "device_id", "seq"),
+        Index("ix_pushes_due", "next_at", postgresql_where=text("state = 'waiting'")),
+        Index("ix_pushes_waiting", "account_id", "topic", postgresql_where=text("state = 'waiting'")),
+        Index(None, "not_after"),
+    )
 
     id: Mapped[Id]
     account_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"))
     device_id: Mapped[str]
     seq: Mapped[int] = mapped_column(BigInteger)
     type: Mapped[str]
-    data: Mapped[Json]
+    topic: Mapped[str]  # what it is about; the next push about the same replaces one that still waits
+    data: Mapped[Json]  # ids, and what its words depend on
     not_after: Mapped[datetime]
     next_at: Mapped[datetime]
     attempts: Mapped[int] = mapped_column(server_default="0")
-    state: Mapped[str] = mapped_column(server_default="waiting")  # waiting | sent | acked | late | refused
+    state: Mapped[str] = mapped_column(server_default="waiting")  # waiting | sent | acked | replaced | late | refused
     detail: Mapped[str | None]

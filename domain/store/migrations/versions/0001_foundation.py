@@ -194,6 +194,7 @@ def upgrade() -> None:
         sa.Column("device_id", sa.Text(), nullable=False),
         sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("topic", sa.Text(), nullable=False),
         sa.Column("data", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("not_after", sa.DateTime(timezone=True), nullable=False),
         sa.Column("next_at", sa.DateTime(timezone=True), nullable=False),
@@ -204,9 +205,20 @@ def upgrade() -> None:
             ["account_id"], ["accounts.id"], name=op.f("fk_pushes_account_id"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_pushes")),
+        sa.UniqueConstraint(
+            "account_id", "device_id", "seq", name=op.f("uq_pushes_account_id_device_id_seq")
+        ),
     )
     op.create_index(
         "ix_pushes_due", "pushes", ["next_at"], unique=False, postgresql_where=sa.text("state = 'waiting'")
+    )
+    op.create_index(op.f("ix_pushes_not_after"), "pushes", ["not_after"], unique=False)
+    op.create_index(
+        "ix_pushes_waiting",
+        "pushes",
+        ["account_id", "topic"],
+        unique=False,
+        postgresql_where=sa.text("state = 'waiting'"),
     )
     op.create_table(
         "rounds",
@@ -853,6 +865,8 @@ def downgrade() -> None:
     op.drop_table("services")
     op.drop_index(op.f("ix_rounds_market_id_at"), table_name="rounds")
     op.drop_table("rounds")
+    op.drop_index("ix_pushes_waiting", table_name="pushes", postgresql_where=sa.text("state = 'waiting'"))
+    op.drop_index(op.f("ix_pushes_not_after"), table_name="pushes")
     op.drop_index("ix_pushes_due", table_name="pushes", postgresql_where=sa.text("state = 'waiting'"))
     op.drop_table("pushes")
     op.drop_table("providers")
