@@ -11,7 +11,7 @@ from typing import Final
 from fastapi import APIRouter, FastAPI
 from prometheus_client import CollectorRegistry
 
-from api import auth, dev, health, me, openapi, problems, profiles, suspensions
+from api import auth, catalogue, dev, health, me, openapi, problems, profiles, quotes, suspensions
 from api.frame import BodyCap, Frame, Gzip
 from api.limits import ACCOUNT, ADDRESS, CODES, STRANGER, CodeLimit, Limits, Rate
 from api.metrics import Metrics
@@ -22,9 +22,11 @@ VERSION: Final = "1.0.0"
 # Every resource, by noun. Append yours.
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     auth.router,
+    catalogue.router,
     health.router,
     me.router,
     profiles.router,
+    quotes.router,
     suspensions.router,
 )
 
