@@ -1,0 +1,190 @@
+"""The command line: `./coudmain COMMAND`. Every command says what it does and stops at once on Ctrl-C."""
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import uvloop
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from app import cities, ground, migrate, server
+from app.basemap import BasemapUnavailable
+from app.basemap import build as build_basemap
+from app.cities import CityUnavailable
+from app.directories import city_directory, cluster_directory
+from app.engine import Part, running
+from app.postgres import PostgresUnavailable, PrivateCluster
+from app.server import PortTaken
+from app.settings import Settings, SettingsError, read
+from app.up import TownArguments, up
+
+PARTS = {"serve": Part.ALL, "api": Part.API, "dispatch": Part.DISPATCH, "relay": Part.RELAY}
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command; the exit status."""
+    asked = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        return uvloop.run(_interruptible(_command(asked, read())))
+    except (SettingsError, PostgresUnavailable, PortTaken, CityUnavailable, BasemapUnavailable) as told:
+        print(f"coudmain: {told}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="./coudmain", description="The engine for local services.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    town = commands.add_parser("up", help="everything, with a living town on it")
+    _address(town)
+    town.add_argument("--drivers", type=_count, default=60, help="drivers and couriers (60)")
+    town.add_argument("--jobbers", type=_count, default=40, help="jobbers on foot (40)")
+    town.add_argument("--customers", type=_count, default=80, help="customers (80)")
+    town.add_argument(
+        "--speed", type=_speed, default=1.0, help="how many times faster than life phones move (1)"
+    )
+    town.add_argument(
+        "--for", type=_seconds, dest="seconds", metavar="SECONDS", help="stop by itself, then tell"
+    )
+    town.add_argument("--json", type=Path, metavar="FILE", help="write what happened there")
+    town.add_argument("--seed", type=int, default=1, help="other people, another day (1)")
+    for name, words in (
+        ("serve", "the engine alone"),
+        ("api", "HTTP and sockets of a spread-out installation"),
+    ):
+        _address(commands.add_parser(name, help=words))
+    commands.add_parser("dispatch", help="the rounds of a spread-out installation")
+    commands.add_parser("relay", help="events, timers and pushes of a spread-out installation")
+    commands.add_parser("migrate", help="bring the database to this version")
+    maps = commands.add_parser("map", help="cities of your own").add_subparsers(dest="deed", required=True)
+    bring = maps.add_parser("import", help="streets and basemap from an OpenStreetMap extract")
+    bring.add_argument("source", metavar="FILE.osm.pbf|URL")
+    bring.add_argument("--market", metavar="SLUG", help="which market it is for (default: the file's name)")
+    return parser
+
+
+def _address(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", type=_port, default=8000, help="where to answer (8000)")
+    parser.add_argument("--host", default="127.0.0.1", help="which address to answer on (127.0.0.1)")
+
+
+async def _command(asked: argparse.Namespace, settings: Settings) -> int:
+    match asked.command:
+        case "up":
+            async with database(settings) as url:
+                return await up(settings, url, TownArguments.of(asked))
+        case "migrate":
+            async with database(settings) as url:
+                engine = create_async_engine(url)
+                await migrate.to_head(engine)
+                await engine.dispose()
+            print("the database is at this version")
+            return 0
+        case "map":
+            return await asyncio.to_thread(_import_map, asked.source, asked.market)
+        case part:
+            async with database(settings) as url:
+                return await _serve(settings, url, PARTS[part], asked)
+
+
+async def _serve(settings: Settings, url: str, parts: Part, asked: argparse.Namespace) -> int:
+    """Run some parts until told to stop."""
+    listener = server.listen(asked.host, asked.port) if Part.API in parts else None
+    async with running(settings, url, parts) as engine:
+        if engine.api is None or listener is None:
+            print(f"{asked.command} runs; Ctrl-C stops it", flush=True)
+            await asyncio.Event().wait()
+            return 0
+        web = server.make(engine.api)
+        print(f"coudmain answers at http://{asked.host}:{asked.port}; Ctrl-C stops it", flush=True)
+        try:
+            await web.serve(sockets=[listener])
+        finally:
+            web.should_exit = True
+    return 0
+
+
+@asynccontextmanager
+async def database(settings: Settings) -> AsyncIterator[str]:
+    """The URL of the database: yours, or the private cluster's, which runs as long as anybody needs it."""
+    if settings.database_url is not None:
+        yield settings.database_url
+        return
+    cluster = PrivateCluster(cluster_directory())
+    await asyncio.to_thread(cluster.start)
+    try:
+        await asyncio.to_thread(cluster.prepare)
+        yield cluster.url()
+    finally:
+        await asyncio.to_thread(cluster.stop)
+
+
+async def _interruptible(work: Coroutine[Any, Any, int]) -> int:
+    """Run to the end, or until the first Ctrl-C or SIGTERM: then everything is closed in order and we leave."""
+    task = asyncio.ensure_future(work)
+    loop = asyncio.get_running_loop()
+    told: list[int] = []
+
+    def stop(number: int) -> None:
+        if told:  # asked twice: leave without ceremony; the database recovers
+            os._exit(128 + number)
+        told.append(number)
+        task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop, number)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        return 130 if signal.SIGINT in told else 0
+
+
+def _import_map(source: str, slug: str | None) -> int:
+    """Bring a city: keep its extract, build its street graph and its basemap."""
+    extract = cities.from_file_or_url(source, slug)
+    market = extract.parent.name
+    for kept in (ground.KEPT_STREETS, ground.KEPT_PLACES):
+        (city_directory(market) / kept).unlink(missing_ok=True)
+    print(f"{market}: reading streets and places", flush=True)
+    ground.build(market)
+    print(f"{market}: drawing the basemap", flush=True)
+    build_basemap(extract, city_directory(market) / "basemap.pmtiles")
+    print(f"{market}: ready ({len(ground.places(market))} named places)")
+    return 0
+
+
+def _count(text: str) -> int:
+    return _within(int(text), 0, 5_000)
+
+
+def _port(text: str) -> int:
+    return _within(int(text), 1, 65_535)
+
+
+def _within(number: int, least: int, most: int) -> int:
+    if not least <= number <= most:
+        raise argparse.ArgumentTypeError(f"{number} is not between {least} and {most}")
+    return number
+
+
+def _speed(text: str) -> float:
+    speed = float(text)
+    if not 0.1 <= speed <= 60:
+        raise argparse.ArgumentTypeError("a speed is between 0.1 and 60")
+    return speed
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 1 <= seconds <= 86_400 * 7:
+        raise argparse.ArgumentTypeError("between a second and a week")
+    return seconds
