@@ -5,6 +5,7 @@ both sides may add. `read` is the door: what passes it needs no second look.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -25,12 +26,15 @@ class Frame(msgspec.Struct, tag_field="t", frozen=True, gc=False, omit_defaults=
     """A message with its type in `t`."""
 
 
+Moment = Annotated[datetime, Meta(tz=True)]  # RFC 3339 with a zone
+
+
 class FixIn(msgspec.Struct, frozen=True, gc=False):
-    """One reading of a phone's receiver. `at`: RFC 3339 with a zone."""
+    """One reading of a phone's receiver, taken at `at` by the phone's clock."""
 
     lat: Lat
     lon: Lon
-    at: Annotated[str, Meta(max_length=40)]
+    at: Moment
     accuracy_m: float | None = None
     heading_deg: float | None = None
     speed_mps: float | None = None
@@ -65,7 +69,7 @@ class Position(Frame, frozen=True, tag="position"):
 
     lat: Lat | None = None
     lon: Lon | None = None
-    at: Annotated[str, Meta(max_length=40)] | None = None
+    at: Moment | None = None
     accuracy_m: float | None = None
     heading_deg: float | None = None
     speed_mps: float | None = None

@@ -209,6 +209,15 @@ class Session:
         """The log or the snapshot could not be read."""
         return self.cursor.unread(now)
 
+    def follows(self, channel: str) -> list[Effect]:
+        """The client may follow this channel, and does from now on."""
+        return [Send(frames.write(frames.Subscribed(channel)))] if channel in self.channels else []
+
+    def turned_away(self, channel: str, problem: Mapping[str, Any]) -> list[Effect]:
+        """The client may not follow this channel."""
+        self.channels.discard(channel)
+        return [Send(frames.write(frames.Error(of="subscribe", problem=problem, channel=channel)))]
+
     def ended(self, channel: str) -> list[Effect]:
         """What a channel was about is over."""
         if channel not in self.channels or self.phase is not Phase.LIVE:

@@ -13,7 +13,9 @@ from domain.rules.events import Event
 from domain.store.tables import EventRow, Stream
 
 
-async def append(db: AsyncSession, events: Iterable[Event], *, now: datetime, epoch: str) -> list[tuple[UUID, int]]:
+async def append(
+    db: AsyncSession, events: Iterable[Event], *, now: datetime, epoch: str
+) -> list[tuple[UUID, int]]:
     """Number and store events; returns `(account, seq)` of each.
 
     Accounts are locked in id order, so that two transactions telling the same people never dead-lock;
@@ -61,6 +63,13 @@ async def _advance(db: AsyncSession, account: UUID, by: int, epoch: str) -> int:
 async def head(db: AsyncSession, account: UUID) -> Stream | None:
     """The account's stream row: its last number, its epoch, the oldest number kept."""
     return await db.get(Stream, account, populate_existing=True)
+
+
+async def ensure(db: AsyncSession, account: UUID, epoch: str) -> Stream:
+    """The account's stream row, begun now if nothing has happened to it yet: a number needs an epoch."""
+    begun = insert(Stream).values(account_id=account, epoch=epoch, seq=0, kept_from=1)
+    await db.execute(begun.on_conflict_do_nothing())
+    return await db.get_one(Stream, account, populate_existing=True)
 
 
 async def read_after(db: AsyncSession, account: UUID, after: int, limit: int) -> Sequence[EventRow]:

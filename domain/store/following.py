@@ -1,0 +1,53 @@
+"""What somebody who follows an engagement needs to know of it: its state, its stops, how its provider travels."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.rules.states import ACTIVE_ENGAGEMENT
+from domain.store.requests import stops_of
+from domain.store.tables import Engagement, Service
+from geo.points import LatLng
+
+_ACTIVE = sorted(state.value for state in ACTIVE_ENGAGEMENT)
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveWork:
+    """An engagement that is ahead or under way, with the places of its stops in order."""
+
+    engagement_id: UUID
+    market: str
+    provider_id: UUID
+    state: str
+    spec: dict[str, Any]
+    places: Sequence[LatLng]
+
+
+async def active(db: AsyncSession, engagements: Collection[UUID]) -> dict[UUID, ActiveWork]:
+    """Those of the engagements that are not over."""
+    if not engagements:
+        return {}
+    statement = (
+        select(Engagement, Service.spec)
+        .join(Service, Service.id == Engagement.service_id)
+        .where(Engagement.id.in_(engagements), Engagement.state.in_(_ACTIVE))
+        .execution_options(populate_existing=True)
+    )
+    rows = (await db.execute(statement)).all()
+    stops = await stops_of(db, {row.request_id for row, _ in rows})
+    return {
+        row.id: ActiveWork(
+            engagement_id=row.id,
+            market=row.market_id,
+            provider_id=row.provider_id,
+            state=row.state,
+            spec=spec,
+            places=[LatLng(stop.lat, stop.lon) for stop in stops.get(row.request_id, [])],
+        )
+        for row, spec in rows
+    }

@@ -1,0 +1,93 @@
+"""The duty of everybody who reports positions, kept in memory for a few seconds: no query a fix.
+
+A change is signalled on the bus (`duty.<account>`, and engagement events on `account.<account>`); a lost
+signal costs at most `TTL`. What is stored of a position is guarded again in SQL, so a stale page of this book
+can show a fix a moment too long, never keep one.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from domain.store.positions import Duty, duties_of
+from domain.usecases.work import ENGINE, Tools, working
+
+TTL: Final = 5.0  # s
+REFRESH_AFTER: Final = 3.0  # s: those who keep reporting are read anew together, before their page is too old
+FORGET_AFTER: Final = 60.0  # s without a report
+AT_ONCE: Final = 2_000  # accounts a query
+
+
+@dataclass(slots=True)
+class Page:
+    """One account's duty, when it was read and when it was last wanted. Unix seconds."""
+
+    duty: Duty
+    read_at: float
+    wanted_at: float
+
+
+class DutyBook:
+    """Owned by one event loop."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._pages: dict[UUID, Page] = {}
+        self._changed: set[UUID] = set()
+
+    def __contains__(self, account: UUID) -> bool:
+        return account in self._pages
+
+    async def of(self, account: UUID) -> Duty:
+        """The account's duty, at most `TTL` old unless a signal said that it changed since."""
+        now = self._now()
+        page = self._pages.get(account)
+        if page is None or account in self._changed or now - page.read_at >= TTL:
+            self._changed.discard(account)
+            return (await self.read([account], now))[account]
+        page.wanted_at = now
+        return page.duty
+
+    def changed(self, account: UUID) -> None:
+        """What the book says of this account is no longer sure."""
+        self._changed.add(account)
+
+    async def read(self, accounts: Iterable[UUID], wanted_at: float | None = None) -> dict[UUID, Duty]:
+        """Read these accounts anew. `wanted_at` marks them as reporting; else they stay as they were."""
+        now, found = self._now(), dict[UUID, Duty]()
+        wanted = sorted(set(accounts))
+        for start in range(0, len(wanted), AT_ONCE):
+            async with working(self._tools, ENGINE) as work:
+                found |= await duties_of(work.db, wanted[start : start + AT_ONCE])
+        for account, duty in found.items():
+            page = self._pages.get(account)
+            if page is not None:
+                page.duty, page.read_at = duty, now
+                page.wanted_at = page.wanted_at if wanted_at is None else wanted_at
+            elif wanted_at is not None:
+                self._pages[account] = Page(duty, now, wanted_at)
+        return found
+
+    async def refresh(self) -> dict[UUID, Duty]:
+        """Read anew what changed and what is getting old; forget who stopped reporting. Returns what changed."""
+        now = self._now()
+        changed, self._changed = self._changed, set()
+        self._pages = {
+            account: page for account, page in self._pages.items() if now - page.wanted_at < FORGET_AFTER
+        }
+        ageing = {
+            account
+            for account, page in self._pages.items()
+            if now - page.read_at >= REFRESH_AFTER and now - page.wanted_at < TTL
+        }
+        before = {account: self._pages[account].duty for account in ageing}
+        found = await self.read(changed | ageing)
+        return {
+            account: duty
+            for account, duty in found.items()
+            if account in changed or before.get(account) != duty
+        }
+
+    def _now(self) -> float:
+        return self._tools.clock.now().timestamp()

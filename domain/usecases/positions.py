@@ -1,0 +1,247 @@
+"""Positions: taken into memory, passed on as hints, and kept only as the track of work under way.
+
+Nothing here writes a position but `_keep_tracks`, and the statement behind it writes none for an engagement
+that is not en route, arrived or in progress.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from sqlalchemy.exc import SQLAlchemyError
+
+from domain.rules.errors import NotOnDuty
+from domain.rules.ids import parse_id
+from domain.store.positions import Duty
+from domain.usecases import tracks
+from domain.usecases.access import require_account
+from domain.usecases.dutybook import DutyBook
+from domain.usecases.work import ENGINE, Actor, Tools, working
+from geo.live import Fix, FixRefusal, LiveIndex, LivePoint
+
+log = logging.getLogger(__name__)
+
+STEP_EVERY: Final = 1.0  # s between flushes of tracks: a crash loses at most this much of a line on a map
+SWEEP_EVERY: Final = 10.0  # s
+UNKEPT_FIXES: Final = 600  # an engagement, while the database is away: ten minutes at one a second; older go
+
+
+class PositionHint(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """`position.<market>`: a provider's newest fix, for the live indexes of other processes."""
+
+    node: str
+    provider: UUID
+    services: tuple[str, ...]
+    available: bool
+    lat: float
+    lon: float
+    at: float
+    heading_deg: float | None = None
+    speed_mps: float | None = None
+    accuracy_m: float | None = None
+
+
+class TrackHint(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """`track.<engagement>`: where its provider is, for whoever follows it."""
+
+    lat: float
+    lon: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class DroppedFix:
+    """A fix that changed nothing: its place in the report, and why."""
+
+    index: int
+    reason: FixRefusal
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a report."""
+
+    accepted: int
+    dropped: tuple[DroppedFix, ...]
+
+
+class Positions:
+    """One process's part in positions. `start` once, then `run` (or `step` by hand), `stop` at the end."""
+
+    def __init__(self, tools: Tools, *, node: str) -> None:
+        """`node`: a name for this process that no other has, to know its own hints by."""
+        self._tools = tools
+        self._node = node
+        self._book = DutyBook(tools)
+        self._off_duty = LiveIndex()  # who finishes their work after going off duty: never offered anything
+        self._market_of: dict[UUID, str] = {}  # where the live indexes have whom
+        self._unkept: dict[tuple[UUID, str], list[Fix]] = {}
+        self._swept_at = 0.0
+        self._ends: list[Callable[[], Awaitable[None]]] = []
+
+    async def start(self) -> None:
+        """Listen for what other processes hear, and for changes of duty."""
+        bus = self._tools.bus
+        self._ends = [
+            await bus.subscribe("position.>", self._heard_position),
+            await bus.subscribe("duty.*", self._heard_duty),
+            await bus.subscribe("account.*", self._heard_account),
+        ]
+
+    async def report(self, actor: Actor, fixes: Sequence[Fix]) -> Receipt:
+        """Take a provider's fixes. `NotOnDuty` when neither duty nor work gives us any business with them."""
+        account = require_account(actor)
+        duty = await self._book.of(account)
+        index, now = self._apply(account, duty), self._now()
+        if index is None:
+            raise NotOnDuty
+        taken: list[Fix] = []
+        dropped: list[DroppedFix] = []
+        for place, fix in sorted(enumerate(fixes), key=lambda pair: pair[1].at):
+            refusal = index.report(account, fix, now)
+            if refusal is None:
+                taken.append(fix)
+            else:
+                dropped.append(DroppedFix(place, refusal))
+        if taken:
+            await self._pass_on(account, duty, taken)
+        return Receipt(len(taken), tuple(sorted(dropped, key=lambda drop: drop.index)))
+
+    def newest(self, provider: UUID) -> LivePoint | None:
+        """Where a provider was last heard of, on duty or finishing their work."""
+        market = self._market_of.get(provider)
+        index = self._off_duty if market is None else self._tools.live.of(market)
+        return index.newest(provider)
+
+    async def step(self) -> None:
+        """Apply changes of duty, keep tracks, forget the gone."""
+        for account, duty in (await self._book.refresh()).items():
+            self._apply(account, duty)
+        await self._keep_tracks()
+        now = self._now()
+        if now - self._swept_at >= SWEEP_EVERY:
+            self._swept_at = now
+            for market in sorted(set(self._market_of.values())):
+                self._tools.live.of(market).sweep(now)
+            for gone in self._off_duty.sweep(now):
+                self._off_duty.take_off_duty(gone)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Step until told to stop; then keep what is still unkept."""
+        while not stop.is_set():
+            try:
+                await self.step()
+            except (SQLAlchemyError, OSError):
+                log.exception("positions: the database is away")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(STEP_EVERY):
+                    await stop.wait()
+        await self.stop()
+
+    async def stop(self) -> None:
+        """Stop listening and keep what is unkept."""
+        for end in self._ends:
+            await end()
+        self._ends = []
+        await self._keep_tracks()
+
+    # Inside
+
+    def _apply(self, account: UUID, duty: Duty) -> LiveIndex | None:
+        """Bring the live indexes in line with a duty; the one that takes this account's fixes, if any does."""
+        if duty.market is not None:
+            self._off_duty.take_off_duty(account)
+            return self._put(account, duty.market, duty.services, available=duty.available)
+        self._take_off(account)
+        if not duty.work:
+            self._off_duty.take_off_duty(account)
+            return None
+        self._off_duty.put_on_duty(account, 0)
+        return self._off_duty
+
+    def _put(self, account: UUID, market: str, services: Sequence[str], *, available: bool) -> LiveIndex:
+        """On duty in one market is off duty in any other."""
+        if self._market_of.get(account) != market:
+            self._take_off(account)
+            self._market_of[account] = market
+        index = self._tools.live.of(market)
+        index.put_on_duty(account, self._tools.live.mask_of(services))
+        index.set_available(account, available)
+        return index
+
+    def _take_off(self, account: UUID) -> None:
+        market = self._market_of.pop(account, None)
+        if market is not None:
+            self._tools.live.of(market).take_off_duty(account)
+
+    async def _pass_on(self, account: UUID, duty: Duty, taken: Sequence[Fix]) -> None:
+        newest = taken[-1]
+        if duty.market is not None:
+            hint = PositionHint(
+                self._node,
+                account,
+                duty.services,
+                duty.available,
+                newest.lat,
+                newest.lon,
+                newest.at,
+                newest.heading_deg,
+                newest.speed_mps,
+                newest.accuracy_m,
+            )
+            await self._tools.bus.publish(f"position.{duty.market}", msgspec.json.encode(hint))
+        for work in duty.tracked:
+            unkept = self._unkept.setdefault((work.engagement_id, work.market), [])
+            unkept.extend(taken)
+            del unkept[:-UNKEPT_FIXES]
+            seen = TrackHint(newest.lat, newest.lon, newest.at)
+            await self._tools.bus.publish(f"track.{work.engagement_id}", msgspec.json.encode(seen))
+
+    async def _keep_tracks(self) -> None:
+        """Write the fixes gathered since the last time; what cannot be written now waits, bounded."""
+        unkept, self._unkept = self._unkept, {}
+        if not unkept:
+            return
+        try:
+            async with working(self._tools, ENGINE) as work:
+                for (engagement_id, market), fixes in sorted(unkept.items(), key=lambda item: item[0]):
+                    await tracks.append(work, engagement_id, market, fixes)
+        except (SQLAlchemyError, OSError):
+            for key, fixes in unkept.items():
+                self._unkept[key] = [*fixes, *self._unkept.get(key, [])][-UNKEPT_FIXES:]
+            raise
+
+    # Heard on the bus
+
+    def _heard_position(self, subject: str, payload: bytes) -> None:
+        """Another process took a fix."""
+        hint = _positions.decode(payload)
+        if hint.node == self._node:
+            return
+        market = subject.split(".", 1)[1]
+        index = self._put(hint.provider, market, hint.services, available=hint.available)
+        fix = Fix(hint.lat, hint.lon, hint.at, hint.accuracy_m, hint.heading_deg, hint.speed_mps)
+        index.report(hint.provider, fix, self._now())
+
+    def _heard_duty(self, subject: str, _: bytes) -> None:
+        account = parse_id(subject.partition(".")[2])
+        if account is not None:
+            self._book.changed(account)
+
+    def _heard_account(self, subject: str, payload: bytes) -> None:
+        """An engagement of somebody who reports positions has moved: their next fix may belong to it."""
+        if b'"engagement.' in payload:
+            account = parse_id(subject.partition(".")[2])
+            if account is not None and account in self._book:
+                self._book.changed(account)
+
+    def _now(self) -> float:
+        return self._tools.clock.now().timestamp()
+
+
+_positions = msgspec.json.Decoder(PositionHint)
