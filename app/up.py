@@ -107,9 +107,7 @@ def _seen(account: Path) -> dict[str, Any]:
 async def _tell(engine: Engine, asked: TownArguments, account: Path) -> int:
     """What the town saw, and whether the stored world is sound."""
     await asyncio.sleep(SETTLE_S)
-    seen: dict[str, Any] = (
-        json.loads(account.read_text()) if account.exists() else {"finished": {}, "counts": {}}
-    )
+    seen = await asyncio.to_thread(_seen, account)
     async with working(engine.tools, ENGINE) as work:
         found = await audit(work)
     finished = seen["finished"]

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
 
+import numpy as np
+
 from app.town.people import Person
 from app.town.phone import Event, Phone, Refused, Unreachable
 from app.town.tally import Tally
@@ -115,8 +117,9 @@ class Customer:
         return {"service": service, "stops": [_stop("pickup", start), _stop("drop", end)]}
 
     def somewhere(self) -> LatLng:
-        """Around one of the town's named places; the first ones are the most visited (a power law)."""
-        rank = min(int(self.person.rng.pareto(0.8)), len(self.places) - 1)
+        """Around one of the town's named places; the first ones are the most visited (Zipf, flattened)."""
+        weights = 1.0 / (np.arange(len(self.places)) + 8.0)
+        rank = int(self.person.rng.choice(len(self.places), p=weights / weights.sum()))
         return near(self.places[rank], self.person.rng, 120.0)
 
     # Waiting
