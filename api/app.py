@@ -11,7 +11,23 @@ from typing import Final
 from fastapi import APIRouter, FastAPI
 from prometheus_client import CollectorRegistry
 
-from api import auth, catalogue, dev, health, me, openapi, problems, profiles, quotes, suspensions
+from api import (
+    auth,
+    catalogue,
+    dev,
+    engagements,
+    health,
+    me,
+    money,
+    openapi,
+    ops_engagements,
+    problems,
+    profiles,
+    quotes,
+    reviews,
+    shares,
+    suspensions,
+)
 from api.frame import BodyCap, Frame, Gzip
 from api.limits import ACCOUNT, ADDRESS, CODES, STRANGER, CodeLimit, Limits, Rate
 from api.metrics import Metrics
@@ -23,10 +39,15 @@ VERSION: Final = "1.0.0"
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     auth.router,
     catalogue.router,
+    engagements.router,
     health.router,
     me.router,
+    money.router,
+    ops_engagements.router,
     profiles.router,
     quotes.router,
+    reviews.router,
+    shares.router,
     suspensions.router,
 )
 

@@ -28,6 +28,7 @@ class EventType(StrEnum):
     ENGAGEMENT_CANCELLED = "engagement.cancelled"
     ENGAGEMENT_NO_SHOW = "engagement.no_show"
     ENGAGEMENT_DISPUTED = "engagement.disputed"
+    ENGAGEMENT_REMINDER = "engagement.reminder"  # an agreed hour is near
     MESSAGE_CREATED = "message.created"
     PAYMENT_AUTHORISED = "payment.authorised"
     PAYMENT_FAILED = "payment.failed"

@@ -5,12 +5,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, case, exists, or_, select, update
+from sqlalchemy import case, exists, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.rules.states import ACTIVE_ENGAGEMENT, EngagementState
-from domain.store.tables import Action, Engagement, Message
+from domain.store.tables import Action, Engagement, EventRow, Message, Request, Share
 
 _ACTIVE = sorted(state.value for state in ACTIVE_ENGAGEMENT)
 
@@ -46,16 +47,14 @@ async def move(
 async def set_off(
     db: AsyncSession, engagement_id: UUID, provider_id: UUID, now: datetime
 ) -> Engagement | None:
-    """From confirmed to en route, exclusive from here on, unless something else fills the provider's attention."""
-    other = (
-        select(Engagement.id)
-        .where(
-            Engagement.provider_id == provider_id,
-            Engagement.id != engagement_id,
-            Engagement.exclusive,
-            Engagement.state.in_(_ACTIVE),
-        )
-        .correlate(None)
+    """From confirmed to en route, exclusive from here on; `None` when it is no longer confirmed, or when
+    something else fills the provider's attention (`busy_with`): the condition sees most of those, the unique
+    index the one that commits at the same moment."""
+    other = select(Engagement.id).where(
+        Engagement.provider_id == provider_id,
+        Engagement.id != engagement_id,
+        Engagement.exclusive,
+        Engagement.state.in_(_ACTIVE),
     )
     statement = (
         update(Engagement)
@@ -64,7 +63,11 @@ async def set_off(
         .returning(Engagement)
         .execution_options(populate_existing=True, synchronize_session=False)
     )
-    return (await db.execute(statement)).scalar_one_or_none()
+    try:
+        async with db.begin_nested():
+            return (await db.execute(statement)).scalar_one_or_none()
+    except IntegrityError:
+        return None
 
 
 async def confirm_once(db: AsyncSession, engagement_id: UUID, now: datetime) -> Engagement | None:
@@ -196,13 +199,34 @@ async def messages_of(
     return (await db.execute(statement.order_by(Message.id).limit(limit))).scalars().all()
 
 
-async def disputed_without_answer(db: AsyncSession, limit: int) -> Sequence[Engagement]:
-    """Disputes no human has resolved yet, oldest first."""
-    answered = exists().where(Action.engagement_id == Engagement.id, Action.verb == "refund")
+async def events_about(
+    db: AsyncSession, account_id: UUID, engagement_id: UUID, limit: int
+) -> Sequence[EventRow]:
+    """What an account's stream says of an engagement, in order, as far back as the log is kept."""
     statement = (
-        select(Engagement)
-        .where(and_(Engagement.state == EngagementState.DISPUTED, ~answered))
-        .order_by(Engagement.id)
+        select(EventRow)
+        .where(
+            EventRow.account_id == account_id,
+            EventRow.data["engagement_id"].as_string() == str(engagement_id),
+        )
+        .order_by(EventRow.seq)
         .limit(limit)
     )
     return (await db.execute(statement)).scalars().all()
+
+
+async def shared(db: AsyncSession, token_hash: str) -> Engagement | None:
+    """The engagement that a public link follows."""
+    statement = select(Engagement).join(Share, Share.engagement_id == Engagement.id)
+    return (await db.execute(statement.where(Share.token_hash == token_hash))).scalar_one_or_none()
+
+
+async def lock_request(db: AsyncSession, request_id: UUID) -> Request:
+    """The request of an engagement, locked: before the engagement, in the order of the house."""
+    statement = (
+        select(Request)
+        .where(Request.id == request_id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    return (await db.execute(statement)).scalar_one()

@@ -59,7 +59,7 @@ async def erase(
             .returning(TrackPoint.at, TrackPoint.lat, TrackPoint.lon)
         )
     ).all()
-    points = sorted(tuple(row) for row in gone)
+    points = sorted((at, lat, lon) for at, lat, lon in gone)
     lines = "\n".join(f"{at.astimezone(UTC).isoformat()},{lat!r},{lon!r}" for at, lat, lon in points)
     receipt = Erasure(
         id=erasure_id,

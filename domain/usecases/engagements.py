@@ -4,15 +4,16 @@ This file knows nothing of what becomes of the request afterwards: `actions` put
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 from uuid import UUID
 
 from domain.rules import cancellation, clocks, pins
 from domain.rules.catalogue import ServiceSpec, read_spec
 from domain.rules.errors import AgendaConflict, AlreadyBusy, LostRace
 from domain.rules.events import ENGAGEMENT_EVENTS, EventType
-from domain.rules.money import share
 from domain.rules.states import ENGAGEMENT_MOVES, Allocator, EngagementState, OfferOrigin, Role, Verb, move
+from domain.rules.wire import moment
 from domain.store import engagements as store
 from domain.store import holds
 from domain.store import money as payments
@@ -22,6 +23,8 @@ from domain.store.timers import TimerKind
 from domain.usecases import access, money
 from domain.usecases.views.engagements import engagement_view
 from domain.usecases.work import Work
+
+REMINDED_BEFORE: Final = timedelta(minutes=15)  # before the provider has to leave
 
 
 async def confirm(work: Work, *, request: Request, offer: Offer, spec: ServiceSpec) -> Engagement:
@@ -54,6 +57,8 @@ async def confirm(work: Work, *, request: Request, offer: Offer, spec: ServiceSp
     await payments.attach(
         work.db, request.id, engagement_id=engagement.id, provider_id=offer.provider_id, now=work.now
     )
+    if start_at is not None and span[0] - REMINDED_BEFORE > work.now:
+        await work.schedule(TimerKind.ENGAGEMENT_REMIND, engagement.id, span[0] - REMINDED_BEFORE)
     _note_consent(work, engagement, request, offer)
     await work.db.flush()
     await tell_both(work, engagement)
@@ -73,10 +78,19 @@ async def cancel(work: Work, engagement: Engagement, role: Role, reason: str | N
     owed = cancellation.fee(spec.cancellation, _leaving(work, engagement, role))
     ended = await end(work, engagement, to, role=role, reason=reason, fee_on_end_cents=owed)
     if not (leaves_request_open(before, role) and engagement.allocator == Allocator.DISPATCH):
-        await money.take(work, ended, owed, share(owed, spec.price_rule.commission_bp))
+        await money.take(work, ended, owed, money.commission(spec, owed))
     note(work, ended, role=role, verb=Verb.CANCEL, detail={"reason": reason, "fee_cents": owed})
     await tell_both(work, ended)
     return ended
+
+
+async def on_remind(work: Work, engagement_id: UUID) -> None:
+    """An agreed hour is near: remind both parties, if the provider has not set off yet."""
+    engagement = await work.db.get(Engagement, engagement_id, populate_existing=True)
+    if engagement is not None and engagement.state == EngagementState.CONFIRMED and engagement.start_at:
+        reminder = {"engagement_id": str(engagement.id), "start_at": moment(engagement.start_at)}
+        for account in (engagement.customer_id, engagement.provider_id):
+            work.emit(account, EventType.ENGAGEMENT_REMINDER, reminder, not_after=engagement.start_at)
 
 
 def leaves_request_open(state: EngagementState, role: Role) -> bool:
@@ -125,6 +139,11 @@ async def my_engagements(
         _view(work, facts, Role.CUSTOMER if facts.engagement.customer_id == account else Role.PROVIDER)
         for facts in await facts_of(work.db, rows)
     ]
+
+
+async def views_for(work: Work, rows: Sequence[Engagement], role: Role) -> list[dict[str, Any]]:
+    """Several engagements in the words of one role."""
+    return [_view(work, facts, role) for facts in await facts_of(work.db, rows)]
 
 
 async def view_for(work: Work, engagement: Engagement, role: Role) -> dict[str, Any]:
@@ -184,7 +203,7 @@ def _agreed(work: Work, request: Request, offer: Offer, spec: ServiceSpec) -> di
         "exclusive": dispatched and clocks.binds_now(start_at, work.now, work.knobs.scheduled_lead),
         "terms": dict(offer.terms),
         "price_cents": offer.price_cents,
-        "fee_cents": share(offer.price_cents, spec.price_rule.commission_bp),
+        "fee_cents": money.commission(spec, offer.price_cents),
         "currency": offer.currency,
         "pin": pins.new_pin(work.tools.entropy(pins.PIN_ENTROPY)) if spec.completion.pin else None,
         "start_at": start_at,
@@ -193,26 +212,32 @@ def _agreed(work: Work, request: Request, offer: Offer, spec: ServiceSpec) -> di
 
 
 def _note_consent(work: Work, engagement: Engagement, request: Request, offer: Offer) -> None:
-    """The deed of each side that made the agreement: nobody is bound without one of their own."""
-    by_engine = offer.origin == OfferOrigin.DISPATCH
-    # The engine's offer is accepted by the provider, a proposal by the customer, a counter-offer by the provider.
-    provider_verb = "propose" if offer.origin == OfferOrigin.PROPOSAL else "accept"
-    customer_verb = "ask" if by_engine else "award" if offer.origin == OfferOrigin.PROPOSAL else "counter"
-    asked_at = request.created_at if by_engine else offer.created_at
-    deeds = (
-        (
-            Role.CUSTOMER,
-            request.customer_id,
-            customer_verb,
-            asked_at if customer_verb != "award" else work.now,
-        ),
-        (
-            Role.PROVIDER,
-            offer.provider_id,
-            provider_verb,
-            offer.created_at if provider_verb == "propose" else work.now,
-        ),
-    )
+    """The deeds that made the agreement, one of each side: nobody is bound without one of their own.
+
+    The engine's offer is asked for by the customer and accepted by the provider, or assigned by staff; a
+    proposal is the provider's and awarded by the customer; a counter-offer is the customer's and accepted.
+    """
+    customer, provider = request.customer_id, offer.provider_id
+    if offer.origin == OfferOrigin.PROPOSAL:
+        deeds = [
+            (Role.PROVIDER, provider, "propose", offer.created_at),
+            (Role.CUSTOMER, customer, "award", work.now),
+        ]
+    elif offer.origin == OfferOrigin.COUNTER:
+        deeds = [
+            (Role.CUSTOMER, customer, "counter", offer.created_at),
+            (Role.PROVIDER, provider, "accept", work.now),
+        ]
+    elif work.actor.is_ops and work.actor.account_id != provider:
+        deeds = [
+            (Role.CUSTOMER, customer, "ask", request.created_at),
+            (Role.OPS, work.actor.id, "assign", work.now),
+        ]
+    else:
+        deeds = [
+            (Role.CUSTOMER, customer, "ask", request.created_at),
+            (Role.PROVIDER, provider, "accept", work.now),
+        ]
     for role, actor_id, verb, at in deeds:
         store.note_action(
             work.db,

@@ -10,10 +10,12 @@ from typing import Any
 from uuid import UUID
 
 from domain.rules import ledger
+from domain.rules.catalogue import ServiceSpec
 from domain.rules.errors import IllegalMove, LostRace, PaymentDeclined, PaymentPending, Unavailable
 from domain.rules.events import EventType
 from domain.rules.money import Cents, Money
 from domain.rules.ports import PspAnswer, PspOutcome, PspTimeout
+from domain.rules.pricing import fee_of
 from domain.rules.states import PAYMENT_MOVES, EngagementState, PaymentMove, PaymentState, move
 from domain.store import money as store
 from domain.store.tables import Engagement, Payment, Request
@@ -66,6 +68,17 @@ async def tip(work: Work, engagement: Engagement, amount_cents: int, method: str
     if payment.state == PaymentState.AUTHORISED:
         await work.schedule(TimerKind.MONEY, payment.id, work.now)
     return payment
+
+
+def commission(spec: ServiceSpec, cents: int) -> Cents:
+    """The platform's part of an amount taken for this service: the price, or a fee for leaving."""
+    return fee_of(spec.price_rule, cents)
+
+
+async def method_of(work: Work, engagement: Engagement) -> str:
+    """The means of payment the customer chose for the price."""
+    payment = await store.price_of_request(work.db, engagement.request_id)
+    return "card" if payment is None else payment.method
 
 
 async def require_authorised(work: Work, engagement: Engagement) -> None:

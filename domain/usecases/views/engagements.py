@@ -7,9 +7,10 @@ from domain.rules.catalogue import ServiceSpec
 from domain.rules.clocks import activity_s, bound_at, service_s
 from domain.rules.reviews import bayesian
 from domain.rules.states import ACTIVE_ENGAGEMENT, TRACKED_ENGAGEMENT, EngagementState, Role
+from domain.rules.terms import Terms
 from domain.rules.wire import maybe_moment, moment, money
 from domain.store.engagement_facts import EngagementFacts
-from domain.store.tables import Account, Engagement, Message, Stop
+from domain.store.tables import Account, Engagement, Message, Payment, Provider, Stop
 from domain.usecases.views.money import payment_view
 from geo.points import LatLng
 from geo.privacy import coarse
@@ -34,8 +35,7 @@ def engagement_view(facts: EngagementFacts, spec: ServiceSpec, role: Role, now: 
         "role": str(role),
         "state": row.state,
         "customer": _card(facts.customer, facts),
-        "provider": _card(facts.provider, facts)
-        | {"vehicle": None if facts.profile is None else facts.profile.vehicle},
+        "provider": _card(facts.provider, facts) | {"vehicle": vehicle_view(facts.profile, plate=active)},
         "stops": [stop_view(stop, exact=exact) for stop in facts.stops],
         "start_at": maybe_moment(row.start_at),
         "distance_m": facts.request.distance_m,
@@ -64,9 +64,16 @@ def engagement_view(facts: EngagementFacts, spec: ServiceSpec, role: Role, now: 
         view |= {
             "fee": money(fee, row.currency),
             "net": money(row.price_cents - fee, row.currency),
-            "terms": row.terms,
+            "terms": _terms(row),
         }
     return view
+
+
+def vehicle_view(profile: Provider | None, *, plate: bool) -> dict[str, Any] | None:
+    """What to look for in the street; the plate only while somebody has to find it."""
+    if profile is None or profile.vehicle is None:
+        return None
+    return {key: value for key, value in profile.vehicle.items() if plate or key != "plate"}
 
 
 def stop_view(stop: Stop, *, exact: bool) -> dict[str, Any]:
@@ -108,12 +115,27 @@ def _card(account: Account, facts: EngagementFacts) -> dict[str, Any]:
     }
 
 
-def _payment(payment: Any, role: Role) -> dict[str, Any]:
+def _payment(payment: Payment, role: Role) -> dict[str, Any]:
     view = payment_view(payment)
     if role is Role.PROVIDER:  # that it is safe matters to them; with what card does not
         view.pop("method")
         view.pop("reason")
     return view
+
+
+def _terms(row: Engagement) -> dict[str, Any]:
+    """What was agreed, as the offer said it."""
+    told = Terms.read(row.terms)
+    return {
+        "price": money(row.price_cents, row.currency),
+        "fee": money(row.fee_cents, row.currency),
+        "net": money(row.price_cents - row.fee_cents, row.currency),
+        "net_per_hour": money(told.net_per_hour_cents or 0, row.currency),
+        "approach_m": told.approach_m,
+        "approach_s": told.approach_s,
+        "distance_m": told.distance_m,
+        "duration_s": told.duration_s,
+    }
 
 
 def _times(row: Engagement) -> dict[str, str | None]:

@@ -1,0 +1,74 @@
+"""What does not go as it should, read off the tables: each query is bounded and uses an index."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import exists, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.rules.states import ACTIVE_ENGAGEMENT, Allocator, EngagementState, PaymentState, RequestState
+from domain.store.tables import Action, Engagement, Payment, Request, Timer
+
+_ACTIVE = sorted(state.value for state in ACTIVE_ENGAGEMENT)
+
+
+async def requests_waiting(db: AsyncSession, since: datetime, limit: int) -> Sequence[Request]:
+    """Dispatch requests that have been open and due since before `since`, longest first."""
+    statement = (
+        select(Request)
+        .where(
+            Request.state == RequestState.OPEN,
+            Request.allocator == Allocator.DISPATCH,
+            Request.due_at <= since,
+        )
+        .order_by(Request.due_at, Request.id)
+        .limit(limit)
+    )
+    return (await db.execute(statement)).scalars().all()
+
+
+async def running(db: AsyncSession, limit: int) -> Sequence[Engagement]:
+    """Engagements that are ahead or under way, oldest first."""
+    statement = select(Engagement).where(Engagement.state.in_(_ACTIVE)).order_by(Engagement.id).limit(limit)
+    return (await db.execute(statement)).scalars().all()
+
+
+async def disputes(db: AsyncSession, limit: int) -> Sequence[Engagement]:
+    """Disputes no human has resolved yet, oldest first."""
+    answered = exists().where(Action.engagement_id == Engagement.id, Action.verb == "refund")
+    statement = (
+        select(Engagement)
+        .where(Engagement.state == EngagementState.DISPUTED, ~answered)
+        .order_by(Engagement.id)
+        .limit(limit)
+    )
+    return (await db.execute(statement)).scalars().all()
+
+
+async def payments_failing(db: AsyncSession, since: datetime, limit: int) -> Sequence[Payment]:
+    """Payments that failed, or that have not gone where the engine wants them since before `since`,
+    while somebody still waits for them."""
+    waited_for = exists().where(
+        Request.id == Payment.request_id, Request.state.in_([RequestState.OPEN, RequestState.MATCHED])
+    )
+    failed = (Payment.state == PaymentState.FAILED) & waited_for
+    unmoved = (Payment.state == PaymentState.PENDING) | (
+        (Payment.state == PaymentState.AUTHORISED) & Payment.want.in_(["capture", "release"])
+    )
+    stuck = unmoved & (Payment.updated_at <= since)
+    refund = (Payment.state == PaymentState.CAPTURED) & (Payment.want == "refund")
+    statement = (
+        select(Payment)
+        .where(failed | stuck | (refund & (Payment.updated_at <= since)))
+        .order_by(Payment.updated_at, Payment.id)
+        .limit(limit)
+    )
+    return (await db.execute(statement)).scalars().all()
+
+
+async def timers_failing(db: AsyncSession, attempts: int, limit: int) -> Sequence[Timer]:
+    """Timers that were tried at least `attempts` times."""
+    statement = (
+        select(Timer).where(Timer.attempts >= attempts).order_by(Timer.attempts.desc(), Timer.id).limit(limit)
+    )
+    return (await db.execute(statement)).scalars().all()
