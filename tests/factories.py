@@ -13,9 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 
 from domain.rules.ids import uuid7
 from domain.rules.money import Cents, Money
+from domain.rules.places import Place
 from domain.rules.ports import Psp, PspAnswer, PspOutcome
+from domain.rules.states import OfferState
 from domain.store.tables import Account, DutySession, Provider
+from domain.usecases.dispatch import RoundReport, run_round
 from domain.usecases.founding import found_market
+from domain.usecases.offers import my_offers
+from domain.usecases.requests import Wish, create_request
 from domain.usecases.work import ENGINE, Actor, City, Knobs, Secrets, Tools, working
 from geo.crow import CrowTravel
 from geo.live import Fix, LiveIndex
@@ -161,11 +166,15 @@ async def a_market(tools: Tools) -> str:
     return "monaco"
 
 
-async def an_account(tools: Tools, phone: str | None = None, *, name: str = "Camille", is_ops: bool = False) -> Actor:
+async def an_account(
+    tools: Tools, phone: str | None = None, *, name: str = "Camille", is_ops: bool = False
+) -> Actor:
     """Somebody with a phone."""
     account_id = tools.new_id()
     async with working(tools, ENGINE) as work:
-        row = Account(id=account_id, phone=phone, name=name, language="fr", is_ops=is_ops, created_at=work.now)
+        row = Account(
+            id=account_id, phone=phone, name=name, language="fr", is_ops=is_ops, created_at=work.now
+        )
         work.db.add(row)
     return Actor(account_id=account_id, is_ops=is_ops)
 
@@ -220,3 +229,45 @@ async def run_as(tools: Tools, actor: Actor, use_case: Callable[..., Any], *args
     async with working(tools, actor) as work:
         return await use_case(work, *args, **kwargs)
 
+
+def at_present() -> FakeClock:
+    """A clock that starts at the database's own now: answers to offers are judged by the database's clock."""
+    return FakeClock(datetime.now(UTC))
+
+
+async def a_ride(
+    tools: Tools,
+    customer: Actor,
+    *,
+    service: str = "ride-vtc",
+    pickup: LatLng = PORT,
+    drop: LatLng = CASINO,
+    start_at: datetime | None = None,
+) -> UUID:
+    """An open, paid request for a ride; returns its id."""
+    wish = Wish(service=service, places=(Place("pickup", pickup), Place("drop", drop)), start_at=start_at)
+    request = await run_as(tools, customer, create_request, wish)
+    return UUID(str(request.id))
+
+
+async def a_posted_job(
+    tools: Tools, customer: Actor, *, site: LatLng = PORT, start_at: datetime | None = None, **wish: Any
+) -> UUID:
+    """An open odd job that providers may propose on; returns its id."""
+    asked = Wish(service="odd-job", places=(Place("site", site),), start_at=start_at, **wish)
+    request = await run_as(tools, customer, create_request, asked)
+    return UUID(str(request.id))
+
+
+async def a_round(tools: Tools, market: str = "monaco") -> RoundReport:
+    """One round of the market's dispatcher."""
+    report: RoundReport = await run_as(tools, ENGINE, run_round, market)
+    return report
+
+
+async def the_offers_of(tools: Tools, provider: Actor) -> list[dict[str, Any]]:
+    """What a provider has to answer now, as the API tells it."""
+    pending: list[dict[str, Any]] = await run_as(
+        tools, provider, my_offers, state=OfferState.PENDING, before=None, limit=20
+    )
+    return pending

@@ -106,9 +106,14 @@ async def negotiated(db: AsyncSession, request_id: UUID, limit: int) -> Sequence
 
 
 async def put_so_far(db: AsyncSession, requests: Iterable[UUID]) -> Sequence[tuple[UUID, UUID, str, int]]:
-    """`(request, provider, state, wave)` of every offer the engine has made for these requests."""
+    """`(request, provider, state, wave)` of every offer the engine has made for these requests.
+
+    Those that were withdrawn are left out: nobody had the time to answer them, so they may be made again.
+    """
     statement = select(Offer.request_id, Offer.provider_id, Offer.state, Offer.wave).where(
-        Offer.request_id.in_(set(requests)), Offer.origin == OfferOrigin.DISPATCH
+        Offer.request_id.in_(set(requests)),
+        Offer.origin == OfferOrigin.DISPATCH,
+        Offer.state != OfferState.WITHDRAWN,
     )
     return [
         (request, provider, state, wave) for request, provider, state, wave in await db.execute(statement)

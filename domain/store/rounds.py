@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, insert, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
@@ -27,7 +28,7 @@ async def last_verdicts(
     latest = (
         select(Decision.request_id, Decision.round_id)
         .where(Decision.request_id.in_(set(requests)))
-        .distinct(Decision.request_id)
+        .ext(distinct_on(Decision.request_id))
         .order_by(Decision.request_id, Decision.at.desc(), Decision.id.desc())
         .subquery()
     )

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Text, exists, func, select
-from sqlalchemy.dialects.postgresql import array
+from sqlalchemy import Text, cast, exists, func, select
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.rules.states import ACTIVE_ENGAGEMENT, EngagementState, OfferOrigin, OfferState
@@ -46,7 +46,7 @@ async def on_duty(db: AsyncSession, market: str, services: Iterable[str], now: d
         select(func.min(func.lower(Hold.span))).where(held, func.lower(Hold.span) > now).scalar_subquery()
     )
     free_at = select(func.max(func.upper(Hold.span))).where(held, Hold.span.op("@>")(now)).scalar_subquery()
-    wanted = array(sorted(set(services)), type_=Text)
+    wanted = cast(sorted(set(services)), ARRAY(Text))
     statement = (
         select(
             DutySession.account_id,
