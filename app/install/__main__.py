@@ -17,7 +17,15 @@ from app.install import python, system, web
 from app.install.progress import Progress, SetupFailed
 
 DEMO_CITY = "monaco"
-SHOW_THE_TOWN = {"up", "serve", "test", "bench", "api", "map"}  # commands that show or use a city
+NEED_THE_CITY = {
+    "up",
+    "serve",
+    "test",
+    "bench",
+    "api",
+    "dispatch",
+    "map",
+}  # its streets, its map or the screens
 SETUP_WITHIN = 1800.0  # s another set-up of this checkout may take before we give up waiting for it
 BASEMAP = "basemap"
 
@@ -41,7 +49,7 @@ def wanted(command: str) -> list[Step]:
         steps.append(Step(system.STEP, lambda progress: system.install(packages, progress)))
     if not python.ready(for_tests=for_tests):
         steps.append(Step(python.STEP, lambda progress: python.install(progress, for_tests=for_tests)))
-    if command in SHOW_THE_TOWN:
+    if command in NEED_THE_CITY:
         if web.present() and not web.ready():
             steps.append(Step(web.STEP, web.build, optional=True))
         if not cities.ready(DEMO_CITY):

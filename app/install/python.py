@@ -20,14 +20,14 @@ def ready(*, for_tests: bool) -> bool:
     """Whether the environment holds the lock that is wanted; the tests' lock contains the engine's."""
     if not PYTHON.exists() or not STAMP.exists():
         return False
-    held = STAMP.read_text().split()
-    return _mark(DEVELOPMENT) in held or (not for_tests and _mark(RUNTIME) in held)
+    held = STAMP.read_text()
+    return held == _mark(DEVELOPMENT) or (not for_tests and held == _mark(RUNTIME))
 
 
 def install(progress: Progress, *, for_tests: bool) -> None:
     """Bring `.venv` to the lock, through uv, or through pip where uv cannot be had."""
     # An environment that once ran the tests keeps their packages: the two commands never undo each other.
-    tested = STAMP.exists() and "tests" in STAMP.read_text().split()
+    tested = (VENV / "bin" / "pytest").exists()
     lock = DEVELOPMENT if for_tests or tested else RUNTIME
     progress.say(f"{STEP}: {lock.name}")
     if not _usable():
@@ -46,8 +46,7 @@ def install(progress: Progress, *, for_tests: bool) -> None:
             "--disable-pip-version-check",
         ]
         progress.run(STEP, [*pip, "--require-hashes", "-r", lock])
-    words = [_mark(lock)] + (["tests"] if lock is DEVELOPMENT else [])
-    STAMP.write_text("\n".join(words) + "\n")
+    STAMP.write_text(_mark(lock))
 
 
 def _through_uv(progress: Progress, lock: Path) -> None:

@@ -42,6 +42,7 @@ def install(packages: list[str], progress: Progress) -> None:
     rights = become_root(packages)
     progress.say(f"{STEP}: {' '.join(packages)}")
     progress.run(STEP, [*rights, "apt-get", "-q", "update"])
+    progress.run(STEP, [*rights, "dpkg", "--configure", "-a"])  # nothing, unless an installation was cut off
     wanted = _resolved(packages, progress)
     quietly = [*rights, "env", "DEBIAN_FRONTEND=noninteractive"]
     # apt's postgresql would make and start a cluster of its own on port 5432.
