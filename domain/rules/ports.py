@@ -87,6 +87,7 @@ class Push:
     collapse_key: str
     ttl_s: int
     urgent: bool
+    quiet: bool = False  # shown without a sound
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,4 +142,3 @@ class Psp(Protocol):
     async def refund(self, key: str, ref: str, amount: Cents) -> PspAnswer:
         """Give back what was captured."""
         ...
-

@@ -1,0 +1,108 @@
+"""The pusher: claims pushes that are due, has them carried, writes what came of each.
+
+No transaction is open while a carrier is spoken to: a claim moves the push's next time into the future and
+commits; a pusher that dies meanwhile only delays.
+"""
+
+import asyncio
+import logging
+from typing import Final
+
+from domain.rules.ports import PushFate, PushResult, PushSender
+from domain.usecases import pushes
+from domain.usecases.pushes import DuePush
+from domain.usecases.work import ENGINE, Tools, working
+from notifications.messages import compose
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY: Final = 0.5  # s between two looks, unless woken
+AT_ONCE: Final = 32  # pushes on their way; more stay in line, where others may claim them
+REST: Final = 5.0  # s after a look that failed (the database restarts)
+PURGE_EVERY: Final = 3_600.0  # s
+END_WITHIN: Final = 5.0  # s at the stop for what is on its way; its claim runs out otherwise
+
+
+class Pusher:
+    """One of any number of pushers: each push is claimed by one of them."""
+
+    def __init__(self, tools: Tools, sender: PushSender) -> None:
+        self._tools = tools
+        self._sender = sender
+        self._carried: set[asyncio.Task[None]] = set()
+        self._woken = asyncio.Event()
+        self._purged_at = tools.clock.now()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Carry pushes until `stop`. One slow answer holds nobody else up."""
+        forget = await self._tools.bus.subscribe("wake.push", lambda _subject, _payload: self._woken.set())
+        try:
+            while not stop.is_set():
+                await self._pause(stop, await self._look())
+        finally:
+            await forget()
+            if self._carried:
+                _, late = await asyncio.wait(self._carried, timeout=END_WITHIN)
+                for task in late:
+                    task.cancel()
+
+    async def step(self, limit: int = AT_ONCE) -> int:
+        """Claim what is due, carry all of it to its end; how many were claimed."""
+        found = await self._claim(limit)
+        await asyncio.gather(*(self._carry(push) for push in found))
+        return len(found)
+
+    async def _look(self) -> float:
+        """Send what is due on its way; how long to rest, in seconds."""
+        self._woken.clear()
+        room = AT_ONCE - len(self._carried)
+        try:
+            found = await self._claim(room) if room > 0 else []
+            await self._purge()
+        except Exception:  # the database is away: a pusher that gives up would be missed by nobody
+            log.exception("could not look for pushes")
+            return REST
+        for push in found:
+            task = asyncio.create_task(self._carry(push))
+            self._carried.add(task)
+            task.add_done_callback(self._carried.discard)
+        return 0.0 if found and len(found) == room else LOOK_EVERY
+
+    async def _pause(self, stop: asyncio.Event, seconds: float) -> None:
+        """Wait, but for the stop, a wake-up, or room for the next one."""
+        if seconds == 0.0 and self._carried:
+            await asyncio.wait(self._carried, timeout=LOOK_EVERY, return_when=asyncio.FIRST_COMPLETED)
+            return
+        waits = [asyncio.create_task(stop.wait()), asyncio.create_task(self._woken.wait())]
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+
+    async def _claim(self, limit: int) -> list[DuePush]:
+        async with working(self._tools, ENGINE) as work:
+            return await pushes.due(work, limit)
+
+    async def _carry(self, push: DuePush) -> None:
+        result = await self._sent(push)
+        try:
+            async with working(self._tools, ENGINE) as work:
+                await pushes.settle(work, push, result)
+        except Exception:  # the claim runs out and it is tried again, if it still has time
+            log.exception("could not settle push %s", push.id)
+
+    async def _sent(self, push: DuePush) -> PushResult:
+        composed = compose(push, self._tools.clock.now())
+        if composed is None:
+            return PushResult(PushFate.RETRY, "its time was over")  # there is no later: settled as late
+        try:
+            return await self._sender.send(composed)
+        except Exception:  # a defect of ours in a sender must not stop the other pushes
+            log.exception("the sender failed on push %s", push.id)
+            return PushResult(PushFate.RETRY, "the sender failed")
+
+    async def _purge(self) -> None:
+        now = self._tools.clock.now()
+        if (now - self._purged_at).total_seconds() >= PURGE_EVERY:
+            self._purged_at = now
+            async with working(self._tools, ENGINE) as work:
+                await pushes.purge(work)
