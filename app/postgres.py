@@ -91,8 +91,9 @@ class PrivateCluster:
         return Path(runtime or tempfile.gettempdir()) / f"coudmain-{os.geteuid()}-{digest}"
 
     def url(self, database: str = DATABASE) -> str:
-        """The SQLAlchemy URL of one of its databases, for asyncpg."""
-        return f"postgresql+asyncpg://{USER}@/{database}?host={quote(str(self.socket_directory), safe='/')}"
+        """The SQLAlchemy URL of one of its databases, for asyncpg. It names the port lest PGPORT does."""
+        where = quote(str(self.socket_directory), safe="/")
+        return f"postgresql+asyncpg://{USER}@/{database}?host={where}&port={SOCKET_PORT}"
 
     def psql(self, sql: str, database: str = "postgres") -> str:
         """Run SQL through psql and return its bare output; errors raise PostgresUnavailable in its words."""

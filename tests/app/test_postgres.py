@@ -87,7 +87,8 @@ def test_it_listens_on_a_private_socket_and_on_no_port(cluster: PrivateCluster) 
         mode = cluster.socket_directory.stat().st_mode
         assert stat.S_IMODE(mode) == 0o700
         assert stat.S_IMODE(cluster.pgdata.stat().st_mode) == 0o700
-        assert cluster.url() == f"postgresql+asyncpg://coudmain@/coudmain?host={cluster.socket_directory}"
+        where = f"host={cluster.socket_directory}&port=5432"
+        assert cluster.url() == f"postgresql+asyncpg://coudmain@/coudmain?{where}"
 
 
 def test_the_extensions_are_there() -> None:
