@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 
 from domain.rules.errors import Refusal, TooMany
@@ -177,7 +178,20 @@ async def _invalid(request: Request, wrong: Exception) -> Response:
 
 async def _by_framework(request: Request, wrong: Exception) -> Response:
     assert isinstance(wrong, HTTPException)
-    return _of_framework(request, wrong.status_code, str(wrong.detail), wrong.headers)
+    headers = dict(wrong.headers or {})
+    if wrong.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(sorted(_methods_at(request))) or headers.get("Allow", "")
+    return _of_framework(request, wrong.status_code, str(wrong.detail), headers)
+
+
+def _methods_at(request: Request) -> set[str]:
+    """What the path does take: the framework names the methods of the first route that has it, we name all."""
+    found: set[str] = set()
+    for route in iter_route_contexts(request.app.routes):
+        pattern = getattr(route, "path_regex", None)
+        if route.methods and pattern is not None and pattern.match(request.url.path):
+            found |= route.methods
+    return found
 
 
 def _of_framework(

@@ -91,20 +91,27 @@ async def send_code(work: Work, phone: str) -> Challenge:
         created_at=work.now,
     )
     work.db.add(challenge)
-    await _carry(work, number, code)
+    await _carry(work, challenge, code)
     return challenge
 
 
-async def _carry(work: Work, phone: str, code: str) -> None:
+async def _carry(work: Work, challenge: Challenge, code: str) -> None:
     """Hand the code to its carrier: in development the console's outbox. No other carrier is configured yet."""
     if not work.tools.development:
         log.warning("no SMS carrier is configured: a one-time code was not sent")
         return
     minutes = work.knobs.otp_ttl // 60
     body = CODE_WORDS.get(work.actor.language, CODE_WORDS["en"]).format(code=code, minutes=minutes)
-    await store.forget_sent(work.db, phone, work.now - OUTBOX_KEPT)
+    await store.forget_sent(work.db, challenge.phone, work.now - OUTBOX_KEPT)
     work.db.add(
-        SentMessage(id=work.new_id(), to=phone, kind="otp", body=body, data={"code": code}, at=work.now)
+        SentMessage(
+            id=work.new_id(),
+            to=challenge.phone,
+            kind="otp",
+            body=body,
+            data={"code": code, "challenge_id": str(challenge.id)},
+            at=work.now,
+        )
     )
 
 
