@@ -30,8 +30,18 @@ async def schedule(db: AsyncSession, timer_id: UUID, kind: TimerKind, ref: UUID,
 
 
 async def forget(db: AsyncSession, kind: TimerKind, ref: UUID) -> None:
-    """The matter is settled: its timer need not ring."""
-    await db.execute(delete(Timer).where(Timer.kind == kind.value, Timer.ref == ref))
+    """The matter is settled: its timer need not ring.
+
+    One that is ringing just now is left to whoever works on it: waiting for it, with the rows it is about
+    locked here, would dead-lock. Its use case finds the matter settled.
+    """
+    silent = (
+        select(Timer.id)
+        .where(Timer.kind == kind.value, Timer.ref == ref)
+        .with_for_update(skip_locked=True)
+        .scalar_subquery()
+    )
+    await db.execute(delete(Timer).where(Timer.id.in_(silent)).execution_options(synchronize_session=False))
 
 
 async def claim_due(db: AsyncSession, now: datetime, limit: int) -> Sequence[Timer]:

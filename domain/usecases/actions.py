@@ -121,7 +121,7 @@ async def _finish(work: Work, engagement: Engagement, role: Role, _: Deed) -> En
 async def _confirm(work: Work, engagement: Engagement, role: Role, deed: Deed) -> Engagement:
     await timers.forget(
         work.db, TimerKind.AUTO_CONFIRM, engagement.id
-    )  # before its row: as the timekeeper locks
+    )
     confirmed = await store.confirm_once(work.db, engagement.id, work.now)
     if confirmed is None:
         raise IllegalMove("this was confirmed before", state=engagement.state, verb=str(Verb.CONFIRM))
