@@ -4,12 +4,14 @@ One JSON object per WebSocket text message, told apart by `t`. A frame of an unk
 both sides may add. `read` is the door: what passes it needs no second look.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
+
+from domain.usecases.mapview import Item
 
 SUBPROTOCOL: Final = "coudmain.v1"
 MAX_FRAME_BYTES: Final = 16 * 1024  # API.md; notes/realtime.md §6
@@ -171,8 +173,8 @@ class Map(Frame, frozen=True, tag="map", omit_defaults=False):
     channel: str
     n: int
     full: bool
-    upsert: list[Mapping[str, Any]]
-    remove: list[str]
+    upsert: Sequence[Item]
+    remove: Sequence[str]
     counters: Mapping[str, Any]
 
 

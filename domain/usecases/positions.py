@@ -23,6 +23,7 @@ from domain.usecases.access import require_account
 from domain.usecases.dutybook import DutyBook
 from domain.usecases.work import ENGINE, Actor, Tools, working
 from geo.live import Fix, FixRefusal, LiveIndex, LivePoint
+from geo.points import LatLng
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,10 @@ class TrackHint(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     lat: float
     lon: float
     at: float
+
+    @property
+    def place(self) -> LatLng:
+        return LatLng(self.lat, self.lon)
 
 
 @dataclass(frozen=True, slots=True)

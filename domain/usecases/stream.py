@@ -8,10 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from domain.rules.states import ACTIVE_ENGAGEMENT, OfferState, RequestState
 from domain.rules.wire import moment
 from domain.store import streams
 from domain.store.tables import EventRow, Stream
+from domain.usecases import call, duty, engagements, offers, requests
 from domain.usecases.access import require_account
+from domain.usecases.views.duty import duty_view
 from domain.usecases.work import Work
 
 PAGE: Final = 200
@@ -55,6 +58,20 @@ async def events_after(work: Work, after: int, limit: int = PAGE) -> tuple[Strea
     stands = await standing(work)
     rows = await streams.read_after(work.db, work.actor.id, after, limit)
     return stands, [told(row) for row in rows]
+
+
+async def snapshot(work: Work) -> tuple[StreamStanding, dict[str, Any]]:
+    """The actor's whole state, in place of events that are no longer kept."""
+    stands = await standing(work)
+    most = SNAPSHOT_ROWS
+    active = sorted(ACTIVE_ENGAGEMENT)
+    return stands, {
+        "duty": duty_view(await duty.read_duty(work)),
+        "offers": await offers.my_offers(work, state=OfferState.PENDING, before=None, limit=most),
+        "calls": await call.my_calls(work, most),
+        "requests": await requests.my_requests(work, state=RequestState.OPEN, before=None, limit=most),
+        "engagements": await engagements.my_engagements(work, states=active, before=None, limit=most),
+    }
 
 
 def told(row: EventRow) -> Told:

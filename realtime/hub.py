@@ -1,0 +1,381 @@
+"""The gateway: every socket of this process, what it may ask of the house, what the house tells it.
+
+What a session wants done is done here through use cases; nothing here knows SQL or the HTTP API.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+import msgspec
+
+from domain.rules.errors import Invalid, NotFound, Refusal, Suspended, TokenExpired
+from domain.rules.ids import parse_id
+from domain.rules.tokens import Claims, read_access
+from domain.usecases import identity, pushes, stream
+from domain.usecases.positions import Positions
+from domain.usecases.stream import StreamStanding, Told
+from domain.usecases.work import NOBODY, Actor, Tools, Work, working
+from geo.live import Fix
+from realtime import commands, frames
+from realtime.connection import Connection
+from realtime.effects import (
+    Acknowledge,
+    Authenticate,
+    CloseCode,
+    Do,
+    Effect,
+    ReadLog,
+    ReadSnapshot,
+    Report,
+    Send,
+    Standing,
+    Subscribe,
+    Unsubscribe,
+)
+from realtime.frames import Dropped, EventFrame, write
+from realtime.mapdesk import MapDesk
+from realtime.roster import Roster
+from realtime.session import Session
+from realtime.tracking import Tracking
+
+log = logging.getLogger(__name__)
+
+BEAT: Final = 0.25  # s between steps of the tracking channels
+TICK_EVERY: Final = 1.0  # s between looks at the sessions' clocks
+MAP_EVERY: Final = 1.0  # s between frames of the map channels
+RETRY_FROM_MS: Final = 500  # a drained client comes back after this plus a random part of the spread
+RETRY_SPREAD_MS: Final = 4_500
+DRAIN_WITHIN: Final = 2.0  # s for farewells to leave
+
+ProblemOf = Callable[[Refusal], Mapping[str, Any]]
+
+
+class AccountHint(msgspec.Struct, frozen=True, gc=False):
+    """`account.<id>`: the account's event `seq`, as the frame that its sockets get."""
+
+    seq: int
+    frame: msgspec.Raw
+
+
+class _Glimpse(msgspec.Struct, frozen=True, gc=False):
+    """As much of an engagement's event as says which engagement."""
+
+    data: dict[str, Any]
+
+
+def plain_problem(refusal: Refusal) -> dict[str, Any]:
+    """A refusal as a problem without an HTTP status; `app` passes the one the HTTP API answers with."""
+    return {
+        **refusal.facts,
+        "type": f"/problems/{refusal.code}",
+        "title": refusal.title,
+        "detail": refusal.detail,
+        "code": refusal.code,
+    }
+
+
+class Gateway:
+    """`run` it beside the server; `drain` it before the server stops. Owned by one event loop."""
+
+    def __init__(self, tools: Tools, positions: Positions, *, problem_of: ProblemOf = plain_problem) -> None:
+        self._tools = tools
+        self._positions = positions
+        self._problem_of = problem_of
+        self._roster = Roster()
+        self._tracking = Tracking(tools, positions)
+        self._maps = MapDesk(tools)
+        self._draining = False
+        self._ends: list[Callable[[], Awaitable[None]]] = []
+        self._ticked_at = 0.0
+
+    @property
+    def connections(self) -> int:
+        """Open sockets, for the metrics."""
+        return len(self._roster)
+
+    # Sockets
+
+    def open(self, bearer: str | None) -> Connection:
+        """A socket has been accepted."""
+        connection = Connection(
+            Session(str(self._tools.new_id()), now=self.now(), bearer=bearer), self._carry_out
+        )
+        connection.on_over = self._roster.leave
+        self._roster.meet(connection)
+        if self._draining:
+            connection.perform(connection.session.drain(self._retry_ms()))
+        return connection
+
+    async def forget(self, connection: Connection) -> None:
+        """A socket is closed and its tasks have ended."""
+        connection.gone()
+        self._roster.leave(connection)
+        self._maps.leave_all(connection)
+        await self._tracking.leave_all(connection)
+
+    def now(self) -> float:
+        """Unix seconds on the house's clock."""
+        return self._tools.clock.now().timestamp()
+
+    # Loops
+
+    async def start(self) -> None:
+        """Listen to the bus. `run` does it."""
+        bus = self._tools.bus
+        self._ends = [
+            await bus.subscribe("account.*", self._heard_event),
+            await bus.subscribe("suspended.*", self._heard_suspended),
+        ]
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Keep the sockets' clocks, the tracking channels and the maps going until told to stop."""
+        await self.start()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(_repeat(self.step, BEAT, stop))
+                group.create_task(_repeat(self._maps.step, MAP_EVERY, stop))
+        finally:
+            await self.stop()
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        for end in self._ends:
+            await end()
+        self._ends = []
+        await self._tracking.stop()
+
+    async def step(self) -> None:
+        """One beat."""
+        now = self.now()
+        if not 0 <= now - self._ticked_at < TICK_EVERY:
+            self._ticked_at = now
+            for connection in self._roster:
+                connection.perform(connection.session.tick(now))
+        await self._tracking.step()
+
+    async def step_maps(self) -> None:
+        """One frame of the maps."""
+        await self._maps.step()
+
+    async def drain(self) -> None:
+        """Say good-bye to everybody, each with another moment to come back; returns when they have gone."""
+        self._draining = True
+        leaving = list(self._roster)
+        for connection in leaving:
+            connection.perform(connection.session.drain(self._retry_ms()))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_WITHIN):
+                for connection in leaving:
+                    await connection.done.wait()
+
+    def _retry_ms(self) -> int:
+        return RETRY_FROM_MS + int.from_bytes(self._tools.entropy(2)) * RETRY_SPREAD_MS // 0xFFFF
+
+    # From the bus
+
+    def _heard_event(self, subject: str, payload: bytes) -> None:
+        account = parse_id(subject.partition(".")[2])
+        mine = [] if account is None else self._roster.of(account)
+        if not mine:
+            return
+        hint = _hints.decode(payload)
+        frame = bytes(hint.frame)
+        for connection in mine:
+            connection.perform(connection.session.heard(hint.seq, frame))
+        if b'"engagement.' in frame:
+            engagement = parse_id(str(_glimpses.decode(frame).data.get("engagement_id")))
+            if engagement is not None:
+                self._tracking.look_again(engagement)
+
+    def _heard_suspended(self, subject: str, _: bytes) -> None:
+        account = parse_id(subject.partition(".")[2])
+        if account is not None:
+            for connection in self._roster.of(account):
+                connection.perform(connection.session.close(CloseCode.FORBIDDEN, "this account is suspended"))
+
+    # What sessions ask for
+
+    async def _carry_out(self, connection: Connection, effect: Effect) -> list[Effect]:
+        """Do what a session asked. A failure of the house is logged and told; it ends no connection but a greeting."""
+        session = connection.session
+        try:
+            return await self._do(connection, effect)
+        except Refusal as refusal:
+            return self._refused(connection, effect, refusal)
+        except Exception:
+            log.exception("a socket's %s failed", type(effect).__name__)
+        match effect:
+            case Authenticate():
+                return session.close(CloseCode.DRAINING, f"not now; retry_ms={self._retry_ms()}")
+            case ReadLog() | ReadSnapshot():
+                return session.unread(self.now())
+            case _:
+                return self._refused(connection, effect, _Broken("something went wrong on our side"))
+
+    async def _do(self, connection: Connection, effect: Effect) -> list[Effect]:
+        match effect:
+            case Authenticate():
+                return await self._admit(connection, effect)
+            case ReadLog():
+                return await self._read_log(connection, effect)
+            case ReadSnapshot():
+                return await self._read_snapshot(connection)
+            case Report():
+                return await self._report(connection, effect)
+            case Do():
+                result = await commands.carry_out(self._tools, connection.actor, effect)
+                return [Send(write(frames.Done(effect.id, result)))]
+            case Subscribe():
+                return await self._subscribe(connection, effect)
+            case Unsubscribe():
+                await self._unsubscribe(connection, effect.channel)
+            case Acknowledge():
+                await self._acknowledge(connection.actor, effect.seq)
+            case _:
+                raise TypeError(f"nobody carries out {effect}")
+        return []
+
+    def _refused(self, connection: Connection, effect: Effect, refusal: Refusal) -> list[Effect]:
+        session, problem = connection.session, self._problem_of(refusal)
+        match effect:
+            case Authenticate():
+                code = _REFUSED.get(type(refusal), CloseCode.UNAUTHENTICATED)
+                return session.refused(code, refusal.detail)
+            case ReadLog() | ReadSnapshot():  # the sign-in has ended meanwhile
+                return session.close(_REFUSED.get(type(refusal), CloseCode.UNAUTHENTICATED), refusal.detail)
+            case Do():
+                return [Send(write(frames.Failed(effect.id, problem)))]
+            case Subscribe():
+                return session.turned_away(effect.channel, problem)
+            case Report():
+                return [Send(write(frames.Error(of="position", problem=problem)))]
+            case _:
+                return [Send(write(frames.Error(of=type(effect).__name__.lower(), problem=problem)))]
+
+    async def _admit(self, connection: Connection, ask: Authenticate) -> list[Effect]:
+        session = connection.session
+        if ask.again:
+            async with working(self._tools, NOBODY) as work:
+                actor, expires_at = await _who(work, ask)
+            effects = session.renewed(actor.id, expires_at=expires_at)
+            connection.actor = connection.actor if effects else actor
+            return effects
+        async with working(self._tools, NOBODY) as work:
+            work.actor, expires_at = await _who(work, ask)
+            # Known before its standing is read: an event committed in between is heard, not lost.
+            connection.actor, connection.device = work.actor, ask.device
+            self._roster.join(connection, session=ask.session)
+            stands = await stream.standing(work)
+        return session.admitted(work.actor.id, _standing(stands), expires_at=expires_at, now=self.now())
+
+    async def _read_log(self, connection: Connection, ask: ReadLog) -> list[Effect]:
+        async with working(self._tools, connection.actor) as work:
+            await _still_signed_in(work)
+            stands, events = await stream.events_after(work, ask.after, ask.limit)
+        page = [(event.seq, event_frame(event)) for event in events]
+        return connection.session.read(page, _standing(stands), self.now())
+
+    async def _read_snapshot(self, connection: Connection) -> list[Effect]:
+        async with working(self._tools, connection.actor) as work:
+            await _still_signed_in(work)
+            stands, state = await stream.snapshot(work)
+        return connection.session.restored(_standing(stands), state, self.now())
+
+    async def _report(self, connection: Connection, ask: Report) -> list[Effect]:
+        fixes = [
+            Fix(f.lat, f.lon, f.at.timestamp(), f.accuracy_m, f.heading_deg, f.speed_mps) for f in ask.fixes
+        ]
+        receipt = await self._positions.report(connection.actor, fixes)
+        if not receipt.dropped:
+            return []
+        dropped = [Dropped(drop.index, drop.reason.value) for drop in receipt.dropped]
+        return [Send(write(frames.Fixes(receipt.accepted, dropped)))]
+
+    async def _subscribe(self, connection: Connection, ask: Subscribe) -> list[Effect]:
+        kind, _, name = ask.channel.partition(":")
+        if kind == "engagement":
+            engagement_id = parse_id(name)
+            if engagement_id is None:
+                raise NotFound
+            await self._tracking.join(connection, engagement_id, ask.channel)
+        elif kind == "map":
+            await self._maps.join(connection, ask)
+        else:
+            raise Invalid.field("/channel", "a channel is engagement:<id> or map:<market>")
+        return connection.session.follows(ask.channel)
+
+    async def _unsubscribe(self, connection: Connection, channel: str) -> None:
+        kind, _, name = channel.partition(":")
+        engagement_id = parse_id(name)
+        if kind == "engagement" and engagement_id is not None:
+            await self._tracking.leave(connection, engagement_id)
+        elif kind == "map":
+            self._maps.leave(connection, channel)
+
+    async def _acknowledge(self, actor: Actor, seq: int) -> None:
+        async with working(self._tools, actor) as work:
+            await pushes.acknowledge(work, actor.id, seq)
+
+
+class _Broken(Refusal):
+    """A bug or an outage; the log says which."""
+
+    code = "unavailable"
+    title = "Not available right now; try again soon"
+
+
+async def _who(work: Work, ask: Authenticate) -> tuple[Actor, float | None]:
+    """The actor of a token or ticket, and when that ends (a ticket's socket lives as long as its sign-in)."""
+    if ask.ticket is not None:
+        return await identity.redeem_ticket(work, ask.ticket), None
+    claims = read_access(work.tools.secrets.tokens, ask.token or "", work.now)
+    return await identity.actor_of(work, claims), float(claims.expires_at)
+
+
+async def _still_signed_in(work: Work) -> None:
+    """Signing out and suspension end a socket at its next look at the log, at most a heartbeat later."""
+    family = work.actor.family_id
+    if family is not None:
+        claims = Claims(
+            account_id=work.actor.id, family_id=family, issued_at=0, expires_at=0, token_id=family
+        )
+        await identity.actor_of(work, claims)
+
+
+def event_frame(event: Told) -> bytes:
+    """An event as its account's sockets get it, from the log and from the relay alike."""
+    return write(EventFrame(event.seq, event.type, event.at, event.data))
+
+
+def event_hint(event: Told) -> bytes:
+    """The payload of `account.<id>`."""
+    return msgspec.json.encode(AccountHint(event.seq, msgspec.Raw(event_frame(event))))
+
+
+def _standing(stands: StreamStanding) -> Standing:
+    return Standing(stands.epoch, stands.seq, stands.kept_from)
+
+
+async def _repeat(step: Callable[[], Awaitable[None]], every: float, stop: asyncio.Event) -> None:
+    """Step again and again; one that fails is logged, and the next comes."""
+    while not stop.is_set():
+        try:
+            await step()
+        except Exception:
+            log.exception("a step of the gateway failed")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(every):
+                await stop.wait()
+
+
+# Which close a refused sign-in gets; any other refusal is 4501.
+_REFUSED: Final[Mapping[type[Refusal], int]] = {
+    Suspended: CloseCode.FORBIDDEN,
+    TokenExpired: CloseCode.TOKEN_EXPIRED,
+}
+
+_hints = msgspec.json.Decoder(AccountHint)
+_glimpses = msgspec.json.Decoder(_Glimpse)

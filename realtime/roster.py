@@ -1,0 +1,58 @@
+"""Who is connected: the sockets of each account, and what is told to all of them."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Final
+from uuid import UUID
+
+from realtime.connection import Connection
+from realtime.effects import CloseCode
+
+SOCKETS_AN_ACCOUNT: Final = 5  # a phone, a tablet, some tabs; the oldest gives way
+
+
+class Roster:
+    """The connections of this process, by account. Those that have not said who they are wait apart."""
+
+    def __init__(self) -> None:
+        self._strangers: set[Connection] = set()
+        self._accounts: defaultdict[UUID, list[Connection]] = defaultdict(list)
+
+    def __len__(self) -> int:
+        return len(self._strangers) + sum(len(mine) for mine in self._accounts.values())
+
+    def __iter__(self) -> Iterator[Connection]:
+        """Every connection, as of now: they may leave while one looks."""
+        yield from [*self._strangers, *(one for mine in self._accounts.values() for one in mine)]
+
+    def meet(self, connection: Connection) -> None:
+        """A socket has been opened; nobody knows whose."""
+        self._strangers.add(connection)
+
+    def join(self, connection: Connection, *, session: str | None) -> None:
+        """It is this account's. An older socket of the same device, or the session it names, is replaced."""
+        self._strangers.discard(connection)
+        mine = self._accounts[connection.actor.id]
+        for other in list(mine):
+            same_device = connection.device is not None and other.device == connection.device
+            if same_device or other.session.id == session:
+                other.perform(other.session.close(CloseCode.REPLACED, "replaced by a newer session"))
+        mine.append(connection)
+        for oldest in mine[:-SOCKETS_AN_ACCOUNT]:
+            oldest.perform(oldest.session.close(CloseCode.REPLACED, "too many sockets for this account"))
+
+    def leave(self, connection: Connection) -> None:
+        """It is closed. Twice does no harm."""
+        self._strangers.discard(connection)
+        account = connection.actor.account_id
+        if account is None or account not in self._accounts:
+            return
+        mine = self._accounts[account]
+        if connection in mine:
+            mine.remove(connection)
+        if not mine:
+            del self._accounts[account]
+
+    def of(self, account: UUID) -> list[Connection]:
+        """The account's connections, oldest first."""
+        return list(self._accounts.get(account, ()))
