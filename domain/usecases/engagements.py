@@ -101,14 +101,14 @@ def leaves_request_open(state: EngagementState, role: Role) -> bool:
 async def end(
     work: Work, engagement: Engagement, to: EngagementState, *, role: Role, reason: str | None, **values: Any
 ) -> Engagement:
-    """The common end of every way out: the state, the agenda, the track's and the reviews' timers."""
+    """The common end of work that was ahead or under way: the state, the agenda, the track's timer."""
     moved = await store.move(
         work.db,
         engagement.id,
         seen=EngagementState(engagement.state),
         values={
             "state": to,
-            "ended_at": engagement.ended_at or work.now,
+            "ended_at": work.now,
             "ended_by": str(role),
             "ended_why": reason,
             **values,
@@ -117,7 +117,7 @@ async def end(
     if moved is None:
         raise LostRace
     await holds.release(work.db, moved.id)
-    if moved.en_route_at is not None and engagement.state != EngagementState.COMPLETED:
+    if moved.en_route_at is not None:
         await work.schedule(TimerKind.TRACK_ERASE, moved.id, work.after(work.knobs.track_kept))
     work.signal(f"duty.{moved.provider_id}")
     return moved

@@ -29,6 +29,7 @@ from tests.factories import (
     an_account,
     at_present,
     make_tools,
+    put_at,
     run_as,
     the_offers_of,
 )
@@ -67,6 +68,8 @@ class Town:
 
     async def accept(self, driver: Actor | None = None) -> UUID:
         driver = driver or self.driver
+        self.clock.move(1)
+        put_at(self.tools, driver.id, PORT)
         await a_round(self.tools)
         (offer,) = await the_offers_of(self.tools, driver)
         accepted = await run_as(self.tools, driver, accept_offer, UUID(offer["id"]))
@@ -92,18 +95,14 @@ class Town:
         return view
 
     async def drive_to(self, engagement: UUID, state: str) -> None:
-        """Bring confirmed work to a state: en_route, arrived, in_progress or completed."""
-        for verb, reached in (
-            ("set_off", "en_route"),
-            ("arrive", "arrived"),
-            ("start", "in_progress"),
-            ("finish", "completed"),
-        ):
-            said = {"pin": await self.pin(engagement)} if verb == "start" else {}
-            await self.do(self.driver, engagement, verb, **{k: v for k, v in said.items() if v != "None"})
+        """Bring work on to a state: en_route, arrived, in_progress or completed; each step takes a minute."""
+        order = ("confirmed", "en_route", "arrived", "in_progress", "completed")
+        now = (await self.row(engagement)).state
+        verbs = ("set_off", "arrive", "start", "finish")[order.index(now) : order.index(state)]
+        for verb in verbs:
+            pin = (await self.seen(self.customer, engagement))["pin"] if verb == "start" else None
+            await self.do(self.driver, engagement, verb, pin=pin)
             self.clock.move(60)
-            if reached == state:
-                return
 
     async def settle(self) -> None:
         """Let the timekeeper do what is due."""
