@@ -24,7 +24,8 @@ from domain.usecases.views.duty import duty_view
 from domain.usecases.work import Actor, Tools, Work, working
 from realtime.effects import Do
 
-Words = Annotated[str, Meta(max_length=2_000)]
+NO_NUL: Final = r"^[^\x00]*$"  # PostgreSQL keeps none
+Words = Annotated[str, Meta(max_length=2_000, pattern=NO_NUL)]
 Cents = Annotated[int, Meta(ge=0, le=100_000_000)]
 Slug = Annotated[str, Meta(min_length=1, max_length=60)]
 Moment = Annotated[datetime, Meta(tz=True)]
@@ -150,7 +151,8 @@ async def carry_out(tools: Tools, actor: Actor, do: Do) -> Any:
         args = msgspec.convert(dict(do.args), command.args)
     except msgspec.ValidationError as wrong:
         detail, _, where = str(wrong).partition(" - at `$")
-        raise Invalid.field("/args" + where.rstrip("`").replace(".", "/"), detail) from None
+        pointer = where.rstrip("`").replace("[", "/").replace("]", "").replace(".", "/")
+        raise Invalid.field(f"/args{pointer}", detail) from None
     async with working(tools, actor) as work:
         access.require_account(actor)
 

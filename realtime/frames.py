@@ -19,7 +19,7 @@ FIXES_AT_ONCE: Final = 100  # a tunnel's worth at one fix a second; about 9 KB
 
 Number = Annotated[int, Meta(ge=0, le=2**53)]  # what JavaScript counts without a slip
 ChannelName = Annotated[str, Meta(min_length=1, max_length=120)]
-ClientId = Annotated[str, Meta(min_length=1, max_length=100)]
+ClientId = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00]*$")]
 Lat = Annotated[float, Meta(ge=-90, le=90)]
 Lon = Annotated[float, Meta(ge=-180, le=180)]
 
