@@ -63,7 +63,7 @@ async def rounds_of(work: Work, request_id: UUID) -> list[dict[str, Any]]:
         round_view(
             row,
             [
-                decision_view(decision, name or "", language)
+                decision_view(decision, name or "", row, language)
                 for decision, name in decided[row.id]
                 if decision.provider_id
             ],

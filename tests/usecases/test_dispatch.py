@@ -10,7 +10,6 @@ from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.rules.errors import Forbidden, IllegalMove, LostRace, NotFound, OfferExpired
-from domain.rules.ports import Psp
 from domain.rules.states import RequestState
 from domain.store import supply
 from domain.store.tables import Account, Decision, EventRow, Offer, Payment, Request, Round, Timer
@@ -366,7 +365,7 @@ async def test_what_the_matcher_is_told_of_people_has_no_place_for_answers(tools
 
 
 async def test_a_payment_that_is_pending_keeps_the_request_waiting(engine: AsyncEngine, database_url: str):
-    psp: Psp = _Slow()
+    psp: Any = _Slow()
     tools = make_tools(engine, clock=at_present(), psp=psp)
     await a_market(tools)
     customer, _ = await an_account(tools), await a_provider(tools)

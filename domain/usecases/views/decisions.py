@@ -43,9 +43,9 @@ def round_view(row: Round, candidates: Sequence[dict[str, Any]], unserved: str |
     }
 
 
-def decision_view(decision: Decision, name: str, language: Language) -> dict[str, Any]:
-    """One provider in a round: what became of them and why, as they would be told."""
-    facts = {} if decision.eta_s is None else {"eta": span(decision.eta_s, language)}
+def decision_view(decision: Decision, name: str, row: Round, language: Language) -> dict[str, Any]:
+    """One provider in a round: what became of them and why, in the sentence that they would be told."""
+    facts = _facts(decision, row.problem, language)
     return {
         "provider_id": str(decision.provider_id),
         "name": name,
@@ -58,3 +58,19 @@ def decision_view(decision: Decision, name: str, language: Language) -> dict[str
         "meters": decision.meters,
         "terms": decision.terms,
     }
+
+
+def _facts(decision: Decision, problem: dict[str, Any], language: Language) -> dict[str, str]:
+    """What the sentences may speak of, from the stored problem."""
+    ask = next(one for one in problem["asks"] if one["id"] == str(decision.request_id))
+    provider = next(one for one in problem["supply"] if one["id"] == str(decision.provider_id))
+    facts = {
+        "fix_age": span(provider["fix_age_s"], language),
+        "limit": span(ask["max_approach_s"], language),
+        "missing": ", ".join(sorted(set(ask["needs"]) - set(provider["tags"]))),
+    }
+    if decision.eta_s is not None:
+        facts["eta"] = span(decision.eta_s, language)
+    if provider["max_travel_s"] is not None:
+        facts["own_limit"] = span(provider["max_travel_s"], language)
+    return facts

@@ -1,0 +1,55 @@
+"""Rounds for ops: who was looked at for a request, what became of them, and why."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter
+
+from api.context import OpsOnly
+from api.engagement_shapes import At
+from api.problems import problems
+from api.schemas import Out, RowId
+from domain.usecases import why
+
+router = APIRouter(prefix="/v1/ops", tags=["ops"])
+
+
+class CandidateOut(Out):
+    """One provider in a round. `words` is what they are told; `terms` are the seconds of their cost by name."""
+
+    provider_id: UUID
+    name: str
+    offer_id: UUID | None
+    outcome: str
+    reason: str
+    words: str
+    rank: int | None
+    eta_s: float | None
+    meters: float | None
+    terms: dict[str, float]
+
+
+class RoundOut(Out):
+    """One run of the matcher. `seed` is a text: it has more digits than a JavaScript number keeps."""
+
+    id: UUID
+    at: At
+    policy_version: str
+    seed: str
+    objective: float
+    solve_ms: float
+    travel_source: str
+    candidates: list[CandidateOut]
+    unserved: str | None
+
+
+class Rounds(Out):
+    items: list[RoundOut]
+    next_cursor: str | None = None
+
+
+@router.get("/requests/{request_id}/rounds", response_model=Rounds, responses=problems(404))
+async def rounds_of(request_id: RowId, work: OpsOnly) -> Mapping[str, Any]:
+    """Every stored round of a request, newest first; each can be replayed from what is stored."""
+    return {"items": await why.rounds_of(work, request_id), "next_cursor": None}

@@ -1,0 +1,100 @@
+"""The dispatcher: a round a market every two seconds, sooner when something happens in a quiet one.
+
+Several may run; a market is leased to one of them at a time and a standby takes over. The lease only spares
+work: two dispatchers on one market still cannot put two offers to one provider or assign anything twice.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from domain.store.rounds import MarketLease
+from domain.usecases.call import tell_newcomers
+from domain.usecases.dispatch import RoundReport, run_round
+from domain.usecases.work import ENGINE, Tools, working
+
+TELL_EVERY: Final = 10.0  # s between looks for people who have not heard of a posted job yet
+ONE_ROUND: Final = 15.0  # s at most: a street graph answers in milliseconds, a remote one may hang
+
+log = logging.getLogger(__name__)
+
+
+class MarketDispatcher:
+    """One market's rounds, one after another, on one lease."""
+
+    def __init__(self, tools: Tools, market: str) -> None:
+        self._tools = tools
+        self._market = market
+        self._lease = MarketLease(tools.sessions, market)
+        self._woken = asyncio.Event()
+        self._told_at: datetime | None = None
+
+    async def step(self) -> RoundReport | None:
+        """One round now, and now and then a look for newcomers; `None` when another dispatcher has the market."""
+        if not await self._lease.held():
+            return None
+        began = self._tools.clock.now()
+        async with asyncio.timeout(ONE_ROUND):
+            async with working(self._tools, ENGINE) as work:
+                report = await run_round(work, self._market)
+            if self._told_at is None or (began - self._told_at).total_seconds() >= TELL_EVERY:
+                self._told_at = began
+                async with working(self._tools, ENGINE) as work:
+                    await tell_newcomers(work, self._market)
+        return report
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Rounds until told to stop. Whatever goes wrong in one is logged, and the next one comes."""
+        subject = f"wake.dispatch.{self._market}"
+        unsubscribe = await self._tools.bus.subscribe(subject, lambda *_: self._woken.set())
+        try:
+            while not stop.is_set():
+                self._woken.clear()
+                report = None
+                try:
+                    report = await self.step()
+                except Exception:  # a bad row or an outage must not stop the market
+                    log.exception("the round of %s failed; the next one comes", self._market)
+                await _first_of(*self._reasons_to_rise(stop, report), within=self._tools.knobs.round_window)
+        finally:
+            await unsubscribe()
+            await self._lease.release()
+
+    def _reasons_to_rise(self, stop: asyncio.Event, report: RoundReport | None) -> tuple[asyncio.Event, ...]:
+        """What ends the rest before the window is over.
+
+        After a round that had something to match nothing does: requests that come close together are matched
+        together. In a quiet market the first one is not kept waiting.
+        """
+        quiet = report is not None and report.open == 0
+        return (stop, self._woken) if quiet else (stop,)
+
+
+class Dispatcher:
+    """Every market of this process, each at its own pace."""
+
+    def __init__(self, tools: Tools, markets: Sequence[str]) -> None:
+        self._markets = [MarketDispatcher(tools, market) for market in markets]
+
+    async def step(self) -> list[RoundReport | None]:
+        """One round in each market."""
+        return [await market.step() for market in self._markets]
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """All of them until told to stop."""
+        async with asyncio.TaskGroup() as group:
+            for market in self._markets:
+                group.create_task(market.run(stop))
+
+
+async def _first_of(*events: asyncio.Event, within: float) -> None:
+    """Until one of the events is set, or for `within` seconds."""
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, timeout=within, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
