@@ -59,29 +59,47 @@ class Timekeeper:
         return rang
 
     async def _ring(self) -> bool:
-        """Claim one due timer and do it, in one transaction; False when none is due."""
+        """Claim one due timer and do it, in one transaction; False when none is due.
+
+        What a failing use case wrote is undone to a savepoint: the claim stays ours until the timer is put off.
+        """
         async with self._tools.sessions() as db:
             work = Work(db=db, tools=self._tools, actor=ENGINE, now=self._tools.clock.now())
             claimed = await timers.claim_due(db, work.now, limit=1)
             if not claimed:
                 return False
             (timer,) = claimed
-            timer_id, kind, ref = timer.id, TimerKind(timer.kind), timer.ref
+            timer_id = timer.id
             try:
-                await self._handlers[kind](work, ref)
-                await timers.done(db, timer)
+                await self._do(work, timer)
                 await commit(work)
-            except Exception as failure:  # noqa: BLE001 - whatever it is, the other timers must ring
+            except (
+                SQLAlchemyError
+            ) as failure:  # the commit itself: a broken invariant, or the database is away
                 await db.rollback()
-                words = f"{type(failure).__name__}: {failure}"
+                words = _words(failure)
             else:
                 return True
-        log.info("timer %s for %s: %s", kind, ref, words)
         await self._postpone(timer_id, words)
         return True
 
+    async def _do(self, work: Work, timer: Timer) -> None:
+        """Have the timer's use case done, or put the timer off with what went wrong."""
+        kind = TimerKind(timer.kind)
+        try:
+            async with work.db.begin_nested():
+                await self._handlers[kind](work, timer.ref)
+        except Exception as failure:  # noqa: BLE001 - whatever it is, the other timers must ring
+            log.info("timer %s for %s: %s", kind, timer.ref, _words(failure))
+            work.events.clear()
+            work.signals.clear()
+            timers.postpone(timer, work.now, _words(failure))
+        else:
+            await timers.done(work.db, timer)
+
     async def _postpone(self, timer_id: UUID, words: str) -> None:
-        """Have a timer ring again later, a little later each time."""
+        """Put a timer off in a transaction of its own."""
+        log.warning("timer %s: %s", timer_id, words)
         async with working(self._tools, ENGINE) as work:
             timer = await work.db.get(Timer, timer_id, with_for_update=True)
             if timer is not None:
@@ -94,6 +112,10 @@ class Timekeeper:
         if due is None:
             return LONGEST_NAP
         return min(max((due - self._tools.clock.now()) / timedelta(seconds=1), 0.0), LONGEST_NAP)
+
+
+def _words(failure: Exception) -> str:
+    return f"{type(failure).__name__}: {failure}"
 
 
 async def _first_of(*events: asyncio.Event, within: float) -> None:
