@@ -46,8 +46,8 @@ class SignIn(In):
             "examples": [{"challenge_id": "01970f2e-6b5c-7a10-9c3e-2f6d1b7a4e55", "code": "123456"}],
             "oneOf": [
                 {"required": ["challenge_id", "code"]},
-                {"required": ["firebase_id_token"]},
-                {"required": ["refresh_token"]},
+                {"required": ["firebase_id_token"], "not": {"required": ["code"]}},
+                {"required": ["refresh_token"], "not": {"required": ["code"]}},
             ],
         }
     )

@@ -160,7 +160,7 @@ async def _invalid(request: Request, wrong: Exception) -> Response:
     errors = [
         {
             "pointer": "" if error["type"] == "json_invalid" else pointer_of(error["loc"]),
-            "detail": str(error["msg"])[:LONGEST_DETAIL],
+            "detail": str(error["msg"]).removeprefix("Value error, ")[:LONGEST_DETAIL],
         }
         for error in found
     ]
@@ -169,7 +169,7 @@ async def _invalid(request: Request, wrong: Exception) -> Response:
             status=422,
             code="invalid",
             title="Some of the values cannot be accepted",
-            detail=f"{errors[0]['pointer']}: {errors[0]['detail']}" if errors else "",
+            detail=" ".join(filter(None, errors[0].values())) if errors else "",
             request_id=request_id_of(request),
             facts={"errors": errors},
         )

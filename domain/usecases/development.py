@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from domain.rules.errors import NotFound
+from domain.rules.errors import Invalid, NotFound
 from domain.rules.phones import read_phone
 from domain.store import accounts as store
 from domain.store.tables import Account, SentMessage
@@ -19,7 +19,10 @@ def _only_in_development(work: Work) -> None:
 async def outbox(work: Work, to: str | None) -> Sequence[SentMessage]:
     """What the console sender sent, newest first. A `+` that a query made a space is put back."""
     _only_in_development(work)
-    number = None if to is None else read_phone("+" + to.strip() if to.startswith(" ") else to)
+    try:
+        number = None if to is None else read_phone("+" + to.strip() if to.startswith(" ") else to)
+    except Invalid:
+        return []  # nothing was ever sent to what is no number
     return await store.sent_to(work.db, number, MOST_SHOWN)
 
 
