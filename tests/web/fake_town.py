@@ -34,7 +34,20 @@ LOOPS: list[list[Point]] = [
     [(43.7312, 7.4190), (43.7296, 7.4170), (43.7284, 7.4148), (43.7300, 7.4130), (43.7322, 7.4150)],
     [(43.7384, 7.4200), (43.7402, 7.4222), (43.7418, 7.4250), (43.7432, 7.4276), (43.7446, 7.4300)],
 ]
-FIRST = "Anaïs Bruno Chloé Driss Élodie Farid Gaëlle Hugo Inès Jules Karim Léa Malik Nina Omar Paul".split()
+FIRST = (
+    "Anaïs",
+    "Bruno",
+    "Chloé",
+    "Driss",
+    "Élodie",
+    "Farid",
+    "Gaëlle",
+    "Hugo",
+    "Inès",
+    "Jules",
+    "Karim",
+    "Léa",
+)
 SERVICES = [
     {"slug": "ride-vtc", "name": "VTC", "allocator": "dispatch"},
     {"slug": "ride-eco", "name": "Course éco", "allocator": "dispatch"},
@@ -94,7 +107,10 @@ class Mover:
         return (here[0] + (there[0] - here[0]) * part, here[1] + (there[1] - here[1]) * part)
 
     def heading(self) -> float:
-        a, b = self.path[max(0, min(self.leg, len(self.path) - 2))], self.path[min(self.leg + 1, len(self.path) - 1)]
+        a, b = (
+            self.path[max(0, min(self.leg, len(self.path) - 2))],
+            self.path[min(self.leg + 1, len(self.path) - 1)],
+        )
         return math.degrees(math.atan2((b[1] - a[1]) * 0.722, b[0] - a[0])) % 360  # cos(43.74°)
 
     def left_m(self) -> float:
@@ -136,7 +152,9 @@ class FakeTown:
             if mover.state in ("approach", "busy"):
                 mover.request = self._request(mover.trade, "matched")
         if self.movers:
-            self.requests = [self._request(self.random.choice(["ride", "ride", "parcel", "job"])) for _ in range(14)]
+            self.requests = [
+                self._request(self.random.choice(["ride", "ride", "parcel", "job"])) for _ in range(14)
+            ]
 
     def _id(self, kind: str) -> str:
         return f"{kind}:0198f000-0000-7000-8000-{next(self.numbers):012d}"
@@ -191,7 +209,8 @@ class FakeTown:
                     "request_id": mover.request["id"][2:], "service": mover.request["service"],
                     "state": "en_route" if mover.state == "approach" else "in_progress", "eta_s": eta,
                     "leg": "approach" if mover.state == "approach" else "trip",
-                    "route": encode_polyline([mover.place(), *mover.path[mover.leg + 1 :]]),
+                    "route": "" if mover.trade == "job" and mover.state == "busy"
+                    else encode_polyline(mover.path),
                 })  # fmt: skip
         items += [{k: v for k, v in request.items() if k != "engagement"} for request in self.requests]
         items += self._cells()
@@ -283,6 +302,7 @@ class Doors:
     answered: list[tuple[str, str]] = field(default_factory=list)
     mine: list[Json] = field(default_factory=list)
     development: bool = True
+    looked: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 def server(doors: Doors, *, dist: Path = DIST, basemap: Path | None = None, beats: bool = False) -> FastAPI:
@@ -297,7 +317,8 @@ def server(doors: Doors, *, dist: Path = DIST, basemap: Path | None = None, beat
 
     app = FastAPI(lifespan=life, docs_url=None)
     _accounts(app, doors)
-    _work(app, doors)
+    _town(app, doors)
+    _phones(app, doors)
     _socket(app, doors)
     if basemap:
         app.mount("/basemap", StaticFiles(directory=basemap))
@@ -334,7 +355,9 @@ def _accounts(app: FastAPI, doors: Doors) -> None:
     async def outbox(to: str) -> Any:
         if not doors.development:
             return _problem(404, "not_found")
-        return {"items": [{"to": to, "kind": "otp", "body": "123456", "data": {"code": "123456"}, "at": "now"}]}
+        return {
+            "items": [{"to": to, "kind": "otp", "body": "123456", "data": {"code": "123456"}, "at": "now"}]
+        }
 
     @app.post("/v1/dev/ops")
     async def ops() -> Json:
@@ -346,7 +369,7 @@ def _accounts(app: FastAPI, doors: Doors) -> None:
         return {"ticket": "t1"}
 
 
-def _work(app: FastAPI, doors: Doors) -> None:
+def _town(app: FastAPI, doors: Doors) -> None:
     @app.get("/v1/markets")
     async def markets() -> Json:
         counters = doors.town.counters()
@@ -355,7 +378,10 @@ def _work(app: FastAPI, doors: Doors) -> None:
             "on_duty": on_duty, "open_requests": len(doors.town.requests),
             "running": counters["engagements"]["running"], "completed_today": sum(doors.town.done.values()),
         }  # fmt: skip
-        return {"items": [{"id": "monaco", "slug": "monaco", "name": "Monaco", "now": now}], "next_cursor": None}
+        return {
+            "items": [{"id": "monaco", "slug": "monaco", "name": "Monaco", "now": now}],
+            "next_cursor": None,
+        }
 
     @app.get("/v1/services")
     async def services() -> Json:
@@ -381,6 +407,8 @@ def _work(app: FastAPI, doors: Doors) -> None:
         names = ["engagement.confirmed", "engagement.en_route"]
         return {"items": [{"at": f"2026-11-23T09:0{i}:00Z", "type": name} for i, name in enumerate(names)]}
 
+
+def _phones(app: FastAPI, doors: Doors) -> None:
     @app.get("/v1/me/requests")
     async def mine() -> Json:
         return {"items": doors.mine, "next_cursor": None}
@@ -434,6 +462,7 @@ def _socket(app: FastAPI, doors: Doors) -> None:
                     )
                 elif frame["t"] == "subscribe" and frame["channel"].startswith("map:"):
                     doors.subscriptions.append(frame)
+                    doors.looked.set()
                     if line is None:
                         line = Line(socket, doors.town, frame["channel"])
                         doors.lines.append(line)
@@ -456,7 +485,10 @@ if __name__ == "__main__":
     parser.add_argument("--paths", type=Path, help="JSON: a list of [[lat, lon], …] to move along")
     parser.add_argument("--empty", action="store_true", help="a town with nobody on duty")
     args = parser.parse_args()
-    paths = [[(lat, lon) for lat, lon in path] for path in json.loads(args.paths.read_text())] if args.paths else LOOPS
-    size = {"drivers": 0, "jobbers": 0} if args.empty else {}
-    town = FakeTown(paths=paths, **size)
+    paths = (
+        [[(lat, lon) for lat, lon in path] for path in json.loads(args.paths.read_text())]
+        if args.paths
+        else LOOPS
+    )
+    town = FakeTown(drivers=0, jobbers=0, paths=paths) if args.empty else FakeTown(paths=paths)
     uvicorn.run(server(Doors(town), basemap=args.basemap, beats=True), port=args.port, log_level="warning")

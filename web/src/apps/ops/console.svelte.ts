@@ -74,6 +74,7 @@ export class Console {
 
   /** Tells the server what is in view. */
   look(view: View): void {
+    if (JSON.stringify(view) === JSON.stringify(this.#view)) return;
     this.#view = view;
     this.#socket?.subscribe(`map:${MARKET}`, view);
   }

@@ -1,11 +1,10 @@
-/** The moving part of the map in deck.gl: routes with a glow, requests that pulse, providers, the selection. */
+/** The moving part of the map in deck.gl: requests that pulse, providers, the selection. */
 import type { Layer, PickingInfo } from "@deck.gl/core";
-import { IconLayer, PathLayer, ScatterplotLayer, TextLayer } from "@deck.gl/layers";
-import { decodePolyline, type LonLat } from "$lib/map/polyline";
+import { IconLayer, ScatterplotLayer, TextLayer } from "@deck.gl/layers";
 import type { Theme } from "$lib/theme/theme.svelte";
 import { center } from "./heat";
-import { bare, type Cell, type Engagement, type Item, type Provider, type Request } from "./items";
-import { LOOKS, type Rgb, rgb } from "./look";
+import type { Cell, Item, Provider, Request } from "./items";
+import { LOOKS, rgb } from "./look";
 import type { Motion } from "./motion";
 import { beaked, type Sprites, spriteOf } from "./sprites";
 import type { Sorted } from "./town";
@@ -22,86 +21,13 @@ export interface Scene {
   still: boolean;
 }
 
-const routes = new Map<string, LonLat[]>();
-
-/** Decoding is kept by text: a route is sent again with every new ETA. */
-function pathOf(engagement: Engagement): LonLat[] {
-  let path = routes.get(engagement.route);
-  if (!path) {
-    if (routes.size > 2000) routes.clear(); // far more than one view holds
-    path = decodePolyline(engagement.route);
-    routes.set(engagement.route, path);
-  }
-  return path;
-}
-
 export function layersOf(scene: Scene): Layer[] {
-  return [...routeLayers(scene), ...requestLayers(scene), ...supplyLayers(scene), ...providerLayers(scene)];
+  return [...requestLayers(scene), ...supplyLayers(scene), ...providerLayers(scene)];
 }
 
 /** The item under a click, if it is one of ours. */
 export function picked(info: PickingInfo | null | undefined): Item | null {
   return (info?.object as Item | undefined) ?? null;
-}
-
-function routeLayers({ shown, theme, selected }: Scene): Layer[] {
-  const look = LOOKS[theme];
-  const [approach, trip] = [rgb(look.approach), rgb(look.trip)];
-  const color = (engagement: Engagement): Rgb => (engagement.leg === "approach" ? approach : trip);
-  const data = shown.engagements.filter((engagement) => engagement.route);
-  const chosen = (engagement: Engagement) => touches(engagement, selected);
-  const dim = selected !== null && data.some(chosen);
-  const alpha = (engagement: Engagement, most: number) => (dim && !chosen(engagement) ? most * 0.35 : most);
-  const common = {
-    data,
-    getPath: pathOf,
-    widthUnits: "pixels" as const,
-    capRounded: true,
-    jointRounded: true,
-    updateTriggers: { getColor: [theme, selected, dim], getWidth: selected },
-  };
-  const glow = theme === "dark" ? 1 : 0.6;
-  return [
-    new PathLayer<Engagement>({
-      ...common,
-      id: "route-halo",
-      getWidth: (engagement) => (chosen(engagement) ? 22 : 16),
-      getColor: (engagement) => [...color(engagement), alpha(engagement, 26 * glow)],
-    }),
-    new PathLayer<Engagement>({
-      ...common,
-      id: "route-glow",
-      getWidth: (engagement) => (chosen(engagement) ? 12 : 8.5),
-      getColor: (engagement) => [...color(engagement), alpha(engagement, 60 * glow)],
-    }),
-    new PathLayer<Engagement>({
-      ...common,
-      id: "route",
-      pickable: true,
-      getWidth: (engagement) => (chosen(engagement) ? 5 : 3.2),
-      getColor: (engagement) => [...color(engagement), alpha(engagement, 225)],
-    }),
-    new ScatterplotLayer<Engagement>({
-      id: "route-end",
-      data,
-      getPosition: (engagement) => pathOf(engagement).at(-1) ?? [0, 0],
-      radiusUnits: "pixels",
-      getRadius: 4.5,
-      stroked: true,
-      lineWidthUnits: "pixels",
-      getLineWidth: 2.5,
-      getFillColor: rgb(look.edge),
-      getLineColor: (engagement) => [...color(engagement), alpha(engagement, 255)],
-      updateTriggers: { getLineColor: [theme, selected, dim], getFillColor: theme },
-    }),
-  ];
-}
-
-function touches(engagement: Engagement, selected: string | null): boolean {
-  if (selected === null) return false;
-  return [engagement.id, `p:${bare(engagement.provider_id)}`, `r:${bare(engagement.request_id)}`].includes(
-    selected,
-  );
 }
 
 const PULSE_MS = 1800; // one calm breath
@@ -116,6 +42,7 @@ function requestLayers({ shown, theme, now, still, selected }: Scene): Layer[] {
       data: open,
       getPosition: (request) => [request.lon, request.lat],
       radiusUnits: "pixels",
+      billboard: true,
       getRadius: 7 + beat * 15,
       getFillColor: [...color, Math.round(90 * (1 - beat))],
       updateTriggers: { getRadius: beat, getFillColor: [theme, beat] },
@@ -126,6 +53,7 @@ function requestLayers({ shown, theme, now, still, selected }: Scene): Layer[] {
       pickable: true,
       getPosition: (request) => [request.lon, request.lat],
       radiusUnits: "pixels",
+      billboard: true,
       getRadius: (request) => (request.id === selected ? 9 : 6.5),
       stroked: true,
       lineWidthUnits: "pixels",
@@ -148,6 +76,7 @@ function supplyLayers({ shown, theme }: Scene): Layer[] {
       data,
       getPosition: position,
       radiusUnits: "pixels",
+      billboard: true,
       getRadius: (cell) => 9 + Math.sqrt(cell.supply) * 2.5,
       stroked: true,
       lineWidthUnits: "pixels",
@@ -181,6 +110,7 @@ function providerLayers({ shown, theme, sprites, motion, now, zoom, selected }: 
       data: chosen,
       getPosition: place,
       radiusUnits: "pixels",
+      billboard: true,
       getRadius: size * 0.62,
       filled: false,
       stroked: true,
@@ -193,7 +123,7 @@ function providerLayers({ shown, theme, sprites, motion, now, zoom, selected }: 
       id: `provider-${theme}`,
       data: shown.providers,
       pickable: true,
-      iconAtlas: sprites.atlas,
+      iconAtlas: sprites.atlas as unknown as string, // deck takes any image, its types only know an address
       iconMapping: sprites.mapping,
       getIcon: spriteOf,
       getPosition: place,

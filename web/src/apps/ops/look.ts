@@ -9,6 +9,8 @@ interface Look {
   request: string;
   approach: string;
   trip: string;
+  /** how strongly routes glow, 0 to 1 */
+  glow: number;
   edge: string;
   label: string;
   /** demand from little to much */
@@ -22,16 +24,18 @@ export const LOOKS: Record<Theme, Look> = {
     request: "#f472b6",
     approach: "#fbbf24",
     trip: "#60a5fa",
+    glow: 1,
     edge: "#0a0f1d",
     label: "#e9eefb",
-    heat: ["#3b2257", "#6d2654", "#a8324a", "#d9572f", "#f59e2b"],
-    heatOpacity: 0.46,
+    heat: ["#33205c", "#5a2560", "#8b2c52", "#bd4438", "#e46a2c"],
+    heatOpacity: 0.4,
   },
   light: {
     provider: { idle: "#059669", offered: "#9333ea", approach: "#d97706", busy: "#2563eb", stale: "#7c869c" },
     request: "#db2777",
     approach: "#d97706",
     trip: "#2563eb",
+    glow: 0.7,
     edge: "#ffffff",
     label: "#18203a",
     heat: ["#f7d9b0", "#f7bd86", "#f29a63", "#e56a4a", "#c93a3a"],

@@ -72,8 +72,9 @@ export class Motion {
 }
 
 function at(glide: Glide, now: number): [number, number] {
-  if (now >= glide.end) return [glide.toLon, glide.toLat];
-  const part = (now - glide.start) / (glide.end - glide.start);
+  if (now >= glide.end || glide.end === glide.start) return [glide.toLon, glide.toLat];
+  // A frame's own time may lie a little before the fix it already shows.
+  const part = Math.max(0, (now - glide.start) / (glide.end - glide.start));
   return [
     glide.fromLon + (glide.toLon - glide.fromLon) * part,
     glide.fromLat + (glide.toLat - glide.fromLat) * part,

@@ -6,7 +6,8 @@ import { LOOKS } from "./look";
 const SIDE = 96; // px per sprite; shown at about a quarter, so it stays sharp on dense screens
 
 export interface Sprites {
-  atlas: string;
+  /** handed over as drawn: an address would be loaded later, and nobody would redraw then */
+  atlas: HTMLCanvasElement;
   mapping: Record<string, { x: number; y: number; width: number; height: number; mask: boolean }>;
 }
 
@@ -41,7 +42,7 @@ export function drawSprites(theme: Theme): Sprites {
       });
     mapping[`${trade}-${state}${beak ? "-beak" : ""}`] = { x, y, width: SIDE, height: SIDE, mask: false };
   });
-  return { atlas: canvas.toDataURL(), mapping };
+  return { atlas: canvas, mapping };
 }
 
 interface Marker {
