@@ -1,10 +1,11 @@
 """Queries on requests and their stops. A request moves only by `move`, from a state it was seen in."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from geoalchemy2 import WKTElement
 from sqlalchemy import ColumnElement, exists, func, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -22,6 +23,27 @@ from domain.rules.states import (
     move as after,
 )
 from domain.store.tables import Decision, Engagement, Offer, Payment, Request, Stop
+
+
+def publish(db: AsyncSession, row: Request, stops: Sequence[Mapping[str, Any]]) -> None:
+    """Add a request with its stops, in their order."""
+    db.add(row)
+    for seq, stop in enumerate(stops):
+        db.add(
+            Stop(
+                request_id=row.id,
+                seq=seq,
+                market_id=row.market_id,
+                kind=stop["kind"],
+                lat=stop["lat"],
+                lon=stop["lon"],
+                point=WKTElement(f"POINT({stop['lon']} {stop['lat']})", srid=4326),
+                cell=stop["cell"],
+                label=stop["label"],
+                address=stop["address"],
+                note=stop.get("note", ""),
+            )
+        )
 
 
 async def move(

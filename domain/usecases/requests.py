@@ -9,8 +9,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from geoalchemy2 import WKTElement
-
 from domain.rules.catalogue import ServiceSpec, read_spec
 from domain.rules.errors import Invalid, LostRace, TooMany
 from domain.rules.events import EventType
@@ -27,7 +25,7 @@ from domain.rules.states import (
 from domain.rules.wire import moment
 from domain.store import requests as store
 from domain.store import timers
-from domain.store.tables import Account, Quote, Request, Service, Stop
+from domain.store.tables import Account, Quote, Request, Service
 from domain.store.timers import TimerKind
 from domain.usecases import access, call, dispatch, money, nextbest, offers, quotes
 from domain.usecases.candidates import specs_of
@@ -241,7 +239,8 @@ async def _drafted(work: Work, wish: Wish, customer: UUID) -> tuple[Request, Ser
     row.answers, row.start_at = trip.answers, trip.start_at
     row.distance_m, row.duration_s = trip.distance_m, trip.duration_s
     _set_patience(work, row, trip.spec)
-    return _added(work, row, trip.stops), trip.spec
+    store.publish(work.db, row, trip.stops)
+    return row, trip.spec
 
 
 async def _from_quote(work: Work, wish: Wish, quote: Quote) -> tuple[Request, ServiceSpec]:
@@ -258,7 +257,8 @@ async def _from_quote(work: Work, wish: Wish, quote: Quote) -> tuple[Request, Se
     else:
         row.price_cents = quote.price_cents
     _set_patience(work, row, spec)
-    return _added(work, row, quote.stops), spec
+    store.publish(work.db, row, quote.stops)
+    return row, spec
 
 
 def _row(work: Work, wish: Wish, customer: UUID, spec: ServiceSpec) -> Request:
@@ -278,24 +278,3 @@ def _row(work: Work, wish: Wish, customer: UUID, spec: ServiceSpec) -> Request:
 
 def _set_patience(work: Work, row: Request, spec: ServiceSpec) -> None:
     row.due_at, row.expires_at = _patience(work, spec, row.start_at)
-
-
-def _added(work: Work, row: Request, stops: Sequence[Mapping[str, Any]]) -> Request:
-    work.db.add(row)
-    for seq, stop in enumerate(stops):
-        work.db.add(
-            Stop(
-                request_id=row.id,
-                seq=seq,
-                market_id=row.market_id,
-                kind=stop["kind"],
-                lat=stop["lat"],
-                lon=stop["lon"],
-                point=WKTElement(f"POINT({stop['lon']} {stop['lat']})", srid=4326),
-                cell=stop["cell"],
-                label=stop["label"],
-                address=stop["address"],
-                note=stop.get("note", ""),
-            )
-        )
-    return row
