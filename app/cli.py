@@ -104,12 +104,9 @@ async def _serve(settings: Settings, url: str, parts: Part, asked: argparse.Name
             print(f"{asked.command} runs; Ctrl-C stops it", flush=True)
             await asyncio.Event().wait()
             return 0
-        web = server.make(engine.api)
-        print(f"coudmain answers at http://{asked.host}:{asked.port}; Ctrl-C stops it", flush=True)
-        try:
-            await web.serve(sockets=[listener])
-        finally:
-            web.should_exit = True
+        async with server.answering(engine.api, listener, engine.drain) as serving:
+            print(f"coudmain answers at http://{asked.host}:{asked.port}; Ctrl-C stops it", flush=True)
+            await asyncio.wait({serving})
     return 0
 
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import errno
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Final
 
 import uvicorn
@@ -67,7 +67,20 @@ def make(api: FastAPI) -> Server:
     return Server(config)
 
 
-async def ready(server: Server) -> None:
-    """Wait until it answers."""
-    while not server.started:  # noqa: ASYNC110 - uvicorn tells by this attribute alone
-        await asyncio.sleep(0.01)
+@contextlib.asynccontextmanager
+async def answering(
+    api: FastAPI, listener: socket.socket, farewell: Callable[[], Awaitable[None]]
+) -> AsyncIterator["asyncio.Task[None]"]:
+    """Serve while inside; yields the server's task once it answers. `farewell` comes before the last answers."""
+    web = make(api)
+    task = asyncio.create_task(web.serve(sockets=[listener]))
+    try:
+        while not web.started and not task.done():  # noqa: ASYNC110 - uvicorn tells by this attribute alone
+            await asyncio.sleep(0.01)
+        yield task
+    finally:
+        await farewell()
+        web.should_exit = True
+        _, late = await asyncio.wait({task}, timeout=LET_GO + 1)
+        for one in late:
+            one.cancel()

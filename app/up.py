@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import contextlib
 import json
 import os
 import statistics
@@ -54,20 +53,13 @@ async def up(settings: Settings, database_url: str, asked: TownArguments) -> int
     paced = replace(settings, fastest_mps=max(settings.fastest_mps, 2 * STREET_MPS * asked.speed))
     async with running(paced, database_url) as engine:
         assert engine.api is not None
-        web = server.make(engine.api)
-        serving = asyncio.create_task(web.serve(sockets=[listener]))
-        try:
-            await server.ready(web)
+        async with server.answering(engine.api, listener, engine.drain) as serving:
             print(_welcome(asked), flush=True)
             with tempfile.TemporaryDirectory() as scratch:
                 account = Path(scratch) / "town.json"
                 async with _town(asked, account) as town:
                     await asyncio.wait({town, serving}, return_when=asyncio.FIRST_COMPLETED)
                 return await _tell(engine, asked, account) if asked.seconds else 0
-        finally:
-            web.should_exit = True
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.wait_for(serving, server.LET_GO + 1)
 
 
 @asynccontextmanager
@@ -137,10 +129,14 @@ def _account(report: dict[str, Any], found: Audit, seen: dict[str, Any]) -> str:
     finished, counts = report["finished"], seen["counts"]
     lines = [
         "",
-        (f"In {report['seconds']:g} s: {finished['rides']} rides, {finished['odd_jobs']} odd jobs and "
-        f"{finished['parcels']} parcels finished."),
-        (f"Offers accepted {counts.get('offer_accepted', 0)}, declined {counts.get('offer_declined', 0)}, "
-        f"too late {counts.get('offer_accepted_too_late', 0)}; requests expired {counts.get('request_expired', 0)}."),
+        (
+            f"In {report['seconds']:g} s: {finished['rides']} rides, {finished['odd_jobs']} odd jobs and "
+            f"{finished['parcels']} parcels finished."
+        ),
+        (
+            f"Offers accepted {counts.get('offer_accepted', 0)}, declined {counts.get('offer_declined', 0)}, "
+            f"too late {counts.get('offer_accepted_too_late', 0)}; requests expired {counts.get('request_expired', 0)}."
+        ),
     ]
     waits = seen.get("request_to_offer_ms") or []
     if waits:

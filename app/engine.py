@@ -1,0 +1,199 @@
+"""The engine put together: tools, edges and loops, started and stopped in one place.
+
+One process runs all of it (`serve`, `up`); `api`, `dispatch` and `relay` run a part each and meet over NATS.
+"""
+
+import asyncio
+import json
+import logging
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from enum import Flag, auto
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
+
+from api.app import ApiSettings, create_api
+from api.limits import Rate
+from api.problems import refusal_body
+from app import ground, migrate
+from app.clock import SystemClock, new_id
+from app.dispatcher import MarketDispatcher
+from app.ground import Ground
+from app.live import Markets
+from app.pages import add_pages
+from app.psp_sandbox import SandboxPsp
+from app.pusher import Pusher
+from app.relay import Relay
+from app.settings import Settings, keys
+from app.timekeeper import Timekeeper
+from domain.rules.errors import Refusal
+from domain.rules.ports import Bus, PushSender
+from domain.usecases.catalogue import list_markets
+from domain.usecases.founding import found_market
+from domain.usecases.positions import Positions
+from domain.usecases.timers import HANDLERS
+from domain.usecases.work import ENGINE, Firebase, Tools, working
+from notifications.console import ConsoleSender
+from realtime.asyncapi import asyncapi_document
+from realtime.bus_inproc import InProcBus
+from realtime.bus_nats import NatsBus
+from realtime.endpoint import create_ws_router
+from realtime.hub import Gateway
+
+log = logging.getLogger(__name__)
+
+POOL: Final = 16  # connections; a small pool beats many on a few cores (notes: 7.4k accepts/s with ten)
+OVERFLOW: Final = 16  # more of them in a burst
+GIVE_UP: Final = 5.0  # s a loop may take to stop before it is cancelled
+DEMO: Final = Path(__file__).parent / "demo"
+
+Loop = Callable[[asyncio.Event], Awaitable[None]]
+
+
+class Part(Flag):
+    """What a process runs."""
+
+    API = auto()
+    DISPATCH = auto()
+    RELAY = auto()  # events, timers, pushes
+    ALL = API | DISPATCH | RELAY
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A running engine. `api` and `gateway` are there in processes that serve HTTP."""
+
+    tools: Tools
+    api: FastAPI | None
+    gateway: Gateway | None
+
+    async def drain(self) -> None:
+        """Send the sockets away, each to come back at its own moment. Before the server stops."""
+        if self.gateway is not None:
+            await self.gateway.drain()
+
+
+@asynccontextmanager
+async def running(settings: Settings, database_url: str, parts: Part = Part.ALL) -> AsyncIterator[Engine]:
+    """Start the parts over a database that is migrated first; stop them in the reverse order."""
+    async with AsyncExitStack() as stack:
+        database = create_async_engine(
+            database_url, pool_size=POOL, max_overflow=OVERFLOW, pool_pre_ping=True
+        )
+        stack.push_async_callback(database.dispose)
+        bus = await _bus(settings)
+        stack.push_async_callback(bus.close)
+        cities: dict[str, Ground] = {}
+        firebase, sender = _firebase(settings)
+        tools = _tools(settings, database, bus, cities, firebase)
+        await migrate.to_head(database)
+        await _found(tools, cities)
+        loops: list[Loop] = []
+        api: FastAPI | None = None
+        gateway: Gateway | None = None
+        if parts & (Part.API | Part.DISPATCH):
+            positions = Positions(tools, node=str(new_id()))
+            loops.append(positions.run)
+        if Part.API in parts:
+            gateway = Gateway(tools, positions, problem_of=_problem)
+            api = _api(settings, tools, gateway, positions)
+            loops.append(gateway.run)
+        if Part.DISPATCH in parts:
+            loops += [MarketDispatcher(tools, market).run for market in sorted(cities)]
+        if Part.RELAY in parts:
+            pusher = Pusher(tools, sender or ConsoleSender(tools))
+            loops += [Relay(tools).run, Timekeeper(tools, HANDLERS).run, pusher.run]
+        stop = asyncio.Event()
+        tasks = [asyncio.ensure_future(loop(stop)) for loop in loops]
+        stack.push_async_callback(_stop, stop, tasks)
+        yield Engine(tools, api, gateway)
+
+
+def _tools(
+    settings: Settings,
+    database: AsyncEngine,
+    bus: Bus,
+    cities: Mapping[str, Ground],
+    firebase: Firebase | None,
+) -> Tools:
+    own = keys(settings)
+    return Tools(
+        sessions=async_sessionmaker(database, expire_on_commit=False),
+        clock=SystemClock(),
+        new_id=new_id,
+        entropy=secrets.token_bytes,
+        bus=bus,
+        psp=SandboxPsp(own.hashes),
+        cities=cities,
+        live=Markets(fastest_mps=settings.fastest_mps),
+        secrets=own,
+        knobs=settings.knobs,
+        development=settings.development,
+        firebase=firebase,
+    )
+
+
+def _api(settings: Settings, tools: Tools, gateway: Gateway, positions: Positions) -> FastAPI:
+    """HTTP, the socket, its document, and the pages."""
+    rates = ApiSettings(
+        account=Rate(settings.account_per_s, settings.account_burst),
+        stranger=Rate(settings.address_per_s, settings.address_burst),
+    )
+    api = create_api(tools, rates)
+    api.state.positions = positions
+    api.include_router(create_ws_router(gateway))
+
+    @api.get("/v1/asyncapi.json", include_in_schema=False)
+    async def asyncapi() -> dict[str, Any]:
+        return asyncapi_document()
+
+    add_pages(api)
+    return api
+
+
+def _problem(refusal: Refusal) -> Mapping[str, Any]:
+    """A refused command on the socket answers as the HTTP API does."""
+    return refusal_body(refusal, request_id="")
+
+
+async def _bus(settings: Settings) -> Bus:
+    return InProcBus() if settings.nats_url is None else await NatsBus.connect(settings.nats_url)
+
+
+async def _found(tools: Tools, cities: dict[str, Ground]) -> None:
+    """The demo market where there is room for one, and the ground of every market."""
+    async with working(tools, ENGINE) as work:
+        if tools.development:
+            for demo in sorted(DEMO.glob("*.json")):
+                await found_market(work, json.loads(demo.read_text()))
+        slugs = [market.id for market in await list_markets(work)]
+    for slug in slugs:
+        cities[slug] = await asyncio.to_thread(ground.load, slug)
+
+
+def _firebase(settings: Settings) -> tuple[Firebase | None, PushSender | None]:
+    """Firebase where credentials are configured: ID tokens and pushes."""
+    if settings.firebase_credentials is None:
+        return None, None
+    from app.firebase import FirebaseTokens, firebase_pushes, open_firebase  # noqa: PLC0415 - a second to import
+
+    wired = open_firebase(settings.firebase_credentials)
+    return FirebaseTokens(wired), firebase_pushes(wired, SystemClock(), settings.fcm_url)
+
+
+async def _stop(stop: asyncio.Event, tasks: Sequence[asyncio.Future[None]]) -> None:
+    """Ask the loops to end; cancel those that do not."""
+    stop.set()
+    if tasks:
+        _, late = await asyncio.wait(tasks, timeout=GIVE_UP)
+        for task in late:
+            log.warning("%r did not stop in time", task)
+            task.cancel()
+    for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(outcome, Exception):
+            log.error("a part of the engine failed", exc_info=outcome)
