@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from api.context import SignedIn
 from api.problems import problems
-from api.schemas import NO_NUL, TIME, Count, Flag, In, Language, Out, ShortText, Slug
+from api.schemas import NO_NUL, Count, Flag, In, Language, Out, ShortText, Slug, Time
 from domain.rules.errors import NotFound
 from domain.usecases import duty, profiles
 from domain.usecases.views.accounts import device_view, me_view, provider_view
@@ -20,7 +20,6 @@ router = APIRouter(prefix="/v1/me", tags=["oneself"])
 DeviceId = Annotated[str, Path(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9._:-]+$")]
 IfMatch = Annotated[str | None, Header(description="The ETag that was read: change only what was seen.")]
 IfNoneMatch = Annotated[str | None, Header(description="The ETag that was read: 304 when it still holds.")]
-Time = Annotated[str, Field(examples=[TIME])]
 
 
 class Vehicle(In):

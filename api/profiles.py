@@ -1,21 +1,18 @@
 """What others may see of an account."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import Field
 
 from api.context import SignedIn
 from api.problems import problems
-from api.schemas import TIME, Out, RowId
+from api.schemas import Out, RowId, Time
 from domain.usecases import profiles
 from domain.usecases.views.accounts import profile_view
 
 router = APIRouter(tags=["profiles"])
-
-Time = Annotated[str, Field(examples=[TIME])]
 
 
 class PublishedReview(Out):

@@ -6,7 +6,6 @@ text, and a text may hold no NUL (PostgreSQL cannot keep one). Outgoing models e
 """
 
 import math
-from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
@@ -157,4 +156,5 @@ class Page(Out, Generic[Item]):
 
 RowId = UUID
 """An id in a path. A malformed one is answered 404, as an unknown one is (`api.problems`)."""
-Time = datetime
+Time = Annotated[str, Field(examples=[TIME], json_schema_extra={"format": "date-time"})]
+"""An outgoing time, as `domain.rules.wire.moment` writes it: the same text on HTTP and on the socket."""

@@ -10,7 +10,7 @@ from pydantic import Field
 from api.context import OpsOnly
 from api.idempotency import Once
 from api.problems import problems
-from api.schemas import NO_NUL, TIME, In, Out, RowId
+from api.schemas import NO_NUL, In, Out, RowId, Time
 from domain.usecases import suspension
 from domain.usecases.views.accounts import suspension_view
 
@@ -28,7 +28,7 @@ class SuspensionOut(Out):
     suspended: bool
     reason: str | None
     by: UUID | None
-    at: Annotated[str, Field(examples=[TIME])] | None
+    at: Time | None
 
 
 @router.post("/{account_id}/suspend", response_model=SuspensionOut, responses=problems(404, 409))

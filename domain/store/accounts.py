@@ -170,6 +170,15 @@ async def take_ticket(db: AsyncSession, ticket_hash: str) -> tuple[UUID, UUID, d
     return None if found is None else (found.account_id, found.family_id, found.expires_at)
 
 
+async def forget_expired(
+    db: AsyncSession, *, tickets: datetime, challenges: datetime, families: datetime
+) -> None:
+    """Let go of proofs that ended before these moments."""
+    await db.execute(delete(WsTicket).where(WsTicket.expires_at < tickets))
+    await db.execute(delete(Challenge).where(Challenge.expires_at < challenges))
+    await db.execute(delete(TokenFamily).where(TokenFamily.expires_at < families))
+
+
 # Providers and devices
 
 

@@ -8,10 +8,12 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.rules.errors import Suspended, TokenExpired, TokenInvalid
-from domain.store.tables import Account, SentMessage, TokenFamily
+from domain.store.tables import Account, Challenge, IdempotencyKey, SentMessage, TokenFamily, WsTicket
 from domain.usecases import identity, suspension
 from domain.usecases.development import outbox
+from domain.usecases.idempotency import once
 from domain.usecases.identity import Session
+from domain.usecases.leftovers import forget_leftovers
 from domain.usecases.work import NOBODY, Actor, Tools, working
 from tests.factories import FakeClock, an_account, make_tools, run_as
 
@@ -120,3 +122,26 @@ async def test_the_outbox_forgets_what_is_an_hour_old(tools: Tools, clock: FakeC
     await run_as(tools, NOBODY, identity.send_code, PHONE)
     assert len(await run_as(tools, NOBODY, outbox, PHONE)) == 1
     assert await run_as(tools, NOBODY, outbox, "nobody") == []
+
+
+async def test_what_has_served_is_let_go_and_what_lives_is_kept(tools: Tools, clock: FakeClock) -> None:
+    async def done() -> tuple[int, str]:
+        return 200, "{}"
+
+    session = await signed_in(tools)
+    actor = await run_as(tools, NOBODY, identity.authenticate, session.access_token)
+    tables = (Challenge, IdempotencyKey, TokenFamily, WsTicket)
+
+    async def left() -> list[int]:
+        await run_as(tools, NOBODY, forget_leftovers)
+        async with tools.sessions() as db:
+            counts = [await db.execute(select(func.count()).select_from(table)) for table in tables]
+        return [count.scalar_one() for count in counts]
+
+    await run_as(tools, actor, identity.issue_ticket)
+    await run_as(tools, actor, once, "op", "key", "print", done)
+    assert await left() == [1, 1, 1, 1]
+    clock.move(2 * 86_400)
+    assert await left() == [0, 0, 1, 0]
+    clock.move(61 * 86_400)
+    assert await left() == [0, 0, 0, 0]
