@@ -102,6 +102,7 @@ class LedgerOut(Out):
 class LedgerCheckOut(Out):
     """`nonzero` and `total` are 0, or money has leaked."""
 
+    sound: bool
     transactions: int
     nonzero: int
     total: int
@@ -155,6 +156,6 @@ async def ledger(work: OpsOnly, engagement_id: UUID) -> Mapping[str, Any]:
 
 
 @router.get("/ledger/check", response_model=LedgerCheckOut)
-async def ledger_check(work: OpsOnly) -> Mapping[str, int]:
+async def ledger_check(work: OpsOnly) -> Mapping[str, Any]:
     """The whole ledger added up in SQL."""
     return await ops.ledger_check(work)

@@ -130,11 +130,16 @@ async def ledger_of(work: Work, engagement_id: UUID) -> dict[str, Any]:
     return {"items": [entry_view(entry) for entry in entries], "sum": money_view(total, engagement.currency)}
 
 
-async def ledger_check(work: Work) -> dict[str, int]:
-    """The whole ledger added up in SQL: `nonzero` and `total` are 0, or money has leaked."""
+async def ledger_check(work: Work) -> dict[str, Any]:
+    """The whole ledger added up in SQL: it is `sound` when no transaction, and nothing in all, differs from 0."""
     access.require_ops(work.actor)
     sums = await payments.check(work.db)
-    return {"transactions": sums.transactions, "nonzero": sums.nonzero, "total": sums.total}
+    return {
+        "sound": sums.nonzero == 0 and sums.total == 0,
+        "transactions": sums.transactions,
+        "nonzero": sums.nonzero,
+        "total": sums.total,
+    }
 
 
 async def _plan(work: Work, engagement_id: UUID, provider_id: UUID, *, lock: bool) -> Reassignment:

@@ -38,7 +38,7 @@ async def test_a_ride_is_asked_driven_paid_and_booked(town: Town) -> None:
     assert price.state == "captured"
     assert price.captured_cents == price.amount_cents
     sums = await run_as(town.tools, town.staff, ledger_check)
-    assert sums == {"transactions": 1, "nonzero": 0, "total": 0}
+    assert sums == {"sound": True, "transactions": 1, "nonzero": 0, "total": 0}
     async with town.tools.sessions() as db:
         row = await town.row(ride)
         request = await db.get_one(Request, row.request_id)

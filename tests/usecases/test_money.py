@@ -110,7 +110,7 @@ async def test_a_capture_that_is_refused_once_is_made_again_and_booked_once(town
     await town.settle()
     assert [p.state for p in await town.payments(ride)] == ["captured"]
     sums = await run_as(town.tools, town.staff, ledger_check)
-    assert sums == {"transactions": 1, "nonzero": 0, "total": 0}
+    assert sums == {"sound": True, "transactions": 1, "nonzero": 0, "total": 0}
 
 
 async def test_a_capture_divides_the_price_between_the_provider_and_the_platform(town: Town) -> None:
