@@ -4,12 +4,14 @@ Imported only where `COUDMAIN_FIREBASE_CREDENTIALS` is set: the SDK takes a seco
 """
 
 from collections.abc import Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
 import firebase_admin
 from firebase_admin import auth, credentials
 
+from app.settings import Settings, SettingsError
 from domain.rules.errors import TokenInvalid, Unavailable
 from domain.rules.ports import Clock
 from notifications.fcm import HTTP_TIMEOUT, FcmSender
@@ -17,6 +19,8 @@ from notifications.fcm import HTTP_TIMEOUT, FcmSender
 SKEW_S: Final = 10  # s a phone's idea of "issued now" may be ahead of ours
 CERTIFICATES_AGAIN_S: Final = 5  # s; Google's public keys could not be fetched
 LONGEST: Final = 8_192  # characters; an ID token has about 1,000
+
+_opened = count()
 
 
 class FirebaseTokens:
@@ -44,17 +48,26 @@ class FirebaseTokens:
             raise TokenInvalid from error
         return claims
 
+    def close(self) -> None:
+        """Forget the app."""
+        firebase_admin.delete_app(self._app)
 
-def open_firebase(service_account: Path, *, name: str = "coudmain") -> firebase_admin.App:
-    """The Firebase app of a service account's key file, with a timeout fit for offers.
 
-    `ValueError` or `OSError` when the file is none. One app per name and process.
-    """
+def firebase_tokens(service_account: Path) -> FirebaseTokens:
+    """The verifier of one service account's project. `ValueError` or `OSError` when the file is no key."""
+    return FirebaseTokens(_app(service_account, "tokens"))
+
+
+def fcm_sender(settings: Settings, clock: Clock) -> FcmSender:
+    """The sender of `settings.firebase_credentials`; `settings.fcm_url` replaces Google's address."""
+    if settings.firebase_credentials is None:
+        raise SettingsError("COUDMAIN_FIREBASE_CREDENTIALS names no service account")
+    return FcmSender(_app(settings.firebase_credentials, "pushes"), clock, url=settings.fcm_url)
+
+
+def _app(service_account: Path, use: str) -> firebase_admin.App:
+    """An app of its own for each use: who closes one ends no other. The SDK wants their names to differ."""
+    certificate = credentials.Certificate(str(service_account))
     return firebase_admin.initialize_app(
-        credentials.Certificate(str(service_account)), {"httpTimeout": HTTP_TIMEOUT}, name=name
+        certificate, {"httpTimeout": HTTP_TIMEOUT}, name=f"{use}-{next(_opened)}"
     )
-
-
-def firebase_pushes(app: firebase_admin.App, clock: Clock, fcm_url: str | None = None) -> FcmSender:
-    """The sender of pushes over an app, which it closes; `fcm_url` replaces Google's address."""
-    return FcmSender(app, clock, url=fcm_url)

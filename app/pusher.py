@@ -91,14 +91,14 @@ class Pusher:
             log.exception("could not settle push %s", push.id)
 
     async def _sent(self, push: DuePush) -> PushResult:
-        composed = compose(push, self._tools.clock.now())
-        if composed is None:
-            return PushResult(PushFate.RETRY, "its time was over")  # there is no later: settled as late
         try:
+            composed = compose(push, self._tools.clock.now())
+            if composed is None:
+                return PushResult(PushFate.RETRY, "its time was over")  # there is no later: settled as late
             return await self._sender.send(composed)
-        except Exception:  # a defect of ours in a sender must not stop the other pushes
-            log.exception("the sender failed on push %s", push.id)
-            return PushResult(PushFate.RETRY, "the sender failed")
+        except Exception:  # a defect of ours must not stop the other pushes
+            log.exception("push %s could not be sent", push.id)
+            return PushResult(PushFate.RETRY, "a defect; see the log")
 
     async def _purge(self) -> None:
         now = self._tools.clock.now()

@@ -90,9 +90,9 @@ WORDS: Final[Mapping[tuple[EventType, str], Mapping[str, Said]]] = {
 """Keyed by what makes the difference: the reader's role, or the offer's origin; "" where there is one reader."""
 
 
-def words(type_: EventType, variant: str, language: str) -> Said:
+def words(type_: EventType, language: str, *, role: str = "", origin: str = "") -> Said:
     """Title and body. A language we do not speak is answered in English; French is the house's own."""
-    said = WORDS.get((type_, variant)) or WORDS[type_, ""]
+    said = next(WORDS[type_, variant] for variant in (origin, role, "") if (type_, variant) in WORDS)
     return said["fr" if language.lower().startswith("fr") else "en"]
 
 
@@ -104,7 +104,9 @@ def compose(push: DuePush, now: datetime) -> Push | None:
     ttl_s = math.floor((push.not_after - now).total_seconds())
     if ttl_s < 1:
         return None
-    title, body = ("", "") if push.clears else words(push.type, push.origin or push.role, push.language)
+    title, body = "", ""
+    if not push.clears:
+        title, body = words(push.type, push.language, role=push.role, origin=push.origin)
     return Push(
         to=push.to,
         platform=push.platform,

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Select,
     Text,
     Uuid,
     and_,
@@ -88,18 +89,10 @@ async def replace(db: AsyncSession, newest: Mapping[tuple[UUID, str], int]) -> i
         .data([(account, topic, seq) for (account, topic), seq in sorted(newest.items())])
         .alias("said")
     )
-    statement = (
-        update(PushRow)
-        .where(
-            PushRow.account_id == said.c.account_id,
-            PushRow.topic == said.c.topic,
-            PushRow.seq < said.c.seq,
-            _waiting(),
-        )
-        .values(state="replaced")
-        .returning(PushRow.id)
+    older = and_(
+        PushRow.account_id == said.c.account_id, PushRow.topic == said.c.topic, PushRow.seq < said.c.seq
     )
-    return len((await db.execute(statement)).all())
+    return await _end_waiting(db, select(PushRow.id).join(said, older), "replaced")
 
 
 async def told_of(db: AsyncSession, about: Collection[tuple[UUID, str]]) -> set[tuple[UUID, str, str]]:
@@ -115,13 +108,8 @@ async def told_of(db: AsyncSession, about: Collection[tuple[UUID, str]]) -> set[
 
 async def ack(db: AsyncSession, account: UUID, seq: int) -> int:
     """The account's app has taken in everything up to `seq`: nothing of it need be pushed. How many went."""
-    statement = (
-        update(PushRow)
-        .where(PushRow.account_id == account, PushRow.seq <= seq, _waiting())
-        .values(state="acked")
-        .returning(PushRow.id)
-    )
-    return len((await db.execute(statement)).all())
+    taken_in = select(PushRow.id).where(PushRow.account_id == account, PushRow.seq <= seq)
+    return await _end_waiting(db, taken_in, "acked")
 
 
 async def end_late(db: AsyncSession, now: datetime, limit: int) -> int:
@@ -219,6 +207,13 @@ async def keep_sent(db: AsyncSession, sent: Mapping[str, Any], kept: int) -> Non
 def ids_in(values: Iterable[str | None]) -> set[UUID]:
     """The ids among some optional strings."""
     return {UUID(value) for value in values if value}
+
+
+async def _end_waiting(db: AsyncSession, which: Select[UUID], state: str) -> int:
+    """End what still waits among some; rows are locked in id order, so that two who end the same never dead-lock."""
+    locked = which.where(_waiting()).order_by(PushRow.id).with_for_update(of=PushRow).scalar_subquery()
+    statement = update(PushRow).where(PushRow.id.in_(locked)).values(state=state).returning(PushRow.id)
+    return len((await db.execute(statement)).all())
 
 
 def _waiting() -> ColumnElement[bool]:
