@@ -177,6 +177,12 @@ class Review(Base):
         CheckConstraint("stars BETWEEN 1 AND 5", name="stars_one_to_five"),
         UniqueConstraint("engagement_id", "author_id"),
         Index("ix_reviews_subject", "subject_id", "state"),
+        Index(
+            "ix_reviews_newest",
+            "market_id",
+            "published_at",
+            postgresql_where=text("state = 'published'"),
+        ),
     )
 
     id: Mapped[Id]

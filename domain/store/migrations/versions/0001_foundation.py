@@ -733,6 +733,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reviews")),
         sa.UniqueConstraint("engagement_id", "author_id", name=op.f("uq_reviews_engagement_id_author_id")),
     )
+    op.create_index(
+        "ix_reviews_newest",
+        "reviews",
+        ["market_id", "published_at"],
+        unique=False,
+        postgresql_where=sa.text("state = 'published'"),
+    )
     op.create_index("ix_reviews_subject", "reviews", ["subject_id", "state"], unique=False)
     op.create_table(
         "shares",
@@ -794,6 +801,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_shares_engagement_id"), table_name="shares")
     op.drop_table("shares")
     op.drop_index("ix_reviews_subject", table_name="reviews")
+    op.drop_index("ix_reviews_newest", table_name="reviews", postgresql_where=sa.text("state = 'published'"))
     op.drop_table("reviews")
     op.drop_index("ix_payments_request", table_name="payments")
     op.drop_index("ix_payments_engagement", table_name="payments")
