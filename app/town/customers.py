@@ -15,7 +15,8 @@ from geo.points import LatLng, crow_m
 
 BETWEEN_S: Final = 150.0  # real-life seconds of rest between two needs: a busy town
 SHORTEST_RIDE_M: Final = 500.0
-COMPARE_S: Final = 6.0  # real seconds a customer gives jobbers to propose
+LEAST_CENTS: Final = 1_500  # what the service allows at least
+COMPARE_S: Final = 4.0  # real seconds a customer gives jobbers to propose
 PATIENCE_S: Final = 200.0  # real seconds before a customer looks for themselves what became of a request
 JOBS: Final = (
     ("Fixer une étagère", 10), ("Déboucher un évier", 12), ("Monter un meuble", 20), ("Porter des cartons", 8),
@@ -162,7 +163,8 @@ class Customer:
             proposals, key=lambda offer: offer["price"]["amount"] * (1 + offer.get("approach_s", 0) / 3_600)
         )
         if self.person.chance(self.person.temper.haggles):
-            less = {"price": {"amount": int(best["price"]["amount"] * 0.9), "currency": "EUR"}}
+            amount = max(int(best["price"]["amount"] * 0.9), LEAST_CENTS)
+            less = {"price": {"amount": amount, "currency": "EUR"}}
             await self.lightly("countered", "POST", f"/v1/offers/{best['id']}/counter", less)
             return False
         return await self.lightly("awarded", "POST", f"/v1/offers/{best['id']}/accept", {})
