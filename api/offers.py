@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import ConfigDict, JsonValue
 
 from api.context import SignedIn
-from api.engagement_shapes import At, EngagementOut, RatingOut, StopOut, TermsOut
+from api.engagement_shapes import At, EngagementOut, RatingOut, StopOut
 from api.idempotency import Once
 from api.paging import Paging
 from api.problems import problems
@@ -45,9 +45,18 @@ class AcceptIn(In):
     payment_method: ShortText = "card"
 
 
-class OfferTermsOut(TermsOut):
-    """What it pays and what it takes; places as cells until it is agreed."""
+class OfferTermsOut(Out):
+    """What it pays and what it takes. A provider reads places as cells until it is agreed; the customer of a
+    proposal reads their own places, and not what the provider is left with (`fee`, `net`, `net_per_hour`)."""
 
+    price: Money
+    fee: Money | None = None
+    net: Money | None = None
+    net_per_hour: Money | None = None
+    approach_m: int | None
+    approach_s: int | None
+    distance_m: int
+    duration_s: int
     pickup: StopOut
     drop: StopOut | None
     vias: list[StopOut]
@@ -86,13 +95,11 @@ class RankingOut(Out):
 
 
 class OfferOut(_OfferHead):
-    """An offer as its provider sees it (`terms`), or a proposal as its customer does (`price`, `provider` …)."""
+    """An offer as its provider sees it; a proposal's customer also reads `price`, `provider` and `ranking`."""
 
-    terms: OfferTermsOut | None = None
+    terms: OfferTermsOut
     price: Money | None = None
     provider: BidderOut | None = None
-    approach_s: int | None = None
-    duration_s: int | None = None
     over_budget: bool | None = None
     ranking: RankingOut | None = None
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
@@ -115,3 +115,8 @@ class MarketLease:
         session, self._session = self._session, None
         if session is not None:
             await session.invalidate()
+
+
+async def forget_before(db: AsyncSession, before: datetime) -> None:
+    """Forget rounds, and their decisions with them."""
+    await db.execute(delete(Round).where(Round.at < before))

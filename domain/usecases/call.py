@@ -354,6 +354,7 @@ async def _shown(
     )
     stars = await reviews.ratings_of(work.db, (o.provider_id for o in found))
     mean = await reviews.market_mean(work.db, request.market_id)
+    stops = (await requests.stops_of(work.db, [request.id]))[request.id]
     shown = []
     for offer in found:
         one, (count, total) = people[offer.provider_id], stars[offer.provider_id]
@@ -365,5 +366,7 @@ async def _shown(
         }
         place = ranked.get(str(offer.id))
         ranking = None if place is None else {"rank": place.rank, "score": place.score, "terms": place.terms}
-        shown.append(proposal_view(offer, service=request.service_slug, provider=card, ranking=ranking))
+        shown.append(
+            proposal_view(offer, stops, service=request.service_slug, provider=card, ranking=ranking)
+        )
     return shown

@@ -62,20 +62,20 @@ async def accept_offer(work: Work, offer_id: UUID, *, method: str = "card") -> A
     if won is None:  # it was answered while we waited for the request
         raise await _refusal(work, offer.id)
     await withdraw_pending(work, request, but=won.id, why=OTHER_WON)
-    spec = (await specs_of(work, [request]))[request.service_id]
-    engagement = await engagements.confirm(work, request=request, offer=won, spec=spec)
-    if won.origin != OfferOrigin.DISPATCH:  # a dispatched request was paid for when it was made
-        await _authorise(work, request, won, engagement, method)
-    await timers.forget(work.db, TimerKind.OFFER_EXPIRES, won.id)
-    await timers.forget(work.db, TimerKind.REQUEST_EXPIRES, request.id)
     matched = {
         "id": str(request.id),
         "request_id": str(request.id),
         "state": request.state,
         "offer_id": str(won.id),
-        "engagement_id": str(engagement.id),
     }
-    work.emit(request.customer_id, EventType.REQUEST_MATCHED, matched)
+    work.emit(request.customer_id, EventType.REQUEST_MATCHED, matched)  # heard before `engagement.confirmed`
+    spec = (await specs_of(work, [request]))[request.service_id]
+    engagement = await engagements.confirm(work, request=request, offer=won, spec=spec)
+    matched["engagement_id"] = str(engagement.id)
+    if won.origin != OfferOrigin.DISPATCH:  # a dispatched request was paid for when it was made
+        await _authorise(work, request, won, engagement, method)
+    await timers.forget(work.db, TimerKind.OFFER_EXPIRES, won.id)
+    await timers.forget(work.db, TimerKind.REQUEST_EXPIRES, request.id)
     return Accepted(engagement, role)
 
 

@@ -32,7 +32,9 @@ async def why_offered(work: Work, offer_id: UUID) -> dict[str, Any]:
             raise NotFound
         return explanation_view(None, round_id=None, at=offer.created_at, language=language_of(work))
     row = await work.db.get_one(Round, decision.round_id)
-    return _explained(work, row, offer.request_id, offer.provider_id)
+    told = _explained(work, row, offer.request_id, offer.provider_id)
+    # The explanation keeps a rank among few to itself; their own place is part of the decision they were given.
+    return {**told, "rank": decision.rank}
 
 
 async def why_not_me(work: Work, request_id: UUID) -> dict[str, Any]:

@@ -28,16 +28,28 @@ def offer_view(
 
 
 def proposal_view(
-    offer: Offer, *, service: str, provider: Mapping[str, Any], ranking: Mapping[str, Any] | None
+    offer: Offer,
+    stops: Sequence[Stop],
+    *,
+    service: str,
+    provider: Mapping[str, Any],
+    ranking: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    """A proposal, or a counter to one, as the customer sees it. `ranking` says why it stands where it stands."""
-    terms = Terms.read(offer.terms)
+    """A proposal, or a counter to one, as the customer sees it: their own places; what the provider is left with
+    is not theirs to know. `ranking` says why it stands where it stands."""
+    told = money_terms(offer)
     return {
         **_head(offer, service),
-        "price": money(offer.price_cents, offer.currency),
+        "terms": {
+            **{
+                name: told[name] for name in ("price", "approach_s", "approach_m", "distance_m", "duration_s")
+            },
+            "pickup": stop_view(stops[0], exact=True),
+            "drop": stop_view(stops[-1], exact=True) if len(stops) > 1 else None,
+            "vias": [stop_view(stop, exact=True) for stop in stops[1:-1]],
+        },
+        "price": told["price"],
         "provider": dict(provider),
-        "approach_s": terms.approach_s,
-        "duration_s": terms.duration_s,
         "over_budget": bool(offer.terms.get("over_budget", False)),
         "ranking": None if ranking is None else dict(ranking),
     }
