@@ -11,7 +11,6 @@ from typing import Any, Final
 import firebase_admin
 from firebase_admin import auth, credentials
 
-from app.settings import Settings, SettingsError
 from domain.rules.errors import TokenInvalid, Unavailable
 from domain.rules.ports import Clock
 from notifications.fcm import HTTP_TIMEOUT, FcmSender
@@ -48,26 +47,19 @@ class FirebaseTokens:
             raise TokenInvalid from error
         return claims
 
-    def close(self) -> None:
-        """Forget the app."""
-        firebase_admin.delete_app(self._app)
 
+def open_firebase(service_account: Path) -> firebase_admin.App:
+    """A Firebase app of a service account's key file, with a timeout fit for offers.
 
-def firebase_tokens(service_account: Path) -> FirebaseTokens:
-    """The verifier of one service account's project. `ValueError` or `OSError` when the file is no key."""
-    return FirebaseTokens(_app(service_account, "tokens"))
-
-
-def fcm_sender(settings: Settings, clock: Clock) -> FcmSender:
-    """The sender of `settings.firebase_credentials`; `settings.fcm_url` replaces Google's address."""
-    if settings.firebase_credentials is None:
-        raise SettingsError("COUDMAIN_FIREBASE_CREDENTIALS names no service account")
-    return FcmSender(_app(settings.firebase_credentials, "pushes"), clock, url=settings.fcm_url)
-
-
-def _app(service_account: Path, use: str) -> firebase_admin.App:
-    """An app of its own for each use: who closes one ends no other. The SDK wants their names to differ."""
+    `ValueError` or `OSError` when the file is no key. Each call opens one of its own (the SDK wants their names
+    to differ), so that two engines in one process do not meet.
+    """
     certificate = credentials.Certificate(str(service_account))
     return firebase_admin.initialize_app(
-        certificate, {"httpTimeout": HTTP_TIMEOUT}, name=f"{use}-{next(_opened)}"
+        certificate, {"httpTimeout": HTTP_TIMEOUT}, name=f"coudmain-{next(_opened)}"
     )
+
+
+def firebase_pushes(app: firebase_admin.App, clock: Clock, fcm_url: str | None = None) -> FcmSender:
+    """The sender of pushes over an app; its `close` ends the app. `fcm_url` replaces Google's address."""
+    return FcmSender(app, clock, url=fcm_url)

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
+import firebase_admin
 import jwt
 import pytest
 from cryptography import x509
@@ -19,9 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 from firebase_admin import auth
 
-from app.clock import SystemClock
-from app.firebase import FirebaseTokens, fcm_sender, firebase_tokens
-from app.settings import Settings, SettingsError
+from app.firebase import FirebaseTokens, open_firebase
 from domain.rules.errors import TokenInvalid, Unavailable
 from tests.notifications.fake_fcm import FakeFcm, service_account
 
@@ -100,14 +99,14 @@ def key_file(tmp_path: Path) -> Path:
 @contextmanager
 def verifier(key_file: Path, keys_at: str) -> Iterator[FirebaseTokens]:
     """The verifier of an installation, fetching public keys elsewhere than at Google's."""
-    tokens = firebase_tokens(key_file)
-    inner = auth._get_client(tokens._app)._token_verifier
+    wired = open_firebase(key_file)
+    inner = auth._get_client(wired)._token_verifier
     inner.id_token_verifier.cert_url = keys_at
     try:
-        yield tokens
+        yield FirebaseTokens(wired)
     finally:
         inner.request.session.close()
-        tokens.close()
+        firebase_admin.delete_app(wired)
 
 
 @pytest.fixture
@@ -147,11 +146,15 @@ def test_when_google_s_keys_cannot_be_had_nobody_is_called_a_forger(key_file: Pa
 
 
 def test_two_engines_in_one_process_do_not_meet(key_file: Path) -> None:
-    first, second = firebase_tokens(key_file), firebase_tokens(key_file)
-    first.close()
-    second.close()
+    first, second = open_firebase(key_file), open_firebase(key_file)
+    assert first.name != second.name
+    firebase_admin.delete_app(first)
+    firebase_admin.delete_app(second)
 
 
-def test_a_sender_without_credentials_is_not_made() -> None:
-    with pytest.raises(SettingsError):
-        fcm_sender(Settings(), SystemClock())
+def test_a_file_that_is_no_key_is_said_so(tmp_path: Path) -> None:
+    (tmp_path / "key.json").write_text("{}")
+    with pytest.raises(ValueError, match="service account"):
+        open_firebase(tmp_path / "key.json")
+    with pytest.raises(OSError, match="nothing-here"):
+        open_firebase(tmp_path / "nothing-here.json")

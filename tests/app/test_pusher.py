@@ -11,9 +11,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.clock import SystemClock
-from app.firebase import fcm_sender, firebase_tokens
+from app.firebase import FirebaseTokens, firebase_pushes, open_firebase
 from app.pusher import AT_ONCE, PURGE_EVERY, Pusher
-from app.settings import Settings
 from domain.rules.events import EventType
 from domain.rules.ports import Push, PushFate, PushResult
 from domain.store import streams
@@ -232,9 +231,9 @@ async def test_an_offer_goes_through_fcm_and_an_unknown_device_is_forgotten(
 ) -> None:
     with fake_fcm() as fcm:
         (tmp_path / "key.json").write_text(json.dumps(service_account(fcm)))
-        settings = Settings(firebase_credentials=tmp_path / "key.json", fcm_url=fcm.url)
-        tokens, sender = firebase_tokens(tmp_path / "key.json"), fcm_sender(settings, SystemClock())
-        tools = replace(tools, firebase=tokens)
+        wired = open_firebase(tmp_path / "key.json")
+        sender = firebase_pushes(wired, SystemClock(), fcm.url)
+        tools = replace(tools, firebase=FirebaseTokens(wired))
         provider = await an_account(tools)
         async with working(tools, ENGINE) as work:
             for name, platform in [("good:1", "android"), ("good:2", "ios"), ("unregistered:3", "web")]:
@@ -264,7 +263,6 @@ async def test_an_offer_goes_through_fcm_and_an_unknown_device_is_forgotten(
             left = set((await db.execute(select(Device.device_id))).scalars())
         assert left == {"good:1", "good:2"}
         await sender.close()
-        tokens.close()
 
 
 async def test_outside_development_the_console_carries_nothing(tools: Tools) -> None:

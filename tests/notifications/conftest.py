@@ -8,8 +8,7 @@ import pytest
 import pytest_asyncio
 
 from app.clock import SystemClock
-from app.firebase import fcm_sender
-from app.settings import Settings
+from app.firebase import firebase_pushes, open_firebase
 from notifications.fcm import FcmSender
 from tests.notifications.fake_fcm import FakeFcm, fake_fcm, service_account
 
@@ -32,7 +31,7 @@ def key_file(fcm: FakeFcm, tmp_path: Path) -> Path:
 @pytest_asyncio.fixture
 async def sender(fcm: FakeFcm, key_file: Path) -> AsyncIterator[FcmSender]:
     """The sender as an installation wires it, pointed at the fake."""
-    sender = fcm_sender(Settings(firebase_credentials=key_file, fcm_url=fcm.url), SystemClock())
+    sender = firebase_pushes(open_firebase(key_file), SystemClock(), fcm.url)
     yield sender
     fcm.released.set()
     await sender.close()

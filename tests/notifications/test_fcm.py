@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.clock import SystemClock
-from app.firebase import fcm_sender
-from app.settings import Settings
+from app.firebase import firebase_pushes, open_firebase
 from domain.rules.ports import PushFate
 from domain.usecases.pushes import LEASE
 from notifications import fcm as fcm_module
@@ -91,7 +90,7 @@ async def test_one_hanging_call_holds_nobody_else_up(sender: FcmSender, fcm: Fak
 
 async def test_no_connection_is_a_reason_to_retry(key_file: Path, fcm: FakeFcm) -> None:
     nowhere = fcm.url.replace(f":{fcm.port}", ":1")
-    sender = fcm_sender(Settings(firebase_credentials=key_file, fcm_url=nowhere), SystemClock())
+    sender = firebase_pushes(open_firebase(key_file), SystemClock(), nowhere)
     assert (await sender.send(a_push())).fate is PushFate.RETRY
     await sender.close()
 

@@ -1,37 +1,34 @@
-"""Pushes from the event to their end: planned once, dropped when the socket was faster, never after their time."""
+"""Pushes planned: one for each device and number, none that nobody needs, ids alone."""
 
 import asyncio
 import random
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
-from uuid import UUID
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from domain.rules.errors import TokenInvalid
 from domain.rules.events import EventType
-from domain.rules.ports import PushFate, PushResult
+from domain.rules.ports import PushFate
 from domain.store import streams
-from domain.store.tables import Device, EventRow, PushRow, SentMessage
+from domain.store.tables import EventRow, PushRow, SentMessage
 from domain.usecases import pushes
-from domain.usecases.pushes import DuePush
-from domain.usecases.work import ENGINE, Actor, Tools, working
+from domain.usecases.work import ENGINE, Tools, working
 from tests.factories import FakeClock, a_market, a_ride, an_account, make_tools, run_as
-
-OFFER = "01900000-0000-7000-8000-00000000000a"
-OTHER_OFFER = "01900000-0000-7000-8000-00000000000b"
-ENGAGEMENT = "01900000-0000-7000-8000-00000000000c"
-
-
-class NoTokens:
-    """Firebase is configured: pushes go to devices."""
-
-    def verify(self, id_token: str) -> Mapping[str, Any]:
-        raise TokenInvalid
+from tests.notifications.telling import (
+    ENGAGEMENT,
+    OFFER,
+    OTHER_OFFER,
+    NoTokens,
+    a_device,
+    an_offer_told,
+    claim,
+    plan_all,
+    settle,
+    states,
+    tell,
+)
 
 
 @pytest.fixture
@@ -49,55 +46,6 @@ def console(engine: AsyncEngine, clock: FakeClock) -> Tools:
 def tools(console: Tools) -> Tools:
     """An installation with Firebase."""
     return replace(console, firebase=NoTokens())
-
-
-async def a_device(tools: Tools, whose: Actor, name: str = "phone", **changes: Any) -> str:
-    """A registered device; returns its push token."""
-    token = f"token-of-{name}"
-    async with working(tools, ENGINE) as work:
-        values = {"platform": "android", "push_token": token, "language": "fr", "updated_at": work.now}
-        work.db.add(Device(account_id=whose.id, device_id=name, **(values | changes)))
-    return token
-
-
-async def tell(
-    tools: Tools, whose: Actor, type_: EventType, data: dict[str, Any], lives_s: float = 0
-) -> None:
-    """An event, as a use case would emit it."""
-    async with working(tools, ENGINE) as work:
-        work.emit(whose.id, type_, data, not_after=work.after(lives_s) if lives_s else None)
-
-
-async def an_offer_told(tools: Tools, whose: Actor, offer: str = OFFER, lives_s: float = 15) -> None:
-    """The event of the engine's offer."""
-    data = {"id": offer, "origin": "dispatch", "market": "monaco", "terms": {"price": {"amount": 1250}}}
-    await tell(tools, whose, EventType.OFFER_CREATED, data, lives_s)
-
-
-async def plan_all(tools: Tools) -> int:
-    """What the relay does: claim and plan in one transaction."""
-    async with working(tools, ENGINE) as work:
-        return await pushes.plan(work, await streams.claim_unsent(work.db, 1_000))
-
-
-async def claim(tools: Tools, limit: int = 100) -> list[DuePush]:
-    """What a pusher does first."""
-    found: list[DuePush] = await run_as(tools, ENGINE, pushes.due, limit)
-    return found
-
-
-async def settle(tools: Tools, push: DuePush, fate: PushFate, retry_after_s: float | None = None) -> None:
-    """What a pusher does last."""
-    await run_as(tools, ENGINE, pushes.settle, push, PushResult(fate, "said so", retry_after_s))
-
-
-async def states(tools: Tools) -> dict[tuple[str, int], str]:
-    """`(device, seq)` -> state."""
-    async with tools.sessions() as db:
-        rows = (await db.execute(select(PushRow))).scalars().all()
-    found = {(row.device_id, row.seq): row.state for row in rows}
-    assert len(found) == len(rows), "a device got a number twice"
-    return found
 
 
 async def test_each_device_of_the_account_gets_the_event_once_after_the_socket_had_its_chance(
@@ -266,110 +214,6 @@ async def test_a_device_not_seen_for_a_month_is_left_alone(tools: Tools, clock: 
     assert await plan_all(tools) == 0
 
 
-async def test_the_shortest_lived_go_first_and_each_to_one_pusher(tools: Tools, clock: FakeClock) -> None:
-    provider = await an_account(tools)
-    await a_device(tools, provider)
-    lives = [60, 20, 40, 30, 50, 10]
-    for number, lives_s in enumerate(lives):
-        await an_offer_told(tools, provider, str(UUID(int=number + 1)), lives_s)
-    await plan_all(tools)
-    clock.move(2)
-    first, second = await asyncio.gather(claim(tools, 3), claim(tools, 3))
-    assert sorted(push.seq for push in first + second) == [1, 2, 3, 4, 5, 6]
-    assert [push.not_after for push in first] == sorted(push.not_after for push in first)
-
-
-async def test_a_pusher_that_died_delays_and_loses_nothing(tools: Tools, clock: FakeClock) -> None:
-    provider = await an_account(tools)
-    await a_device(tools, provider)
-    await an_offer_told(tools, provider, lives_s=60)
-    await plan_all(tools)
-    clock.move(2)
-    assert len(await claim(tools)) == 1
-    assert await claim(tools) == []
-    clock.move(pushes.LEASE.total_seconds())
-    (again,) = await claim(tools)
-    assert again.attempts == 2
-
-
-async def test_what_waited_too_long_is_late_and_not_sent(tools: Tools, clock: FakeClock) -> None:
-    provider = await an_account(tools)
-    await a_device(tools, provider)
-    await an_offer_told(tools, provider, lives_s=15)
-    await plan_all(tools)
-    clock.move(15)
-    assert await claim(tools) == []
-    assert await states(tools) == {("phone", 1): "late"}
-
-
-async def test_a_device_unknown_to_the_carrier_is_forgotten(tools: Tools, clock: FakeClock) -> None:
-    push = await _claimed(tools, clock)
-    await settle(tools, push, PushFate.FORGET_DEVICE)
-    async with tools.sessions() as db:
-        assert (await db.execute(select(Device))).first() is None
-    assert await states(tools) == {("phone", 1): "refused"}
-
-
-async def test_a_device_that_registered_anew_meanwhile_is_kept(tools: Tools, clock: FakeClock) -> None:
-    push = await _claimed(tools, clock)
-    async with working(tools, ENGINE) as work:
-        device = (await work.db.execute(select(Device))).scalar_one()
-        device.push_token = "rotated"
-    await settle(tools, push, PushFate.FORGET_DEVICE)
-    async with tools.sessions() as db:
-        assert (await db.execute(select(Device.push_token))).scalar_one() == "rotated"
-
-
-async def test_nothing_is_sent_to_a_device_that_signed_out(tools: Tools, clock: FakeClock) -> None:
-    provider = await an_account(tools)
-    await a_device(tools, provider)
-    await an_offer_told(tools, provider)
-    await plan_all(tools)
-    async with working(tools, ENGINE) as work:
-        await work.db.delete((await work.db.execute(select(Device))).scalar_one())
-    clock.move(2)
-    assert await claim(tools) == []
-    assert await states(tools) == {("phone", 1): "refused"}
-
-
-async def test_an_outage_is_tried_again_but_never_past_the_end(tools: Tools, clock: FakeClock) -> None:
-    push = await _claimed(tools, clock, lives_s=10)
-    tries, until = 1, push.not_after
-    while True:
-        await settle(tools, push, PushFate.RETRY)
-        if (await states(tools))["phone", 1] == "late":
-            break
-        found: list[DuePush] = []
-        while not found and clock.now() < until:
-            clock.move(0.5)
-            found = await claim(tools)
-        assert clock.now() < until
-        (push,), tries = found, tries + 1
-    assert tries == 4  # at 2, 3, 5 and 9 s
-
-
-async def test_a_quota_that_outlasts_the_offer_ends_it(tools: Tools, clock: FakeClock) -> None:
-    push = await _claimed(tools, clock, lives_s=15)
-    await settle(tools, push, PushFate.RETRY, retry_after_s=60.0)
-    assert await states(tools) == {("phone", 1): "late"}
-
-
-@pytest.mark.parametrize("fate", [PushFate.REFUSED, PushFate.ALERT])
-async def test_our_own_faults_are_not_repeated(tools: Tools, clock: FakeClock, fate: PushFate) -> None:
-    push = await _claimed(tools, clock)
-    await settle(tools, push, fate)
-    assert await states(tools) == {("phone", 1): "refused"}
-
-
-async def test_what_was_acknowledged_on_the_way_stays_so(tools: Tools, clock: FakeClock) -> None:
-    push = await _claimed(tools, clock)
-    await run_as(tools, ENGINE, pushes.acknowledge, push.account_id, push.seq)
-    await settle(tools, push, PushFate.RETRY)
-    clock.move(60)
-    assert await claim(tools) == []
-    assert await states(tools) == {("phone", 1): "acked"}
-
-
 @pytest.mark.parametrize(("hours", "quiet"), [(0, False), (13, False), (15, True), (22, True), (23.5, False)])
 async def test_at_night_in_the_market_a_message_comes_silently(
     tools: Tools, clock: FakeClock, hours: float, quiet: bool
@@ -404,13 +248,6 @@ async def test_an_event_that_names_no_market_gets_it_from_its_request(
     assert push.quiet
 
 
-async def test_settled_pushes_are_forgotten_after_a_day(tools: Tools, clock: FakeClock) -> None:
-    await _claimed(tools, clock)
-    assert await run_as(tools, ENGINE, pushes.purge) == 0
-    clock.move(86_400 + 60)
-    assert await run_as(tools, ENGINE, pushes.purge) == 1
-
-
 async def test_the_outbox_keeps_the_newest_fifty_of_a_number(console: Tools, clock: FakeClock) -> None:
     for number in range(60):
         clock.move(1)
@@ -428,14 +265,3 @@ async def test_outside_development_nothing_is_kept(console: Tools) -> None:
     await run_as(production, ENGINE, pushes.keep_sent, to="+1", body="", data={})
     async with console.sessions() as db:
         assert (await db.execute(select(SentMessage))).first() is None
-
-
-async def _claimed(tools: Tools, clock: FakeClock, lives_s: float = 15) -> DuePush:
-    """One push to one phone, claimed as soon as it is due."""
-    provider = await an_account(tools)
-    await a_device(tools, provider)
-    await an_offer_told(tools, provider, lives_s=lives_s)
-    await plan_all(tools)
-    clock.move(2)
-    (push,) = await claim(tools)
-    return push
