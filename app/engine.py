@@ -24,12 +24,13 @@ from app import ground, migrate
 from app.clock import SystemClock, new_id
 from app.dispatcher import MarketDispatcher
 from app.ground import Ground
+from app.janitor import Janitor
 from app.live import Markets
 from app.pages import add_pages
 from app.psp_sandbox import SandboxPsp
 from app.pusher import Pusher
 from app.relay import Relay
-from app.settings import Settings, keys
+from app.settings import Settings, SettingsError, keys
 from app.timekeeper import Timekeeper
 from domain.rules.errors import Refusal
 from domain.rules.ports import Bus, PushSender
@@ -49,6 +50,7 @@ log = logging.getLogger(__name__)
 
 POOL: Final = 16  # connections; a small pool beats many on a few cores (notes: 7.4k accepts/s with ten)
 OVERFLOW: Final = 16  # more of them in a burst
+BUS_WITHIN: Final = 20.0  # s for the bus to be there: they may all start at once
 GIVE_UP: Final = 5.0  # s a loop may take to stop before it is cancelled
 DEMO: Final = Path(__file__).parent / "demo"
 
@@ -96,8 +98,8 @@ async def running(settings: Settings, database_url: str, parts: Part = Part.ALL)
         loops: list[Loop] = []
         api: FastAPI | None = None
         gateway: Gateway | None = None
+        positions = Positions(tools, node=str(new_id()))
         if parts & (Part.API | Part.DISPATCH):
-            positions = Positions(tools, node=str(new_id()))
             loops.append(positions.run)
         if Part.API in parts:
             gateway = Gateway(tools, positions, problem_of=_problem)
@@ -107,7 +109,7 @@ async def running(settings: Settings, database_url: str, parts: Part = Part.ALL)
             loops += [MarketDispatcher(tools, market).run for market in sorted(cities)]
         if Part.RELAY in parts:
             pusher = Pusher(tools, sender or ConsoleSender(tools))
-            loops += [Relay(tools).run, Timekeeper(tools, HANDLERS).run, pusher.run]
+            loops += [Relay(tools).run, Timekeeper(tools, HANDLERS).run, pusher.run, Janitor(tools).run]
         stop = asyncio.Event()
         tasks = [asyncio.ensure_future(loop(stop)) for loop in loops]
         stack.push_async_callback(_stop, stop, tasks)
@@ -162,7 +164,13 @@ def _problem(refusal: Refusal) -> Mapping[str, Any]:
 
 
 async def _bus(settings: Settings) -> Bus:
-    return InProcBus() if settings.nats_url is None else await NatsBus.connect(settings.nats_url)
+    if settings.nats_url is None:
+        return InProcBus()
+    try:
+        async with asyncio.timeout(BUS_WITHIN):
+            return await NatsBus.connected(settings.nats_url)
+    except TimeoutError:
+        raise SettingsError(f"no NATS server answers at {settings.nats_url} (COUDMAIN_NATS_URL)") from None
 
 
 async def _found(tools: Tools, cities: dict[str, Ground]) -> None:

@@ -28,7 +28,7 @@ BREACHES: Final[Mapping[str, str]] = {
         SELECT count(*) FROM (
           SELECT s.account_id FROM streams s LEFT JOIN events e USING (account_id)
           GROUP BY s.account_id, s.seq, s.kept_from
-          HAVING count(e.seq) <> s.seq - s.kept_from + 1 OR max(e.seq) <> s.seq) gaps""",
+          HAVING count(e.seq) <> s.seq - s.kept_from + 1 OR coalesce(max(e.seq), s.kept_from - 1) <> s.seq) gaps""",
     "a ledger transaction that does not sum to zero": """
         SELECT count(*) FROM (SELECT txn_id FROM ledger_entries GROUP BY txn_id, currency
                               HAVING sum(amount_cents) <> 0) leaks""",

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -104,3 +104,39 @@ async def claim_unsent(db: AsyncSession, limit: int) -> Sequence[EventRow]:
     )
     rows = (await db.execute(statement)).scalars().all()
     return sorted(rows, key=lambda row: (row.account_id, row.seq))
+
+
+async def trim(db: AsyncSession, before: datetime, limit: int) -> int:
+    """Forget events told before a moment, of at most `limit` accounts; how many events went.
+
+    `kept_from` moves in the same statement, so that a client asking for what is gone is told to start afresh.
+    """
+    old = (
+        select(EventRow.account_id, func.max(EventRow.seq).label("last"))
+        .where(EventRow.at < before, EventRow.sent)
+        .group_by(EventRow.account_id)
+        .order_by(EventRow.account_id)
+        .limit(limit)
+        .subquery()
+    )
+    locked = (
+        select(Stream.account_id, old.c.last)
+        .join(old, old.c.account_id == Stream.account_id)
+        .order_by(Stream.account_id)
+        .with_for_update(of=Stream, skip_locked=True)
+        .cte("locked")
+    )
+    moved = (
+        update(Stream)
+        .where(Stream.account_id == locked.c.account_id)
+        .values(kept_from=locked.c.last + 1)
+        .returning(Stream.account_id, Stream.kept_from)
+        .cte("moved")
+    )
+    statement = (
+        delete(EventRow)
+        .where(EventRow.account_id == moved.c.account_id, EventRow.seq < moved.c.kept_from)
+        .returning(EventRow.seq)
+        .execution_options(synchronize_session=False)
+    )
+    return len((await db.execute(statement)).all())

@@ -3,11 +3,13 @@
 from datetime import timedelta
 from typing import Final
 
-from domain.store import accounts, idempotency
+from domain.store import accounts, idempotency, rounds, streams
 from domain.usecases.work import Work
 
 ANSWERS_KEPT: Final = timedelta(days=1)  # a phone that retries does so within minutes
 CHALLENGES_KEPT: Final = timedelta(days=1)  # over, but somebody may ask what happened
+ROUNDS_KEPT: Final = timedelta(days=180)  # an automated decision may be asked about for months
+MOST_STREAMS: Final = 2_000  # accounts whose old events go in one transaction; the next hour takes the rest
 FAMILIES_KEPT: Final = timedelta(days=30)  # so that a reused token is still told from an unknown one
 
 
@@ -20,3 +22,5 @@ async def forget_leftovers(work: Work) -> None:
         challenges=work.now - CHALLENGES_KEPT,
         families=work.now - FAMILIES_KEPT,
     )
+    await streams.trim(work.db, work.after(-work.knobs.events_kept), MOST_STREAMS)
+    await rounds.forget_before(work.db, work.now - ROUNDS_KEPT)
