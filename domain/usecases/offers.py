@@ -88,7 +88,7 @@ async def decline_offer(work: Work, offer_id: UUID) -> Offer:
         work.db, offer.id, OfferMove.DECLINE, only_if=~store.is_over(), answered_at=work.now
     )
     if declined is None:
-        raise await _refusal(work, offer.id)
+        raise await _refusal(work, offer.id, OfferMove.DECLINE)
     await timers.forget(work.db, TimerKind.OFFER_EXPIRES, declined.id)
     author = _author(declined)
     if author is not None:

@@ -161,9 +161,11 @@ async def reopen(work: Work, request: Request, dropped_provider: UUID) -> Reques
     said = {"id": str(row.id), "request_id": str(row.id), "state": row.state, "expires_at": moment(expires)}
     work.emit(row.customer_id, EventType.REQUEST_REOPENED, said)
     if row.allocator == Allocator.CALL:
+        stops = (await store.stops_of(work.db, [row.id]))[row.id]
+        posted = {**request_view(row, stops, Role.PROVIDER, "fr"), "request_id": str(row.id)}
         told = (await store.told_of(work.db, [row.id])).get(row.id, set())
         for provider in sorted(told - {dropped_provider}):
-            work.emit(provider, EventType.REQUEST_POSTED, said, not_after=expires)
+            work.emit(provider, EventType.REQUEST_POSTED, posted, not_after=expires)
     work.signal(f"wake.dispatch.{row.market_id}")
     return row
 
