@@ -143,6 +143,11 @@ async def look_around(
     return Problem(asks=asks, supply=tuple(supply), pairs=Pairs.of(rows, source), policy=policy, seed=seed)
 
 
+def seed_of(row_id: UUID) -> int:
+    """A seed: the random part of a row's id, as a signed 64-bit column holds it."""
+    return row_id.int & 0x3FFF_FFFF_FFFF_FFFF
+
+
 async def specs_of(work: Work, requests: Iterable[Request]) -> dict[UUID, ServiceSpec]:
     """The spec each request was made under (its version of the service), by service id."""
     found: dict[UUID, ServiceSpec] = {}

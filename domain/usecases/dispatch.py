@@ -18,7 +18,7 @@ from domain.rules.terms import terms
 from domain.store import offers, requests, supply
 from domain.store.tables import Offer, Request
 from domain.store.timers import TimerKind
-from domain.usecases.candidates import Seeking, look_around, specs_of
+from domain.usecases.candidates import Seeking, look_around, seed_of, specs_of
 from domain.usecases.decisions import Pair, Solved, keep, keep_if_news
 from domain.usecases.views.offers import offer_view
 from domain.usecases.work import Work
@@ -75,11 +75,6 @@ async def run_round(work: Work, market: str) -> RoundReport:
         unserved=len(result.unserved),
         round_id=round_id if stored else None,
     )
-
-
-def seed_of(round_id: UUID) -> int:
-    """A round's seed: the random part of its id, as a signed 64-bit column holds it."""
-    return round_id.int & 0x3FFF_FFFF_FFFF_FFFF
 
 
 def patience(

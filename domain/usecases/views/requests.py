@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from domain.rules.states import RequestState, Role
+from domain.rules.states import Role
 from domain.rules.wire import maybe_moment, moment, money
 from domain.store.tables import Request, Stop
 from domain.usecases.views.engagements import stop_view
@@ -60,11 +60,6 @@ def request_ended_view(row: Request, language: str) -> dict[str, Any]:
         "service": row.service_slug,
         "outcome": outcome_view(row.outcome, language),
     }
-
-
-def over(state: str) -> bool:
-    """Whether nothing more will come of a request."""
-    return state in {RequestState.CLOSED, RequestState.EXPIRED, RequestState.CANCELLED}
 
 
 def _told(value: Any, language: str) -> Any:
