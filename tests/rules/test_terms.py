@@ -35,7 +35,7 @@ def test_the_money_adds_up_and_the_way_is_coarse(
     assert told.fee_cents + told.net_cents == price
     assert told.approach_s is not None
     assert told.approach_s % APPROACH_STEP_S == 0
-    assert 0 <= told.approach_s - seconds < APPROACH_STEP_S
+    assert 0 <= told.approach_s - seconds <= APPROACH_STEP_S
     assert told.approach_m is not None
     assert told.approach_m % 250 == 0
     assert Terms.read({**told.as_json(), "over_budget": True}) == told
