@@ -17,10 +17,11 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from app import cities, ground, migrate, server
 from app.basemap import BasemapUnavailable
 from app.basemap import build as build_basemap
+from app.binaries import PostgresUnavailable
 from app.cities import CityUnavailable
 from app.directories import city_directory, cluster_directory
 from app.engine import Part, running
-from app.postgres import PostgresUnavailable, PrivateCluster
+from app.postgres import PrivateCluster
 from app.server import PortTaken
 from app.settings import Settings, SettingsError, read
 from app.up import TownArguments, up

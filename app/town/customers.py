@@ -19,8 +19,8 @@ LEAST_CENTS: Final = 1_500  # what the service allows at least
 COMPARE_S: Final = 4.0  # real seconds a customer gives jobbers to propose
 PATIENCE_S: Final = 200.0  # real seconds before a customer looks for themselves what became of a request
 JOBS: Final = (
-    ("Fixer une étagère", 10), ("Déboucher un évier", 12), ("Monter un meuble", 20), ("Porter des cartons", 8),
-    ("Nettoyer une gouttière", 15), ("Changer une serrure", 12), ("Arroser les plantes", 6),
+    ("Fixer une étagère", 9), ("Déboucher un évier", 8), ("Monter un meuble", 12), ("Porter des cartons", 5),
+    ("Nettoyer une gouttière", 10), ("Changer une serrure", 8), ("Arroser les plantes", 4),
 )  # fmt: skip
 SERVICES: Final = ("ride-vtc", "ride-eco", "parcel", "odd-job-now", "odd-job")
 WEIGHTS: Final = (0.34, 0.3, 0.08, 0.08, 0.2)
@@ -160,7 +160,7 @@ class Customer:
         if not proposals:
             return not open_ones  # a counter is still being thought about
         best = min(
-            proposals, key=lambda offer: offer["price"]["amount"] * (1 + offer.get("approach_s", 0) / 3_600)
+            proposals, key=lambda offer: offer["price"]["amount"] * (1 + offer["terms"]["approach_s"] / 900)
         )
         if self.person.chance(self.person.temper.haggles):
             amount = max(int(best["price"]["amount"] * 0.9), LEAST_CENTS)

@@ -8,10 +8,12 @@ from app.town.phone import Event, Refused
 from app.town.ways import near
 from app.town.work import Worker
 from domain.rules.wire import moment
-from geo.points import LatLng
+from geo.cells import center, from_hex
+from geo.points import LatLng, crow_m
 
 HOURLY_CENTS = 2_800  # what a jobber asks by the hour, before their temper
 STROLL_M = 250.0
+NEARBY_M = 900.0  # further than a quarter of an hour on foot does not appeal
 LEAST_OF_PRICE = 0.85  # of their own price: below that a counter-offer is declined
 REFUSALS = frozenset(
     {"agenda_conflict", "already_proposed", "not_eligible", "not_found", "illegal_move", "lost_race"}
@@ -38,7 +40,8 @@ class Jobber(Worker):
 
     async def propose(self, posted: dict[str, Any]) -> None:
         """Name a price and a time, if it appeals."""
-        if self.person.chance(0.4):
+        far = crow_m(self.walker.here, center(from_hex(posted["stops"][0]["cell"]))) > NEARBY_M
+        if far or self.person.chance(0.2):
             self.tally.saw("job_passed_over")
             return
         await self.walker.stand(self.person.about(self.person.temper.dawdles_s))

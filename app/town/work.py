@@ -48,7 +48,6 @@ class Worker:
         self.inbox: asyncio.Queue[Event] = asyncio.Queue(
             maxsize=500
         )  # full: the newest is dropped, like a busy mind
-        self.engaged: dict[str, dict[str, Any]] = {}
         self.over: set[str] = set()
         phone.handle = self.hear
 

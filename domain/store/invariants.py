@@ -33,7 +33,7 @@ BREACHES: Final[Mapping[str, str]] = {
         SELECT count(*) FROM (SELECT txn_id FROM ledger_entries GROUP BY txn_id, currency
                               HAVING sum(amount_cents) <> 0) leaks""",
     "work begun without secured money": """
-        SELECT count(*) FROM engagements e WHERE e.started_at IS NOT NULL AND NOT EXISTS (
+        SELECT count(*) FROM engagements e WHERE e.state IN ('in_progress', 'completed') AND e.price_cents > 0 AND NOT EXISTS (
           SELECT 1 FROM payments p WHERE p.request_id = e.request_id AND p.kind = 'price'
             AND p.state IN ('authorised', 'captured', 'refunded'))""",
     "money captured that the ledger does not know": """
