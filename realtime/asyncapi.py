@@ -30,6 +30,7 @@ EXAMPLES: Final[Mapping[type[Frame], dict[str, Any]]] = {
     frames.Pong: {},
     frames.Do: {"id": "tap-1", "op": "offer.accept", "args": {"id": AN_ID}},
     frames.Welcome: {"session": AN_ID, "seq": 42, "epoch": "1777874400", "heartbeat_s": 25.0},
+    frames.Refreshed: {},
     frames.Reset: {"seq": 42, "epoch": "1777874400", "snapshot": {"offers": [], "engagements": []}},
     frames.EventFrame: {"seq": 42, "type": "offer.created", "at": A_MOMENT, "data": {"id": AN_ID}},
     frames.Subscribed: {"channel": f"engagement:{AN_ID}"},
@@ -56,6 +57,7 @@ EXAMPLES: Final[Mapping[type[Frame], dict[str, Any]]] = {
 # What answers what.
 REPLIES: Final[Mapping[type[Frame], tuple[type[Frame], ...]]] = {
     frames.Hello: (frames.Welcome,),
+    frames.Refresh: (frames.Refreshed, frames.Error),
     frames.Subscribe: (frames.Subscribed, frames.Error),
     frames.Unsubscribe: (frames.Unsubscribed,),
     frames.Do: (frames.Done, frames.Failed),

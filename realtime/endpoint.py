@@ -75,8 +75,8 @@ async def _read(websocket: WebSocket, connection: Connection, gateway: Gateway) 
         if text is None:
             reason = "text frames only"
             connection.perform(connection.session.close(CloseCode.BAD_FRAME, reason))
-            return
-        await connection.received(text.encode(), gateway.now())
+        else:
+            await connection.received(text.encode(), gateway.now())
 
 
 async def _say_goodbye(websocket: WebSocket, connection: Connection, writer: "asyncio.Task[None]") -> None:

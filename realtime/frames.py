@@ -126,6 +126,10 @@ class Welcome(Frame, frozen=True, tag="welcome"):
     heartbeat_s: float
 
 
+class Refreshed(Frame, frozen=True, tag="refreshed"):
+    """The newer token is good: this socket lives as long as it does."""
+
+
 class Reset(Frame, frozen=True, tag="reset"):
     """Your number cannot be resumed from: here is everything, and the number it stands for."""
 
@@ -220,6 +224,7 @@ class Draining(Frame, frozen=True, tag="draining"):
 
 Down = (
     Welcome
+    | Refreshed
     | Reset
     | EventFrame
     | Subscribed

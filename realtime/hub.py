@@ -260,9 +260,9 @@ class Gateway:
         if ask.again:
             async with working(self._tools, NOBODY) as work:
                 actor, expires_at = await _who(work, ask)
-            effects = session.renewed(actor.id, expires_at=expires_at)
-            connection.actor = connection.actor if effects else actor
-            return effects
+            if actor.id == connection.actor.id:
+                connection.actor = actor  # it may have become ops meanwhile, or speak another language
+            return session.renewed(actor.id, expires_at=expires_at)
         async with working(self._tools, NOBODY) as work:
             work.actor, expires_at = await _who(work, ask)
             # Known before its standing is read: an event committed in between is heard, not lost.

@@ -181,7 +181,7 @@ class Session:
         if account != self.account:
             return self.close(CloseCode.UNAUTHENTICATED, "this token is for another account")
         self._expires_at = expires_at
-        return []
+        return [Send(frames.write(frames.Refreshed()))]
 
     def refused(self, code: int, reason: str) -> list[Effect]:
         """The hello was not good: good-bye. A refresh that was not leaves things as they are, and is told."""

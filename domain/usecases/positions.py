@@ -76,7 +76,7 @@ class Receipt:
 
 
 class Positions:
-    """One process's part in positions. `start` once, then `run` (or `step` by hand), `stop` at the end."""
+    """One process's part in positions: `run` it (or by hand: `start`, `step` each second, `stop`)."""
 
     def __init__(self, tools: Tools, *, node: str) -> None:
         """`node`: a name for this process that no other has, to know its own hints by."""
@@ -137,7 +137,8 @@ class Positions:
                 self._off_duty.take_off_duty(gone)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Step until told to stop; then keep what is still unkept."""
+        """Listen, and step until told to stop; then keep what is still unkept."""
+        await self.start()
         while not stop.is_set():
             try:
                 await self.step()
@@ -172,17 +173,19 @@ class Positions:
     def _put(self, account: UUID, market: str, services: Sequence[str], *, available: bool) -> LiveIndex:
         """On duty in one market is off duty in any other."""
         if self._market_of.get(account) != market:
-            self._take_off(account)
+            self._take_off(account, but=market)
             self._market_of[account] = market
         index = self._tools.live.of(market)
         index.put_on_duty(account, self._tools.live.mask_of(services))
         index.set_available(account, available)
         return index
 
-    def _take_off(self, account: UUID) -> None:
-        market = self._market_of.pop(account, None)
-        if market is not None:
-            self._tools.live.of(market).take_off_duty(account)
+    def _take_off(self, account: UUID, but: str | None = None) -> None:
+        """Off every index that may have them, except one."""
+        known = self._market_of.pop(account, None)
+        for market in sorted(self._tools.cities) if known is None else [known]:
+            if market != but:
+                self._tools.live.of(market).take_off_duty(account)
 
     async def _pass_on(self, account: UUID, duty: Duty, taken: Sequence[Fix]) -> None:
         newest = taken[-1]

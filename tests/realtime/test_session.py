@@ -220,7 +220,7 @@ def test_an_expired_token_ends_in_4003_unless_it_was_refreshed():
     assert session.receive(up("refresh", token="newer"), 899.0) == [
         Authenticate("newer", None, None, None, again=True)
     ]
-    assert session.renewed(ME, expires_at=1800.0) == []
+    assert sent(session.renewed(ME, expires_at=1800.0)) == [{"t": "refreshed"}]
     assert close_of(session.tick(900.0)) is None
     session.receive(up("ping"), 1799.0)
     assert close_of(session.tick(1800.0)) == 4003

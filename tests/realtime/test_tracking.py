@@ -1,0 +1,124 @@
+"""Following an engagement: who may, what they see, and when it ends."""
+
+from uuid import UUID
+
+import pytest
+
+from domain.usecases.work import Actor
+from geo.live import Fix
+from geo.points import LatLng, moved
+from tests.factories import CASINO, PORT, an_account
+from tests.realtime.house import House, Phone
+
+
+async def drives(house: House, place: LatLng, seconds: float = 1.0) -> None:
+    """The driver is somewhere a moment later, and the gateway has a beat."""
+    house.clock.move(seconds)
+    fix = Fix(place.lat, place.lon, house.clock.now().timestamp())
+    await house.positions.report(house.town.driver, [fix])
+    await house.gateway.step()
+
+
+async def following(house: House, actor: Actor, engagement: UUID) -> Phone:
+    phone = await house.phone(actor)
+    await phone.send("subscribe", channel=f"engagement:{engagement}")
+    await phone.next("subscribed")
+    return phone
+
+
+async def test_the_customer_sees_the_driver_come_once_set_off(house: House):
+    engagement = await house.town.ride()
+    phone = await following(house, house.town.customer, engagement)
+    start = moved(PORT, 90, 900)
+    await drives(house, start)
+    await house.town.do(house.town.driver, engagement, "set_off")
+    house.positions._book.changed(house.town.driver.id)
+    await drives(house, moved(PORT, 90, 800), 5)
+    track = await phone.next("track")
+    assert set(track) == {"t", "engagement_id", "lat", "lon", "at", "eta_s"}
+    assert track["engagement_id"] == str(engagement)
+    assert track["eta_s"] == pytest.approx(800 * 1.4 / (25.6 / 3.6), rel=0.02)
+    await drives(house, moved(PORT, 90, 790))
+    again = await phone.next("track")
+    assert again["eta_s"] == pytest.approx(track["eta_s"] - 1, abs=1), "counted down between computations"
+    assert not [frame for frame in phone.kept if frame["t"] == "track"], "nothing before setting off"
+
+
+async def test_a_track_frame_comes_at_most_once_a_second(house: House):
+    engagement = await house.town.ride()
+    await house.town.drive_to(engagement, "en_route")
+    phone = await following(house, house.town.customer, engagement)
+    for step in range(8):
+        await drives(house, moved(PORT, 90, 500 - step), 0.25)
+    await phone.send("ping")
+    await phone.next("pong")
+    await house.gateway.step()
+    tracks = [frame for frame in phone.kept if frame["t"] == "track"]
+    assert 1 <= len(tracks) <= 3
+
+
+async def test_somebody_else_may_not_follow(house: House):
+    engagement = await house.town.ride()
+    stranger = await house.phone(await an_account(house.tools))
+    for channel in (f"engagement:{engagement}", "engagement:rubbish", "weather:monaco", "map:monaco"):
+        await stranger.send("subscribe", channel=channel)
+        refused = await stranger.next("error")
+        assert refused["channel"] == channel
+        assert refused["problem"]["code"] in {"not_found", "invalid", "forbidden"}
+    await stranger.send("ping")
+    await stranger.next("pong")
+
+
+async def test_ops_may_follow_and_the_arrival_at_the_drop_counts_once_under_way(house: House):
+    engagement = await house.town.ride()
+    await house.town.drive_to(engagement, "in_progress")
+    phone = await following(house, house.town.staff, engagement)
+    await drives(house, CASINO)
+    assert (await phone.next("track"))["eta_s"] == pytest.approx(0, abs=1)
+
+
+async def test_the_channel_ends_with_the_engagement(house: House):
+    engagement = await house.town.ride()
+    await house.town.drive_to(engagement, "en_route")
+    phone = await following(house, house.town.customer, engagement)
+    await house.town.do(house.town.driver, engagement, "cancel")
+    await house.relay.step()
+    await house.gateway.step()
+    assert (await phone.next("ended"))["channel"] == f"engagement:{engagement}"
+    await phone.send("subscribe", channel=f"engagement:{engagement}")
+    assert (await phone.next("error"))["problem"]["code"] == "illegal_move"
+
+
+async def test_who_unsubscribes_hears_no_more(house: House):
+    engagement = await house.town.ride()
+    await house.town.drive_to(engagement, "en_route")
+    phone = await following(house, house.town.customer, engagement)
+    await phone.send("unsubscribe", channel=f"engagement:{engagement}")
+    await phone.next("unsubscribed")
+    await drives(house, PORT)
+    await phone.send("ping")
+    await phone.next("pong")
+    assert not [frame for frame in phone.kept if frame["t"] == "track"]
+
+
+async def test_positions_come_over_the_socket_too(house: House):
+    phone = await house.phone(house.town.driver)
+    now = house.clock.move(1)
+    fix = {"lat": PORT.lat, "lon": PORT.lon, "at": now.isoformat()}
+    await phone.send("position", **fix)
+    await phone.send("position", fixes=[fix])
+    assert await phone.next("fixes") == {
+        "t": "fixes",
+        "accepted": 0,
+        "dropped": [{"index": 0, "reason": "duplicate"}],
+    }
+    point = house.tools.live.of("monaco").newest(house.town.driver.id)
+    assert point is not None
+    assert point.at == pytest.approx(now.timestamp(), abs=0.001)
+
+
+async def test_positions_of_somebody_off_duty_are_refused(house: House):
+    phone = await house.phone(house.town.customer)
+    await phone.send("position", lat=PORT.lat, lon=PORT.lon, at=house.clock.now().isoformat())
+    refused = await phone.next("error")
+    assert (refused["of"], refused["problem"]["code"]) == ("position", "not_on_duty")
