@@ -5,32 +5,38 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy import ARRAY, DateTime, Double, bindparam, delete, func, select
+from sqlalchemy import ARRAY, DateTime, Double, bindparam, delete, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.rules.states import TRACKED_ENGAGEMENT
 from domain.store.tables import Engagement, Erasure, TrackPoint
 from geo.live import Fix
 
-_TRACKED = sorted(state.value for state in TRACKED_ENGAGEMENT)
-
 
 async def append(db: AsyncSession, engagement_id: UUID, market_id: str, fixes: Sequence[Fix]) -> None:
-    """Keep fixes of a running engagement; not one is written for an engagement that does not run.
+    """Keep the fixes of an engagement that were taken between setting off and the end; not one of another moment.
 
-    One statement: the guard and the insert look at the same snapshot. A fix of the same instant is kept once.
+    Fixes are gathered for a second before they are kept: those of the last second come after the end, and
+    belong to the way all the same, until it is erased. A fix of the same instant is kept once.
     """
     if not fixes:
         return
     moments = [datetime.fromtimestamp(fix.at, UTC) for fix in fixes]
-    rows = select(
-        Engagement.id,
-        func.unnest(bindparam("moments", moments, ARRAY(DateTime(timezone=True)))),
-        Engagement.market_id,
-        func.unnest(bindparam("lats", [fix.lat for fix in fixes], ARRAY(Double))),
-        func.unnest(bindparam("lons", [fix.lon for fix in fixes], ARRAY(Double))),
-    ).where(Engagement.id == engagement_id, Engagement.market_id == market_id, Engagement.state.in_(_TRACKED))
+    taken = select(
+        func.unnest(bindparam("moments", moments, ARRAY(DateTime(timezone=True)))).label("at"),
+        func.unnest(bindparam("lats", [fix.lat for fix in fixes], ARRAY(Double))).label("lat"),
+        func.unnest(bindparam("lons", [fix.lon for fix in fixes], ARRAY(Double))).label("lon"),
+    ).subquery()
+    rows = (
+        select(Engagement.id, taken.c.at, Engagement.market_id, taken.c.lat, taken.c.lon)
+        .join(taken, taken.c.at >= Engagement.en_route_at)
+        .where(
+            Engagement.id == engagement_id,
+            Engagement.market_id == market_id,
+            Engagement.track_erased_at.is_(None),
+            or_(Engagement.ended_at.is_(None), taken.c.at <= Engagement.ended_at),
+        )
+    )
     await db.execute(
         insert(TrackPoint)
         .from_select(["engagement_id", "at", "market_id", "lat", "lon"], rows)

@@ -14,7 +14,7 @@ from geo.live import Fix
 
 
 async def append(work: Work, engagement_id: UUID, market_id: str, fixes: Sequence[Fix]) -> None:
-    """Keep fixes of an engagement that is en route, arrived or in progress; for any other nothing is written."""
+    """Keep fixes taken while an engagement was en route, arrived or in progress; of any other nothing is written."""
     await store.append(work.db, engagement_id, market_id, fixes)
 
 

@@ -52,6 +52,18 @@ async def test_no_position_is_written_unless_the_work_is_under_way(town: Town) -
     assert len(await points(town)) == 4
 
 
+async def test_the_last_second_of_a_trip_is_kept_though_it_is_written_after_the_end(town: Town) -> None:
+    ride = await town.ride()
+    await town.drive_to(ride, "in_progress")
+    last = fixes(town, 3)
+    town.clock.move(2)
+    await town.do(town.driver, ride, "finish")
+    town.clock.move(1)
+    after = [Fix(lat=PORT.lat, lon=PORT.lon, at=town.clock.at.timestamp())]
+    await run_as(town.tools, ENGINE, append, ride, "monaco", [*last, *after])
+    assert len(await points(town)) == 3
+
+
 async def test_the_track_is_a_line_for_the_parties_and_staff(town: Town) -> None:
     ride = await town.ride()
     await town.drive_to(ride, "en_route")
