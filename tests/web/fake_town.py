@@ -12,14 +12,14 @@ import itertools
 import json
 import math
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import h3
-from fastapi import FastAPI, Request, WebSocket, WebSocketDisconnect
+from fastapi import FastAPI, Request, Response, WebSocket, WebSocketDisconnect
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 
@@ -316,6 +316,13 @@ def server(doors: Doors, *, dist: Path = DIST, basemap: Path | None = None, beat
             task.cancel()
 
     app = FastAPI(lifespan=life, docs_url=None)
+
+    @app.middleware("http")
+    async def guarded(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        response = await call_next(request)
+        response.headers["Content-Security-Policy"] = POLICY
+        return response
+
     _accounts(app, doors)
     _town(app, doors)
     _phones(app, doors)
@@ -324,6 +331,12 @@ def server(doors: Doors, *, dist: Path = DIST, basemap: Path | None = None, beat
         app.mount("/basemap", StaticFiles(directory=basemap))
     app.mount("/", StaticFiles(directory=dist, html=True))
     return app
+
+
+POLICY = (  # as strict as the real server's: what the pages need beyond it must show here
+    "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; worker-src 'self' blob:; "
+    "connect-src 'self' ws: wss:; base-uri 'none'; form-action 'self'"
+)
 
 
 async def _heartbeat(doors: Doors) -> None:
@@ -348,7 +361,7 @@ def _accounts(app: FastAPI, doors: Doors) -> None:
     async def token(request: Request) -> Any:
         body = await request.json()
         if "refresh_token" not in body and body.get("code") != "123456":
-            return _problem(401, "invalid_code")
+            return _problem(401, "wrong_code")
         return {"access_token": "a", "refresh_token": "r", "expires_in": 900, "account_id": "me"}
 
     @app.get("/v1/dev/outbox")

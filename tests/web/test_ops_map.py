@@ -14,7 +14,7 @@ pytestmark = pytest.mark.browser
 async def entered(page: Page) -> Page:
     """Signs in with the development shortcut and waits for the first whole picture."""
     await page.get_by_test_id("dev-enter").click()
-    await page.wait_for_function("window.__ready === true", timeout=60_000)
+    await expect(page.locator("html[data-ready]")).to_be_attached(timeout=40_000)
     return page
 
 
@@ -182,3 +182,16 @@ async def test_without_webgl_the_list_lives_on(open_page: Any, doors: Any, town:
     town.beat(30)
     await doors.lines[0].delta()
     await expect(page.get_by_test_id("feed-requests").locator("button")).to_have_count(len(town.requests))
+
+
+async def test_the_page_breaks_no_policy_and_throws_nothing(open_page: Any) -> None:
+    page = await open_page("/ops/")
+    said: list[str] = []
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on(
+        "console", lambda message: said.append(message.text) if "Security Policy" in message.text else None
+    )
+    await entered(page)
+    await page.get_by_test_id("feed-requests").locator("button").first.click()
+    await expect(page.get_by_test_id("request-panel")).to_contain_text("Place du Casino")
+    assert said == []

@@ -18,6 +18,8 @@ import {
 export interface Service {
   slug: string;
   name: string;
+  /** by language, where the catalogue has several */
+  names?: Record<string, string>;
 }
 
 export const MARKET = new URLSearchParams(location.search).get("market") ?? "monaco";
@@ -27,7 +29,7 @@ export const STILL = new URLSearchParams(location.search).has("test");
 const FORBIDDEN = 4507;
 
 export class Console {
-  readonly session = new Session("ops", localStorage, Date.now, undefined, speech.language);
+  readonly session = new Session("ops", localStorage, () => speech.language);
 
   signedIn = $state(this.session.signedIn);
   phase: Phase = $state("offline");
@@ -132,6 +134,13 @@ export class Console {
   }
 }
 
+/** The first picture is whole: `window.__ready`, and `<html data-ready>` for tests under a policy that forbids eval. */
+export function ready(): void {
+  window.__ready = true;
+  document.documentElement.dataset.ready = "";
+}
+
 export function serviceName(services: readonly Service[], slug: string): string {
-  return services.find((service) => service.slug === slug)?.name ?? slug;
+  const service = services.find((one) => one.slug === slug);
+  return service?.names?.[speech.language] ?? service?.name ?? slug;
 }

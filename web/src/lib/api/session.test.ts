@@ -49,7 +49,13 @@ function fakeServer() {
 async function signedIn() {
   const server = fakeServer();
   const clock = { now: 0 };
-  const session = new Session("test", shelf(), () => clock.now, server.send);
+  const session = new Session(
+    "test",
+    shelf(),
+    () => "en",
+    () => clock.now,
+    server.send,
+  );
   await session.answerCode("c", "123456");
   return { server, clock, session };
 }
@@ -103,6 +109,7 @@ describe("a session", () => {
     const session = new Session(
       "test",
       shelf(),
+      () => "en",
       () => 0,
       (async () =>
         new Response(JSON.stringify({ code: "lost_race", title: "gone" }), { status: 409 })) as typeof fetch,

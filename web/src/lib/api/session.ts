@@ -31,9 +31,9 @@ export class Session {
   constructor(
     app: string,
     private readonly shelf: Shelf,
+    private readonly language: () => string,
     private readonly now: () => number = Date.now,
     private readonly send: typeof fetch = (...args) => fetch(...args),
-    public language = "fr",
   ) {
     this.#key = `coudmain.${app}.session`;
   }
@@ -113,7 +113,7 @@ export class Session {
 
   /** Calls a route as nobody. */
   open<T>(path: string, options: Call = {}): Promise<T> {
-    return call<T>(path, { language: this.language, ...options }, this.send);
+    return call<T>(path, { language: this.language(), ...options }, this.send);
   }
 
   async #fresh(): Promise<Kept> {

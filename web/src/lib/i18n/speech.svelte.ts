@@ -31,6 +31,10 @@ class Speech {
     return key in en ? this.say(key as Key) : this.say("error.other", { why: cause.message || cause.code });
   };
 
+  /** A person's name, or the last signs of the id where no name was given. */
+  name = (name: string | null | undefined, id: string): string =>
+    name?.trim() || this.say("ops.nameless", { id: id.slice(-6) });
+
   number = (value: number, digits = 0): string =>
     new Intl.NumberFormat(this.language, { maximumFractionDigits: digits }).format(value);
 
