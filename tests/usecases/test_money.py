@@ -1,6 +1,7 @@
 """Money that cannot leak: authorised before anything begins, taken once, given back in proportion."""
 
 import asyncio
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -21,11 +22,13 @@ from domain.store import money as store
 from domain.store.tables import LedgerEntry, Payment, Request
 from domain.usecases import money
 from domain.usecases.actions import give_tip
+from domain.usecases.call import Bid, propose
 from domain.usecases.earnings import my_earnings, my_payments
+from domain.usecases.offers import accept_offer
 from domain.usecases.ops import ledger_check, ledger_of, refund
 from domain.usecases.psp_webhook import hear
 from domain.usecases.work import ENGINE, NOBODY, Work, working
-from tests.factories import run_as
+from tests.factories import a_provider, run_as
 from tests.usecases.engaged import Town
 
 
@@ -240,3 +243,17 @@ async def test_a_customer_lists_what_they_paid_newest_first(town: Town) -> None:
     older = await run_as(town.tools, town.customer, my_payments, before=UUID(paid[0]["id"]), limit=10)
     assert [row["kind"] for row in older] == ["price"]
     assert await run_as(town.tools, town.driver, my_payments, before=None, limit=10) == []
+
+
+async def test_a_jobber_who_drops_out_frees_the_money_and_the_next_award_blocks_its_own(town: Town) -> None:
+    job = await town.job()
+    await town.do(town.driver, job, "cancel", reason="ill")
+    await town.settle()
+    assert [p.state for p in await town.payments(job)] == ["released"]
+    row = await town.row(job)
+    other = await a_provider(town.tools, ("odd-job",), name="Other")
+    bid = Bid(price_cents=7_000, currency="EUR", start_at=town.clock.at + timedelta(hours=3))
+    offer = await run_as(town.tools, other, propose, row.request_id, bid)
+    again = (await run_as(town.tools, town.customer, accept_offer, offer.id)).engagement
+    (price,) = await town.payments(again.id)
+    assert (price.state, price.amount_cents, price.provider_id) == ("authorised", 7_000, other.id)

@@ -5,7 +5,6 @@ Revision: 0001
 
 from collections.abc import Sequence
 
-import geoalchemy2
 import sqlalchemy as sa
 from alembic import op
 from geoalchemy2 import Geography, Geometry
