@@ -3,35 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import shutil
 import socket
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 import uvicorn
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
-DIST = Path(__file__).parents[2] / "web" / "dist"
+from tests.web.fake_server import DIST, Doors, server
+from tests.web.fake_town import FakeTown
+
 OpenPage = Callable[..., Awaitable[Page]]
-
-
-def _load_fake_town() -> ModuleType:
-    """tests/ are no package: the module beside this file is loaded by its path."""
-    spec = importlib.util.spec_from_file_location("fake_town", Path(__file__).with_name("fake_town.py"))
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["fake_town"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-fake = _load_fake_town()
 
 
 @pytest.fixture(scope="session")
@@ -44,26 +29,26 @@ def built_pages() -> Path:
 
 
 @pytest.fixture
-def town() -> Any:
+def town() -> FakeTown:
     """Sixty drivers and forty jobbers that move when told to."""
-    return fake.FakeTown()
+    return FakeTown()
 
 
 @pytest.fixture
-def doors(town: Any) -> Any:
-    return fake.Doors(town)
+def doors(town: FakeTown) -> Doors:
+    return Doors(town)
 
 
 @pytest.fixture
-async def address(built_pages: Path, doors: Any) -> AsyncIterator[str]:
+async def address(built_pages: Path, doors: Doors) -> AsyncIterator[str]:
     """The fake server's own address, on a free port."""
     listener = socket.create_server(("127.0.0.1", 0))
-    app = fake.server(doors, dist=built_pages)
+    app = server(doors, dist=built_pages)
     config = uvicorn.Config(app, log_level="critical", ws="websockets-sansio", timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server.serve(sockets=[listener]))
+    running = uvicorn.Server(config)
+    task = asyncio.create_task(running.serve(sockets=[listener]))
     yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server.should_exit = True
+    running.should_exit = True
     await task
 
 
