@@ -91,7 +91,7 @@ async def running(settings: Settings, database_url: str, parts: Part = Part.ALL)
         bus = await _bus(settings)
         stack.push_async_callback(bus.close)
         cities: dict[str, Ground] = {}
-        firebase, sender = _firebase(settings)
+        firebase, fcm = _firebase(settings)
         tools = _tools(settings, database, bus, cities, firebase)
         await migrate.to_head(database)
         await _found(tools, cities)
@@ -108,7 +108,9 @@ async def running(settings: Settings, database_url: str, parts: Part = Part.ALL)
         if Part.DISPATCH in parts:
             loops += [MarketDispatcher(tools, market).run for market in sorted(cities)]
         if Part.RELAY in parts:
-            pusher = Pusher(tools, sender or ConsoleSender(tools))
+            sender = fcm or ConsoleSender(tools)
+            stack.push_async_callback(sender.close)
+            pusher = Pusher(tools, sender)
             loops += [Relay(tools).run, Timekeeper(tools, HANDLERS).run, pusher.run, Janitor(tools).run]
         stop = asyncio.Event()
         tasks = [asyncio.ensure_future(loop(stop)) for loop in loops]

@@ -7,9 +7,14 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Final
 
 from app.directories import data_directory
 from domain.usecases.work import Knobs, Secrets
+from geo.live import FASTEST_MPS
+
+FASTEST_TRIED_MPS: Final = 20_000.0
+"""In development phones are simulated: they move at twelve times life's pace, or from door to door in one step."""
 
 
 class SettingsError(RuntimeError):
@@ -27,7 +32,7 @@ class Settings:
     firebase_credentials: Path | None = None
     fcm_url: str | None = None  # another FCM address (a proxy, or the tests' fake)
     market: str = "monaco"
-    fastest_mps: float = 70.0  # an implied speed above it is no movement; towns in fast motion need more
+    fastest_mps: float = FASTEST_MPS  # an implied speed above it is no movement
     account_per_s: float = 50.0
     account_burst: int = 150
     address_per_s: float = 50.0
@@ -64,7 +69,9 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
         firebase_credentials=Path(credentials) if credentials else None,
         fcm_url=own.get("fcm_url"),
         market=own.get("market", base.market),
-        fastest_mps=_number(own, "fastest_mps", base.fastest_mps),
+        fastest_mps=_number(
+            own, "fastest_mps", FASTEST_MPS if environment == "production" else FASTEST_TRIED_MPS
+        ),
         account_per_s=_number(own, "account_per_s", base.account_per_s),
         account_burst=int(_number(own, "account_burst", base.account_burst)),
         address_per_s=_number(own, "address_per_s", base.address_per_s),

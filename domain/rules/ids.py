@@ -3,7 +3,6 @@
 from typing import Final
 from uuid import UUID
 
-
 _VERSION: Final = 0x7
 _VARIANT: Final = 0b10
 

@@ -104,6 +104,10 @@ class PushSender(Protocol):
         """Try once, bounded by the push's own `ttl_s`. Never raises for what the carrier answered."""
         ...
 
+    async def close(self) -> None:
+        """Let go of connections and threads."""
+        ...
+
 
 class PspOutcome(StrEnum):
     """What the payment service says of an operation."""

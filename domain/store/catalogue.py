@@ -99,7 +99,10 @@ async def _lat_lon(
 async def use_quote(db: AsyncSession, quote_id: UUID, now: datetime) -> Quote | None:
     """Mark a quote used, once: the second caller gets `None`."""
     statement = (
-        update(Quote).where(Quote.id == quote_id, Quote.used_at.is_(None)).values(used_at=now).returning(Quote)
+        update(Quote)
+        .where(Quote.id == quote_id, Quote.used_at.is_(None))
+        .values(used_at=now)
+        .returning(Quote)
     )
     return (await db.execute(statement)).scalar_one_or_none()
 

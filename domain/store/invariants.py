@@ -17,7 +17,8 @@ BREACHES: Final[Mapping[str, str]] = {
                            coalesce(ended_at, 'infinity')) AS span
           FROM engagements
           WHERE exclusive AND (allocator <> 'call' OR en_route_at IS NOT NULL)
-            AND coalesce(ended_at, 'infinity') > CASE WHEN allocator = 'call' THEN en_route_at ELSE confirmed_at END)
+            AND coalesce(ended_at, 'infinity')
+                > CASE WHEN allocator = 'call' THEN en_route_at ELSE confirmed_at END)
         SELECT count(*) FROM busy a JOIN busy b
           ON a.provider_id = b.provider_id AND a.id < b.id AND a.span && b.span""",
     "two accepted offers on one live request": """
@@ -33,7 +34,8 @@ BREACHES: Final[Mapping[str, str]] = {
         SELECT count(*) FROM (SELECT txn_id FROM ledger_entries GROUP BY txn_id, currency
                               HAVING sum(amount_cents) <> 0) leaks""",
     "work begun without secured money": """
-        SELECT count(*) FROM engagements e WHERE e.state IN ('in_progress', 'completed') AND e.price_cents > 0 AND NOT EXISTS (
+        SELECT count(*) FROM engagements e
+        WHERE e.state IN ('in_progress', 'completed') AND e.price_cents > 0 AND NOT EXISTS (
           SELECT 1 FROM payments p WHERE p.request_id = e.request_id AND p.kind = 'price'
             AND p.state IN ('authorised', 'captured', 'refunded'))""",
     "money captured that the ledger does not know": """

@@ -119,9 +119,7 @@ async def _finish(work: Work, engagement: Engagement, role: Role, _: Deed) -> En
 
 
 async def _confirm(work: Work, engagement: Engagement, role: Role, deed: Deed) -> Engagement:
-    await timers.forget(
-        work.db, TimerKind.AUTO_CONFIRM, engagement.id
-    )
+    await timers.forget(work.db, TimerKind.AUTO_CONFIRM, engagement.id)
     confirmed = await store.confirm_once(work.db, engagement.id, work.now)
     if confirmed is None:
         raise IllegalMove("this was confirmed before", state=engagement.state, verb=str(Verb.CONFIRM))

@@ -255,9 +255,7 @@ async def _measure(
         return 0, int(minutes * 60) if isinstance(minutes, int | float) else spec.duration_s, "form"
     travel = work.tools.cities[market_id].travel
     profile = Profile(spec.profile)
-    legs = await asyncio.gather(
-        *(travel.route(a.point, b.point, profile) for a, b in pairwise(places))
-    )
+    legs = await asyncio.gather(*(travel.route(a.point, b.point, profile) for a, b in pairwise(places)))
     meters = seconds = 0.0
     sources: set[str] = set()
     for leg in legs:

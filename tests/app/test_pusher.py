@@ -44,6 +44,9 @@ class ScriptedSender:
             await self.wait_for.wait()
         return PushResult(self.fate)
 
+    async def close(self) -> None:
+        """Nothing is held."""
+
 
 @pytest.fixture
 def clock() -> FakeClock:

@@ -1,5 +1,7 @@
 """Price rules: the breakdown sums, the minimum holds, fee and net share the total."""
 
+from collections.abc import Mapping
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,7 +27,7 @@ tariffs = st.fixed_dictionaries(
 )
 
 
-def service(rule: dict[str, object], **more: object) -> dict[str, object]:
+def service(rule: Mapping[str, object], **more: object) -> dict[str, object]:
     return {"slug": "some-service", "name": "Some", "allocator": "dispatch", "price_rule": rule, **more}
 
 

@@ -115,5 +115,7 @@ class PushRow(Base):
     not_after: Mapped[datetime]
     next_at: Mapped[datetime]
     attempts: Mapped[int] = mapped_column(server_default="0")
-    state: Mapped[str] = mapped_column(server_default="waiting")  # waiting | sent | acked | replaced | late | refused
+    state: Mapped[str] = mapped_column(
+        server_default="waiting"
+    )  # waiting | sent | acked | replaced | late | refused
     detail: Mapped[str | None]

@@ -3,7 +3,7 @@
 from typing import Any
 
 from domain.rules.catalogue import ServiceSpec, in_language, write_spec
-from domain.rules.wire import money, moment
+from domain.rules.wire import moment, money
 from domain.store.tables import Market, Quote
 
 
