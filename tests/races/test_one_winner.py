@@ -225,7 +225,7 @@ async def test_a_round_against_an_accept_leaves_no_offer_on_a_taken_request(tool
         request_id = await a_ride(tools, customer)
         await a_round(tools)
         (offer,) = await the_offers_of(tools, first)
-        late = await a_provider(tools)
+        late = await a_provider(tools, at=CASINO)
         await asyncio.gather(
             run_as(tools, first, accept_offer, UUID(offer["id"])), a_round(tools), a_round(tools)
         )

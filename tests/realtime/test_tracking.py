@@ -30,7 +30,7 @@ async def test_the_customer_sees_the_driver_come_once_set_off(house: House):
     engagement = await house.town.ride()
     phone = await following(house, house.town.customer, engagement)
     start = moved(PORT, 90, 900)
-    await drives(house, start)
+    await drives(house, start, 15)
     await house.town.do(house.town.driver, engagement, "set_off")
     house.positions._book.changed(house.town.driver.id)
     await drives(house, moved(PORT, 90, 800), 5)
