@@ -1,5 +1,6 @@
 """Builders of rows and tools for tests. Small, named after what they make; nothing here is shared state."""
 
+import itertools
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -144,10 +145,13 @@ def make_tools(
     """Tools over a real database, a clock moved by hand, straight roads and a bus that only remembers."""
     the_clock = clock or FakeClock()
     monaco: City = PaperCity()
+    order = itertools.count()  # ids of one frozen moment sort as they were made
     return Tools(
         sessions=async_sessionmaker(engine, expire_on_commit=False),
         clock=the_clock,
-        new_id=lambda: uuid7(int(the_clock.now().timestamp() * 1000), os.urandom(10)),
+        new_id=lambda: uuid7(
+            int(the_clock.now().timestamp() * 1000), next(order).to_bytes(5) + os.urandom(5)
+        ),
         entropy=os.urandom,
         bus=RecordingBus(),
         psp=psp or GoodPsp(),
