@@ -12,7 +12,8 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from pydantic import ConfigDict, Field, model_validator
 
-from api.context import SignedIn, ToolsOf, preferred_language
+from api.context import SignedIn, ToolsOf
+from api.languages import preferred_language
 from api.limits import CodeLimit
 from api.problems import problems
 from api.schemas import NO_NUL, In, Out, ShortText

@@ -16,7 +16,6 @@ How to write a route (see `api/idempotency.py` for POSTs):
 - Append the router to `ROUTERS` in `api/app.py`.
 """
 
-import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Annotated
@@ -25,12 +24,11 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 
 from api.bearer import bearer_of
+from api.languages import preferred_language
 from domain.rules.errors import Refusal
 from domain.usecases import identity
 from domain.usecases.access import require_account, require_ops
 from domain.usecases.work import NOBODY, Tools, Work, working
-
-LANGUAGES = ("fr", "en")
 
 bearer = HTTPBearer(
     auto_error=False, description="An access token of POST /v1/auth/token.", scheme_name="bearer"
@@ -41,19 +39,6 @@ def tools_of(request: Request) -> Tools:
     """The house's means, for routes that open transactions of their own."""
     tools: Tools = request.app.state.tools
     return tools
-
-
-def preferred_language(header: str) -> str | None:
-    """The best of our languages in an `Accept-Language` header; `None` when it names none of them."""
-    best, weight = None, 0.0
-    for part in header[:200].split(","):
-        name, _, params = part.strip().partition(";")
-        found = re.fullmatch(r"\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*", params)
-        q = float(found.group(1)) if found else 1.0
-        language = name.strip().lower().partition("-")[0]
-        if language in LANGUAGES and q > weight:
-            best, weight = language, q
-    return best
 
 
 async def transaction(request: Request) -> AsyncIterator[Work]:

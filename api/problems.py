@@ -15,7 +15,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 
+from api.languages import preferred_language
 from domain.rules.errors import Refusal, TooMany
+from domain.rules.titles import detail_of, title_of
 
 PROBLEM_JSON: Final = "application/problem+json"
 MOST_ERRORS: Final = 20  # of one body: enough to mend a form, not an echo of a hostile one
@@ -120,16 +122,16 @@ def problem_response(body: Mapping[str, Any], headers: Mapping[str, str] | None 
     return Response(text, status, headers=extra, media_type=PROBLEM_JSON)
 
 
-def refusal_body(refusal: Refusal, request_id: str) -> dict[str, Any]:
-    """A refusal of the house as a problem."""
+def refusal_body(refusal: Refusal, request_id: str, language: str = "en") -> dict[str, Any]:
+    """A refusal of the house as a problem, in the reader's language."""
     facts = dict(refusal.facts)
     if isinstance(refusal, TooMany) and "policy" in facts:
         facts["violated-policies"] = [facts["policy"]]
     return body_of(
         status=STATUSES[refusal.code],
         code=refusal.code,
-        title=refusal.title,
-        detail=refusal.detail,
+        title=title_of(refusal, language),
+        detail=detail_of(refusal, language),
         request_id=request_id,
         facts=facts,
     )
@@ -148,7 +150,8 @@ def pointer_of(location: Sequence[int | str]) -> str:
 
 async def _refused(request: Request, refusal: Exception) -> Response:
     assert isinstance(refusal, Refusal)
-    return problem_response(refusal_body(refusal, request_id_of(request)))
+    language = preferred_language(request.headers.get("accept-language", "")) or "en"
+    return problem_response(refusal_body(refusal, request_id_of(request), language))
 
 
 async def _invalid(request: Request, wrong: Exception) -> Response:
