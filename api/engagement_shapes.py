@@ -10,12 +10,6 @@ from api.schemas import TIME, Money, Out
 At = Annotated[str, Field(examples=[TIME])]
 
 
-class ServiceBrief(Out):
-    slug: str
-    name: dict[str, str]
-    trade: str
-
-
 class RatingOut(Out):
     """A Bayesian average with the market's mean as its prior, and how many reviews it rests on."""
 
@@ -109,7 +103,9 @@ class EngagementOut(Out):
     request_id: UUID
     offer_id: UUID
     market: str
-    service: ServiceBrief
+    service: str
+    service_names: dict[str, str]
+    trade: str
     allocator: str
     role: str
     state: str
