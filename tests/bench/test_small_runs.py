@@ -1,0 +1,75 @@
+"""Every benchmark in its smallest size: it measures, it checks, it leaves nothing behind."""
+
+import os
+import subprocess
+import time
+
+import pytest
+
+from bench import accepts, offers, start, town
+from bench.processes import Cost, children_of, cost_of, data
+
+
+def silent(_: str) -> None:
+    return None
+
+
+async def test_accepts_are_raced_and_won_once_each():
+    sizes = accepts.Sizes(blocks=1, requests=4, racers=3, workers=4)
+    outcome = await accepts.measure(sizes, seed=3, say=silent)
+    assert outcome.sound, outcome.notes
+    told = outcome.as_json()
+    assert told["figures"]["winner_ms"]["n"] == 4
+    assert told["figures"]["loser_ms"]["n"] == 8
+    assert told["ratios"]["winners_to_bare"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_every_start_is_measured_beside_the_bare_clusters():
+    outcome = start.measure(start.Sizes(first=1, second=1, killed=0), silent)
+    told = outcome.as_json()
+    for name in ("first", "second"):
+        assert told["figures"][f"engine_{name}_s"]["n"] == 1
+    assert told["ratios"]["second"] > 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+async def test_offers_are_heard_and_their_rest_is_told_apart():
+    outcome = await offers.measure(offers.Sizes(pairs=1, providers=2, warm_up=0), seed=3, say=silent)
+    told = outcome.as_json()["figures"]
+    assert told["raw_ms"]["n"] == 2
+    assert told["quiet_ms"]["median"] < told["resting_ms"]["median"]
+    assert told["resting_less_rest_ms"]["median"] < told["resting_ms"]["median"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+async def test_the_town_is_watched_from_outside():
+    sizes = town.Sizes(seconds=5, speed=20, drivers=4, jobbers=3, customers=6, idle_s=0.5)
+    outcome = await town.measure(sizes, seed=3, say=silent)
+    told = outcome.as_json()["figures"]
+    for part in ("engine", "town", "postgres"):
+        assert told[f"{part}_mb"]["median"] > 10
+        assert told[f"{part}_cpu_s"] > 0
+
+
+def test_a_data_directory_goes_with_its_use():
+    with data() as directory:
+        assert directory.is_dir()
+        assert not (directory / "postgres" / "cluster").exists()
+    assert not directory.exists()
+
+
+def test_a_process_costs_and_one_that_has_gone_costs_nothing():
+    child = subprocess.Popen(["sleep", "60"])
+    try:
+        while not (cost := cost_of(child.pid)).pss_mb:
+            time.sleep(0.01)
+        assert cost.pss_mb > 0
+        assert child.pid in children_of(os.getpid())
+    finally:
+        child.kill()
+        child.wait()
+    assert cost_of(child.pid) == Cost()
