@@ -2,6 +2,8 @@
 
 import uuid
 from datetime import UTC, datetime
+from functools import partial
+from typing import Any
 
 from tests.stranger.acts import (
     BEACH,
@@ -84,15 +86,18 @@ async def test_five_wrong_pins_lock_the_start_even_for_the_right_one(people: Peo
     assert await state_of(trip.driver, trip.engagement_id) == "arrived"
 
 
+def at_latitude(lat: float, frame: dict[str, Any]) -> bool:
+    """Whether a frame tells of somebody there."""
+    return frame["t"] == "track" and abs(frame["lat"] - lat) < 1e-6
+
+
 async def test_the_customer_sees_the_car_come(people: People):
     trip = await agreed_ride(people)
     await trip.customer_socket.say({"t": "subscribe", "channel": f"engagement:{trip.engagement_id}"})
     (await trip.driver.act(trip.engagement_id, "set_off")).must(200)
     for place in ON_THE_WAY:
         await trip.driver_socket.say({"t": "position", **fix(place)})
-        seen = await trip.customer_socket.wait(
-            lambda frame, place=place: frame["t"] == "track" and abs(frame["lat"] - place[0]) < 1e-6
-        )
+        seen = await trip.customer_socket.wait(partial(at_latitude, place[0]))
         assert seen["engagement_id"] == trip.engagement_id
         assert abs(seen["lon"] - place[1]) < 1e-6
         assert seen["eta_s"] is None or seen["eta_s"] >= 0
