@@ -1,0 +1,191 @@
+"""Out of one process: two gateways, two dispatchers and a relay over a real NATS server and a real database."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from app.postgres import PrivateCluster
+from domain.store.rounds import LEASE_CLASS
+from tests.app.spread import Installation, Part
+from tests.cluster import copy_of_the_template
+from tests.stranger.acts import heard, offered, settled, state_of
+from tests.stranger.client import Phone, Socket, fix, ride
+
+PORT = (43.7352, 7.4213)
+ON_THE_WAY = (43.7375, 7.4248)
+CASINO = (43.7392, 7.4277)
+BEACH = (43.7475, 7.4370)
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+
+
+@pytest.fixture(scope="module")
+def database(cluster: PrivateCluster, database_name: str) -> str:
+    """The URL of the installation's database."""
+    return copy_of_the_template(cluster, f"{database_name}_spread")
+
+
+@pytest.fixture(scope="module")
+def installation(
+    database: str, nats_server: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Installation]:
+    installation = Installation(tmp_path_factory.mktemp("spread"), database, nats_server)
+    try:
+        yield installation
+    finally:
+        left = installation.close()
+    assert set(left.values()) <= {0}, installation.said
+
+
+@pytest.fixture(scope="module")
+def gateways(installation: Installation) -> tuple[Part, Part]:
+    """Two gateways, the first dispatcher and the relay, all started in the same moment over an empty market."""
+    parts = [installation.starting(name) for name in ("api", "api", "dispatch", "relay")]
+    for part in parts:
+        part.wait()
+    return parts[0], parts[1]
+
+
+@pytest.fixture(scope="module")
+def dispatchers(installation: Installation, gateways: tuple[Part, Part]) -> tuple[Part, Part]:
+    """Who has the market, and the standby, which came later."""
+    has_it = next(part for part in installation.parts if part.name == "dispatch")
+    return has_it, installation.start("dispatch")
+
+
+@pytest_asyncio.fixture
+async def driver(gateways: tuple[Part, Part]) -> AsyncIterator[Phone]:
+    """A driver whose phone talks to the first gateway."""
+    phone = Phone(gateways[0].url, "127.2.0.1")
+    await phone.sign_in("+33768000001")
+    (await phone.put("/v1/me/provider", {"services": ["ride-vtc"]})).must()
+    (await phone.put("/v1/me/duty", {"on": True, "market": "monaco"})).must()
+    yield phone
+    await phone.hang_up()
+
+
+@pytest_asyncio.fixture
+async def customer(gateways: tuple[Part, Part]) -> AsyncIterator[Phone]:
+    """A customer whose phone talks to the second."""
+    phone = Phone(gateways[1].url, "127.2.0.2")
+    await phone.sign_in("+33768000002")
+    yield phone
+    await phone.hang_up()
+
+
+async def is_at(socket: Socket, at: tuple[float, float]) -> None:
+    """A fix over the socket."""
+    await socket.say({"t": "position", **fix(at)})
+
+
+async def agreed(driver: Phone, wheel: Socket, customer: Phone) -> str:
+    """Asked on one gateway, offered and accepted on the other; the engagement."""
+    request = await customer.request_a_ride("ride-vtc", *ride(CASINO, BEACH))
+    offer = await offered(wheel, request["id"])
+    return str((await driver.post(f"/v1/offers/{offer['id']}/accept")).must(200)["id"])
+
+
+async def finished(driver: Phone, wheel: Socket, engagement_id: str, pin: str) -> None:
+    """From agreed to completed."""
+    for verb, at, more in (
+        ("set_off", ON_THE_WAY, {}),
+        ("arrive", CASINO, {}),
+        ("start", CASINO, {"pin": pin}),
+        ("finish", BEACH, {}),
+    ):
+        await is_at(wheel, at)
+        (await driver.act(engagement_id, verb, **more)).must(200)
+
+
+async def test_a_ride_crosses_from_one_gateway_to_the_other(
+    driver: Phone, customer: Phone, dispatchers: tuple[Part, Part]
+):
+    wheel, seat = await driver.socket(), await customer.socket()
+    await is_at(wheel, PORT)  # heard by the first gateway; the dispatcher knows of it from the bus alone
+    engagement_id = await agreed(driver, wheel, customer)
+    confirmed = await heard(seat, "confirmed", engagement_id)
+
+    await seat.say({"t": "subscribe", "channel": f"engagement:{engagement_id}"})
+    (await driver.act(engagement_id, "set_off")).must(200)
+    await heard(seat, "en_route", engagement_id)
+    await is_at(wheel, ON_THE_WAY)
+    seen = await seat.wait(lambda frame: frame["t"] == "track" and frame["lat"] == ON_THE_WAY[0])
+    assert seen["engagement_id"] == engagement_id
+
+    for verb, at, more in (
+        ("arrive", CASINO, {}),
+        ("start", CASINO, {"pin": confirmed["data"]["pin"]}),
+        ("finish", BEACH, {}),
+    ):
+        await is_at(wheel, at)
+        (await driver.act(engagement_id, verb, **more)).must(200)
+    await heard(seat, "completed", engagement_id)
+    assert await state_of(customer, engagement_id) == "completed"
+    assert (await settled(customer, engagement_id))["state"] == "captured"  # the relay's timekeeper
+    for socket in (wheel, seat):
+        numbers = [event["seq"] for event in socket.events]
+        assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
+async def test_a_standby_takes_the_market_of_a_killed_dispatcher(
+    driver: Phone, customer: Phone, dispatchers: tuple[Part, Part], database: str
+):
+    has_it, standby = dispatchers
+    wheel, seat = await driver.socket(), await customer.socket()
+    await is_at(wheel, PORT)
+    (before,) = await holders(database)
+    has_it.kill()
+
+    engagement_id = await agreed(driver, wheel, customer)
+
+    (after,) = await holders(database)
+    assert after != before
+    assert standby.process.poll() is None
+    confirmed = await heard(seat, "confirmed", engagement_id)
+    await finished(driver, wheel, engagement_id, confirmed["data"]["pin"])
+    await heard(seat, "completed", engagement_id)
+
+
+async def test_a_phone_whose_gateway_is_killed_goes_on_at_the_other(
+    customer: Phone,
+    installation: Installation,
+    gateways: tuple[Part, Part],
+    driver: Phone,
+    dispatchers: object,
+):
+    wheel, seat = await driver.socket(), await customer.socket()
+    last, epoch = seat.frames[0]["seq"], seat.epoch
+    gateways[1].kill()
+    await seat.ended.wait()
+
+    elsewhere = Phone(gateways[0].url, "127.2.0.3")
+    elsewhere.take(
+        {
+            "access_token": customer.token,
+            "refresh_token": customer.refresh_token,
+            "account_id": customer.account_id,
+        }
+    )
+    await is_at(wheel, PORT)
+    engagement_id = await agreed(driver, wheel, elsewhere)
+    seat = await elsewhere.socket(after=last, epoch=epoch)
+
+    await heard(seat, "confirmed", engagement_id)
+    assert [event["seq"] for event in seat.events] == list(range(last + 1, last + 1 + len(seat.events)))
+    (await driver.act(engagement_id, "cancel")).must(200)
+    await heard(seat, "cancelled", engagement_id)
+    await elsewhere.hang_up()
+
+
+async def holders(database: str) -> list[int]:
+    """The database's processes that hold a market for a dispatcher."""
+    connection = await asyncpg.connect(database.replace("postgresql+asyncpg", "postgresql"))
+    try:
+        rows = await connection.fetch(
+            "select pid from pg_locks where locktype = 'advisory' and granted and classid = $1", LEASE_CLASS
+        )
+    finally:
+        await connection.close()
+    return [row["pid"] for row in rows]
