@@ -88,7 +88,7 @@ async def test_five_wrong_pins_lock_the_start_even_for_the_right_one(people: Peo
 
 def at_latitude(lat: float, frame: dict[str, Any]) -> bool:
     """Whether a frame tells of somebody there."""
-    return frame["t"] == "track" and abs(frame["lat"] - lat) < 1e-6
+    return bool(frame["t"] == "track" and abs(frame["lat"] - lat) < 1e-6)
 
 
 async def test_the_customer_sees_the_car_come(people: People):
