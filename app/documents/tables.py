@@ -196,6 +196,7 @@ TYPE_WORDS: Final = {
     "<class 'int'>": "integer",
     "<class 'bool'>": "true or false",
     "dict[str, str]": "text by language",
+    "dict[str, int]": "integer by zone",
     "tuple[str, ...]": "list of texts",
 }
 
