@@ -60,7 +60,9 @@ class Frame:
         self._metrics.in_flight.inc()
         try:
             await self._app(scope, receive, framed)
-        except ClientDisconnect:  # hung up in the middle of asking: nobody is left to answer, nothing was done
+        except (
+            ClientDisconnect
+        ):  # hung up in the middle of asking: nobody is left to answer, nothing was done
             log.info("%s %s: the client hung up (request %s)", scope["method"], scope["path"], request_id)
         except Exception:  # the last resort: whatever reaches this place is a bug, and is logged as one
             crashes.exception("%s %s failed (request %s)", scope["method"], scope["path"], request_id)
