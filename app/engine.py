@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from fastapi import FastAPI
-from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 
 from api.app import ApiSettings, create_api
 from api.limits import Rate
 from api.problems import refusal_body
 from app import ground, migrate
 from app.clock import SystemClock, new_id
+from app.database import open_database
 from app.dispatcher import MarketDispatcher
 from app.ground import Ground
 from app.janitor import Janitor
@@ -48,8 +49,6 @@ from realtime.hub import Gateway
 
 log = logging.getLogger(__name__)
 
-POOL: Final = 16  # connections; a small pool beats many on a few cores (notes: 7.4k accepts/s with ten)
-OVERFLOW: Final = 16  # more of them in a burst
 BUS_WITHIN: Final = 20.0  # s for the bus to be there: they may all start at once
 GIVE_UP: Final = 5.0  # s a loop may take to stop before it is cancelled
 DEMO: Final = Path(__file__).parent / "demo"
@@ -84,9 +83,7 @@ class Engine:
 async def running(settings: Settings, database_url: str, parts: Part = Part.ALL) -> AsyncIterator[Engine]:
     """Start the parts over a database that is migrated first; stop them in the reverse order."""
     async with AsyncExitStack() as stack:
-        database = create_async_engine(
-            database_url, pool_size=POOL, max_overflow=OVERFLOW, pool_pre_ping=True
-        )
+        database = open_database(database_url)
         stack.push_async_callback(database.dispose)
         bus = await _bus(settings)
         stack.push_async_callback(bus.close)

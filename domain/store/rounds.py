@@ -17,9 +17,9 @@ LEASE_CLASS = 0x0D15_0A7C  # the first key of our advisory locks; the second is 
 
 
 async def decide(db: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
-    """Store what a round decided."""
-    if rows:
-        await db.execute(insert(Decision), rows)
+    """Store what a round decided: rows with the same names, whatever is null in them."""
+    if rows:  # one batch: without the option each run of rows with the same nulls is one of its own
+        await db.execute(insert(Decision).execution_options(render_nulls=True), rows)
 
 
 async def last_verdicts(

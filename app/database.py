@@ -1,0 +1,36 @@
+"""The engine's connections to its database: how many, and how a dead one is told from a live one."""
+
+from typing import Any, Final
+
+from sqlalchemy import event
+from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+CONNECTIONS: Final = 32
+"""A process's most. All are kept: one opened for a burst and closed after it costs more than the burst's work
+(a living town on a busy machine opened 98 in a minute)."""
+
+STATEMENTS: Final = 400  # prepared, a connection; a living town uses 370 and the driver's default keeps 100
+
+
+def open_database(url: str) -> AsyncEngine:
+    """The engine over a database that may not be there yet. Whoever opens it disposes of it."""
+    database = create_async_engine(
+        url,
+        pool_size=CONNECTIONS,
+        max_overflow=0,
+        pool_use_lifo=True,  # the same few serve a quiet hour: their statements are prepared, their memory is warm
+        connect_args={"prepared_statement_cache_size": STATEMENTS},
+    )
+    event.listen(database.sync_engine, "checkout", _refuse_if_closed)
+    return database
+
+
+def _refuse_if_closed(connection: Any, *_: object) -> None:
+    """A connection whose server has gone is replaced, and all others of its time with it.
+
+    The driver hears of the end from its socket, so that a look at it says what a ping would (three exchanges
+    with the server before each transaction, a twentieth of a busy engine's time).
+    """
+    if connection.driver_connection.is_closed():
+        raise InvalidatePoolError

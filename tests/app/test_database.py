@@ -1,0 +1,67 @@
+"""The engine's connections: as many as it keeps, and none that is dead."""
+
+import asyncio
+
+import asyncpg
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.database import CONNECTIONS, open_database
+
+KILL_THE_OTHERS = text("""
+    select count(pg_terminate_backend(pid)) from pg_stat_activity
+    where datname = current_database() and application_name = 'to be killed'
+""")
+WITHIN = 5.0  # s for sockets to hear of their end
+
+
+async def named(database: AsyncEngine, count: int) -> list[asyncpg.Connection]:
+    """Open so many connections at once, call them what the test kills, and put them back."""
+    connections = [await database.connect() for _ in range(count)]
+    for connection in connections:
+        await connection.execute(text("set application_name = 'to be killed'"))
+        await connection.commit()
+    drivers = [(await connection.get_raw_connection()).driver_connection for connection in connections]
+    for connection in connections:
+        await connection.close()
+    return [driver for driver in drivers if driver is not None]
+
+
+async def have_heard_of_it(drivers: list[asyncpg.Connection]) -> None:
+    """Until the loop has read from every socket that its server is gone."""
+    async with asyncio.timeout(WITHIN):
+        while not all(driver.is_closed() for driver in drivers):  # noqa: ASYNC110 - no event tells
+            await asyncio.sleep(0)
+
+
+async def test_after_the_server_has_gone_the_next_transaction_gets_a_live_connection(
+    engine: AsyncEngine, database_url: str
+):
+    database = open_database(database_url)
+    try:
+        drivers = await named(database, 3)
+        async with engine.begin() as other:
+            assert (await other.execute(KILL_THE_OTHERS)).scalar_one() == 3
+        await have_heard_of_it(drivers)
+        for _ in range(4):
+            async with database.begin() as connection:
+                assert (await connection.execute(text("select 1"))).scalar_one() == 1
+    finally:
+        await database.dispose()
+
+
+async def test_a_burst_leaves_its_connections_open(database_url: str):
+    database = open_database(database_url)
+
+    async def ask() -> int:
+        async with database.begin() as connection:
+            await connection.execute(text("select pg_sleep(0.01)"))
+            return int((await connection.execute(text("select pg_backend_pid()"))).scalar_one())
+
+    try:
+        served_by = set(await asyncio.gather(*(ask() for _ in range(2 * CONNECTIONS))))
+        again = set(await asyncio.gather(*(ask() for _ in range(CONNECTIONS))))
+        assert len(served_by) <= CONNECTIONS
+        assert again <= served_by
+    finally:
+        await database.dispose()
