@@ -42,13 +42,12 @@ class Step:
 
 def wanted(command: str) -> list[Step]:
     """The steps that are not done yet."""
-    for_tests = command == "test"
     steps = []
-    if packages := system.missing(for_tests=for_tests):
+    if packages := system.missing(command):
         system.become_root(packages)  # no right to: say so before anything else is done
         steps.append(Step(system.STEP, lambda progress: system.install(packages, progress)))
-    if not python.ready(for_tests=for_tests):
-        steps.append(Step(python.STEP, lambda progress: python.install(progress, for_tests=for_tests)))
+    if not python.ready(command):
+        steps.append(Step(python.STEP, lambda progress: python.install(progress, command)))
     if command in NEED_THE_CITY:
         if web.present() and not web.ready():
             steps.append(Step(web.STEP, web.build, optional=True))
@@ -56,7 +55,9 @@ def wanted(command: str) -> list[Step]:
             steps.append(Step(cities.STEP, fetch_city, optional=True))
         if not (city_directory(DEMO_CITY) / "basemap.pmtiles").exists():
             after = (system.STEP, python.STEP, cities.STEP)
-            steps.append(Step(BASEMAP, build_basemap, after, optional=True))
+            steps.append(
+                Step(BASEMAP, lambda progress: build_basemap(progress, command), after, optional=True)
+            )
     return steps
 
 
@@ -68,10 +69,12 @@ def fetch_city(_: Progress) -> None:
         raise SetupFailed(str(unavailable)) from unavailable
 
 
-def build_basemap(progress: Progress) -> None:
+def build_basemap(progress: Progress, command: str) -> None:
     """The demo city's basemap, by the environment's Python: it has the packages the set-up lacks."""
+    environment, _ = python.wanted(command)
     out = city_directory(DEMO_CITY) / "basemap.pmtiles"
-    progress.run(BASEMAP, [python.PYTHON, "-m", "app.basemap", cities.extract(DEMO_CITY), out], cwd=ROOT)
+    build = [environment.python, "-m", "app.basemap", cities.extract(DEMO_CITY), out]
+    progress.run(BASEMAP, build, cwd=ROOT)
 
 
 def perform(steps: list[Step], progress: Progress) -> None:

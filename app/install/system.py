@@ -12,18 +12,20 @@ from app.install.progress import Progress, SetupFailed
 
 STEP = "system packages"
 POSTGRES = "postgresql"  # stands for postgresql-N and postgresql-N-postgis-3, N being the distribution's
+OWN_CLUSTER = {"test", "bench"}  # whatever DATABASE_URL says: they write what nobody wants to keep
 OPTIONAL = {"tilemaker"}  # without it there is no basemap, and the set-up says so
 NO_CLUSTER = "/etc/postgresql-common/createcluster.d/coudmain.conf"
 SBIN = "/usr/local/sbin:/usr/sbin:/sbin"  # a plain account's PATH on Debian lacks it
 NEEDS_APT = "this set-up knows apt only; install by hand:"
 
 
-def missing(*, for_tests: bool) -> list[str]:
-    """The packages this machine lacks, found by what they provide rather than by asking dpkg."""
+def missing(command: str) -> list[str]:
+    """The packages this machine lacks for the command, found by what they provide rather than by asking dpkg."""
     lacking = []
+    for_tests = command == "test"
     if not Path("/etc/ssl/certs/ca-certificates.crt").exists() and shutil.which("apt-get"):
         lacking.append("ca-certificates")
-    if (for_tests or not os.environ.get("DATABASE_URL")) and not _has_postgres():
+    if (command in OWN_CLUSTER or not os.environ.get("DATABASE_URL")) and not _has_postgres():
         lacking.append(POSTGRES)
     if not has("tilemaker"):
         lacking.append("tilemaker")
@@ -34,6 +36,10 @@ def missing(*, for_tests: bool) -> list[str]:
             lacking.append("nats-server")
         if not any(Path("/usr/share/fonts/truetype", family).exists() for family in ("noto", "dejavu")):
             lacking.append("fonts-dejavu-core")  # the map's labels are drawn with local fonts
+    if command == "bench" and not has("redis-server"):
+        lacking.append("redis-server")  # a peer of the live index
+    if command == "bench" and not has("nats-server"):
+        lacking.append("nats-server")
     return lacking
 
 
@@ -52,11 +58,11 @@ def install(packages: list[str], progress: Progress) -> None:
                             "--no-install-recommends", *wanted])  # fmt: skip
     finally:
         subprocess.run([*rights, "rm", "-f", NO_CLUSTER], check=False)
-    if "nats-server" in wanted and Path("/run/systemd/system").exists():
-        # The tests start one of their own; the machine was not asked for a service on port 4222.
-        subprocess.run(
-            [*rights, "systemctl", "disable", "--now", "nats-server"], check=False, capture_output=True
-        )
+    for service in {"nats-server", "redis-server"} & set(wanted):
+        # Whoever needs one starts it; the machine was not asked for a service on port 4222 or 6379.
+        if Path("/run/systemd/system").exists():
+            stop = [*rights, "systemctl", "disable", "--now", service]
+            subprocess.run(stop, check=False, capture_output=True)
     if POSTGRES in packages and not _has_postgres():
         raise SetupFailed(f"{STEP}: PostgreSQL with PostGIS is still not found after {' '.join(wanted)}")
 

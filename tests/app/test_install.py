@@ -76,7 +76,7 @@ def test_only_a_node_the_build_supports_is_taken(version: str, enough: bool) -> 
 
 def test_the_locks_name_packages_and_no_registry() -> None:
     locks = [*ROOT.glob("requirements*.lock"), *(ROOT / "app/install").glob("*.lock")]
-    assert len(locks) == 4
+    assert len(locks) == 5
     for lock in locks:
         assert "://" not in lock.read_text(), lock
 
@@ -160,10 +160,10 @@ def test_sudo_that_could_not_ask_for_its_password_is_no_right(monkeypatch: pytes
 def test_a_database_of_yours_needs_no_postgresql_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(system, "_has_postgres", lambda: False)
     monkeypatch.setenv("DATABASE_URL", "postgresql+asyncpg://somewhere/else")
-    assert system.POSTGRES not in system.missing(for_tests=False)
-    assert system.POSTGRES in system.missing(for_tests=True), "the tests run a cluster of their own"
+    assert system.POSTGRES not in system.missing("up")
+    assert system.POSTGRES in system.missing("test"), "the tests run a cluster of their own"
     monkeypatch.delenv("DATABASE_URL")
-    assert system.POSTGRES in system.missing(for_tests=False)
+    assert system.POSTGRES in system.missing("up")
 
 
 def test_the_web_is_built_again_when_a_source_changes(
