@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from domain.rules.errors import Invalid, NotFound, Refusal, Suspended, TokenExpired
+from domain.rules.errors import Invalid, NotFound, Refusal, Suspended, TokenExpired, Unavailable
 from domain.rules.ids import parse_id
 from domain.rules.tokens import Claims, read_access
 from domain.usecases import identity, pushes, stream
@@ -213,7 +213,7 @@ class Gateway:
             case ReadLog() | ReadSnapshot():
                 return session.unread(self.now())
             case _:
-                return self._refused(connection, effect, _Broken("something went wrong on our side"))
+                return self._refused(connection, effect, Unavailable("something went wrong on our side"))
 
     async def _do(self, connection: Connection, effect: Effect) -> list[Effect]:
         match effect:
@@ -318,13 +318,6 @@ class Gateway:
     async def _acknowledge(self, actor: Actor, seq: int) -> None:
         async with working(self._tools, actor) as work:
             await pushes.acknowledge(work, actor.id, seq)
-
-
-class _Broken(Refusal):
-    """A bug or an outage; the log says which."""
-
-    code = "unavailable"
-    title = "Not available right now; try again soon"
 
 
 async def _who(work: Work, ask: Authenticate) -> tuple[Actor, float | None]:

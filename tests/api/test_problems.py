@@ -14,6 +14,11 @@ from api.schemas import PlaceIn
 from domain.rules.errors import TooMany, every_refusal
 
 
+def test_a_code_belongs_to_one_refusal() -> None:
+    codes = [refusal.code for refusal in every_refusal()]
+    assert len(codes) == len(set(codes))
+
+
 def test_every_refusal_has_a_status_and_every_status_a_refusal() -> None:
     assert {refusal.code for refusal in every_refusal()} == set(STATUSES)
     assert all(400 <= status < 500 or status == 503 for status in STATUSES.values())

@@ -210,6 +210,13 @@ def _pem() -> str:
     return pem.decode()
 
 
+class Server(ThreadingHTTPServer):
+    """Takes as many connections at once as a sender opens: the library's five waiting places are too few."""
+
+    request_queue_size = 128
+    daemon_threads = True
+
+
 @contextmanager
 def fake_fcm() -> Iterator[FakeFcm]:
     """Serve until the block ends; whoever still hangs is let go."""
