@@ -1,0 +1,253 @@
+"""What bad input gets: a typed problem with a stable code, and nothing changes."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.stranger.acts import BEACH, CASINO, PORT, agreed_ride, state_of
+from tests.stranger.client import Answer, Phone, fix, ride, stop
+from tests.stranger.conftest import People
+
+PARIS = (48.8566, 2.3522)
+LONG = "x" * 10_000
+UNKNOWN = "01890000-0000-7000-8000-000000000000"
+
+
+def job(**changes: Any) -> dict[str, Any]:
+    """An odd job to post, with something wrong."""
+    answers = {"what": "A gutter", "duration_min": 60}
+    return {"service": "odd-job", "stops": [stop("site", CASINO)], "answers": answers, **changes}
+
+
+def pointers(answer: Answer) -> set[str]:
+    """The fields a 422 complains of."""
+    return {error["pointer"] for error in answer.refuses(422)["errors"]}
+
+
+@pytest.mark.parametrize(
+    "place", [(95, 7.4), (-90.01, 7.4), (43.7, 181), (43.7, -180.5), (1e308, 7.4), ("43.7", 7.4), (None, 7.4)]
+)
+async def test_a_place_that_is_none_is_refused_and_named(people: People, place):
+    customer = await people.customer()
+    answer = await customer.quote("ride-vtc", stop("pickup", place), stop("drop", BEACH))
+    assert any(pointer.startswith("/stops/0") for pointer in pointers(answer)), answer.text
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+async def test_a_number_that_is_none_is_refused(people: People, number: str):
+    customer = await people.customer()
+    stops = (
+        f'[{{"kind": "pickup", "lat": {number}, "lon": 7.4}}, {{"kind": "drop", "lat": 43.74, "lon": 7.43}}]'
+    )
+    answer = await customer.post("/v1/quotes", content=f'{{"service": "ride-vtc", "stops": {stops}}}')
+    assert answer.status in {400, 422}, answer.text
+    assert answer.code
+
+
+async def test_half_a_place_is_refused(people: People):
+    customer = await people.customer()
+    half = {"kind": "pickup", "lat": 43.74}
+    assert any(
+        "lon" in pointer for pointer in pointers(await customer.quote("ride-vtc", half, stop("drop", BEACH)))
+    )
+
+
+@pytest.mark.parametrize("place", [PARIS, (CASINO[1], CASINO[0])])
+async def test_a_place_outside_is_told_the_nearest_point_inside(people: People, place):
+    customer = await people.customer()
+    problem = (await customer.quote("ride-vtc", *ride(place, BEACH))).refuses(422, "outside_service_area")
+    nearest = problem["nearest"]
+    (await customer.quote("ride-vtc", *ride((nearest["lat"], nearest["lon"]), BEACH))).must()
+
+
+async def test_stops_that_are_the_same_or_too_many_are_refused(people: People):
+    customer = await people.customer()
+    many = [stop("pickup", CASINO), *[stop("via", PORT)] * 200, stop("drop", BEACH)]
+    (await customer.quote("ride-vtc", *many)).refuses(422)
+    for stops in (
+        [],
+        [stop("pickup", CASINO)],
+        [stop("site", CASINO)],
+        [stop("drop", BEACH), stop("pickup", CASINO)],
+    ):
+        (await customer.quote("ride-vtc", *stops)).refuses(422)
+    (await customer.quote("odd-job-now", *ride(CASINO, BEACH))).refuses(422)
+
+
+async def test_stops_too_far_apart_are_refused(people: People):
+    ops, customer = await people.ops(), await people.customer()
+    listed = (await ops.get("/v1/services?market=monaco")).must(200)["items"]
+    entry = next(item for item in listed if item["slug"] == "ride-vtc")
+    entry |= {"market": "monaco", "slug": "short-hop", "max_trip_m": 500}
+    (await ops.post("/v1/ops/services", entry)).must(201)
+    (await customer.quote("short-hop", *ride(CASINO, BEACH))).refuses(422, "stops_too_far")
+
+
+@pytest.mark.parametrize(
+    "when", ["2020-01-01T10:00:00Z", "9999-12-31T23:59:59Z", "tomorrow", "2026-13-45T99:00:00Z"]
+)
+async def test_a_start_in_the_past_or_out_of_time_is_refused(people: People, when: str):
+    customer = await people.customer()
+    answer = await customer.quote("ride-vtc", *ride(CASINO, BEACH), start_at=when)
+    assert any("start_at" in pointer for pointer in pointers(answer)), answer.text
+
+
+async def test_a_time_without_a_zone_is_refused(people: People):
+    customer = await people.customer()
+    naive = (datetime.now(UTC) + timedelta(hours=2)).replace(tzinfo=None).isoformat()
+    answer = await customer.quote("ride-vtc", *ride(CASINO, BEACH), start_at=naive)
+    assert any("start_at" in pointer for pointer in pointers(answer)), answer.text
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        job(answers={"what": LONG, "duration_min": 60}),
+        job(answers={LONG: "x"}),
+        job(answers={"what": "x", "duration_min": 60, "surprise": "x"}),
+        job(stops=[stop("site", CASINO, note=LONG)]),
+        job(service=LONG),
+        job(stops=LONG),
+        job(budget={"amount": -5, "currency": "EUR"}),
+        job(budget={"amount": 10**30, "currency": "EUR"}),
+        job(budget={"amount": 12.5, "currency": "EUR"}),
+        job(budget={"amount": 5000, "currency": LONG}),
+        job(window=10**20),
+        job(answers={"what": "\u0000", "duration_min": 60}),
+        job(answers={"what": "\ud800", "duration_min": 60}),
+        job(start_at=LONG),
+        [],
+        "x",
+        7,
+    ],
+    ids=str,
+)
+async def test_a_job_with_something_wrong_is_refused_and_not_posted(people: People, body):
+    customer = await people.customer()
+    (await customer.post("/v1/requests", body)).refuses(422)
+    assert (await customer.get("/v1/me/requests")).must(200)["items"] == []
+
+
+async def test_a_service_nobody_knows_is_refused(people: People):
+    customer = await people.customer()
+    answer = await customer.quote("teleport", *ride(CASINO, BEACH))
+    assert answer.status in {404, 422}
+    assert answer.code == "unknown_service"
+
+
+async def test_a_quote_that_was_never_given_buys_nothing(people: People):
+    one, other = await people.customer(), await people.customer()
+    given = (await one.quote("ride-vtc", *ride(CASINO, BEACH))).must()["quote_id"]
+    for forged in (UNKNOWN, LONG, "", given[:-1], given + "0"):
+        answer = await one.post("/v1/requests", {"quote_id": forged})
+        assert answer.status in {404, 422}, answer.text
+        assert answer.code
+    (await other.post("/v1/requests", {"quote_id": given})).refuses(404)
+    (await one.post("/v1/requests", {"quote_id": given})).must(201)
+    assert (await one.post("/v1/requests", {"quote_id": given})).status in {409, 410}
+
+
+@pytest.mark.parametrize("text", ["", "{", "[" * 5000, '{"phone": "+3', "\xff\xfe", "null"])
+async def test_a_body_that_is_no_json_is_refused(people: People, text: str):
+    customer = await people.customer()
+    for path in ("/v1/quotes", "/v1/requests", "/v1/me/positions", "/v1/auth/otp"):
+        answer = await customer.post(path, content=text.encode("latin-1"))
+        assert answer.status in {400, 422}, answer.text
+        assert answer.code
+
+
+async def test_a_body_of_300_kb_is_refused_with_413(people: People):
+    customer = await people.customer()
+    heavy = b'{"service": "odd-job", "x": "' + b"x" * 300_000 + b'"}'
+    for path in ("/v1/quotes", "/v1/requests", "/v1/me/positions"):
+        (await customer.post(path, content=heavy)).refuses(413)
+    (await customer.get("/v1/me")).must(200)
+
+
+async def test_an_unknown_path_and_a_wrong_method_are_problems_too(people: People):
+    customer = await people.customer()
+    (await customer.get("/v1/nowhere")).refuses(404)
+    (await customer.ask("DELETE", "/v1/quotes")).refuses(405)
+    for wrong in ("x", "%00", "..%2f..", UNKNOWN[:-1], "☃"):
+        assert (await customer.get(f"/v1/requests/{wrong}")).status in {404, 422}
+
+
+@pytest.mark.parametrize("number", ["", "0612345678", "+33", "+" + "9" * 40, "abc", LONG, None, 33612345678])
+async def test_a_phone_number_that_is_none_gets_no_code(people: People, number):
+    (await (await people.passer_by()).post("/v1/auth/otp", {"phone": number})).refuses(422)
+
+
+async def test_positions_are_for_those_on_duty(people: People):
+    customer = await people.customer()
+    answer = await customer.post("/v1/me/positions", {"fixes": [fix(CASINO)]})
+    assert answer.status in {202, 403, 409}
+    if answer.status == 202:
+        assert (answer.json["accepted"], len(answer.json["dropped"])) == (0, 1)
+
+
+async def test_fixes_that_cannot_be_are_dropped_one_by_one(people: People):
+    driver = await people.provider("ride-vtc", at=CASINO)
+    now = datetime.now(UTC)
+    fixes: list[dict[str, Any]] = [
+        fix(PORT, now + timedelta(seconds=1)),
+        fix(PORT, now - timedelta(days=1)),
+        fix(PORT, now + timedelta(days=1)),
+        fix((95, 7.4)),
+        fix(PORT) | {"at": "2026-01-01T10:00:00"},
+        {"lat": 43.7},
+    ]
+    answer = await driver.post("/v1/me/positions", {"fixes": fixes})
+    if answer.status == 202:
+        dropped = {item["index"]: item["reason"] for item in answer.json["dropped"]}
+        assert answer.json["accepted"] + len(dropped) == len(fixes)
+        assert {1, 2, 3, 4, 5} <= dropped.keys()
+        assert all(dropped.values())
+    else:
+        answer.refuses(422)
+        later = (await driver.post("/v1/me/positions", {"fixes": fixes[:3]})).must(202)
+        assert {item["index"] for item in later["dropped"]} == {1, 2}
+
+
+async def test_a_move_the_state_does_not_allow_is_409_and_moves_nothing(people: People):
+    trip = await agreed_ride(people)
+    for phone, verb in (
+        (trip.driver, "finish"),
+        (trip.driver, "start"),
+        (trip.driver, "confirm"),
+        (trip.customer, "set_off"),
+        (trip.customer, "finish"),
+        (trip.customer, "no_show"),
+    ):
+        answer = await phone.act(trip.engagement_id, verb, pin=trip.pin)
+        assert answer.status in {403, 409}, answer.text
+        assert answer.code
+    (await trip.driver.act(trip.engagement_id, "fly")).refuses(422)
+    (await trip.customer.post(f"/v1/engagements/{trip.engagement_id}/reviews", {"stars": 5})).refuses(409)
+    for stars in (0, 6, -1, 4.5, "five"):
+        (await trip.customer.post(f"/v1/engagements/{trip.engagement_id}/reviews", {"stars": stars})).refuses(
+            422
+        )
+    for text in ("", " ", LONG):
+        (await trip.customer.post(f"/v1/engagements/{trip.engagement_id}/messages", {"text": text})).refuses(
+            422
+        )
+    assert await state_of(trip.customer, trip.engagement_id) == "confirmed"
+
+
+async def test_three_hundred_at_once_are_slowed_down_not_broken(people: People):
+    customer, other = await people.customer(), await people.customer()
+
+    async def knock(phone: Phone) -> Answer:
+        return await phone.get("/v1/me")
+
+    answers = await asyncio.gather(*(knock(customer) for _ in range(300)))
+    assert {answer.status for answer in answers} == {200, 429}
+    slowed = next(answer for answer in answers if answer.status == 429)
+    slowed.refuses(429)
+    assert int(slowed.headers["retry-after"]) >= 1
+    assert slowed.headers["ratelimit"]
+    assert slowed.headers["ratelimit-policy"]
+    (await other.get("/v1/me")).must(200)
+    await customer.until("/v1/me", lambda me: bool(me["id"]), patient=True)
