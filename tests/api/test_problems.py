@@ -7,6 +7,7 @@ import httpx
 import pytest
 from fastapi import APIRouter, FastAPI
 
+import app.engine  # noqa: F401 - loads every room, so that a refusal of any of them is seen
 from api.context import SignedIn
 from api.openapi import amended
 from api.problems import FRAMEWORK_CODES, STATUSES, refusal_body
