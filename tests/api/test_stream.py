@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -18,7 +19,7 @@ FIX: dict[str, Any] = {"lat": PORT.lat, "lon": PORT.lon}
 @pytest.fixture
 async def told(camille: httpx.AsyncClient, tools: Tools) -> httpx.AsyncClient:
     """Somebody to whom five things have happened."""
-    account = (await camille.get("/v1/me")).json()["id"]
+    account = UUID((await camille.get("/v1/me")).json()["id"])
     async with working(tools, ENGINE) as work:
         for number in range(5):
             work.emit(account, EventType.MESSAGE_CREATED, {"number": number})
