@@ -1,8 +1,8 @@
 """The vector basemap of a city: tilemaker turns the OSM extract into tiles, which go into one PMTiles file.
 
 The schema is OpenMapTiles, by the configuration that comes with tilemaker, less the layers that need
-shapefiles from a download site (the ocean, glaciers, urban areas): what no land covers, the style paints.
-The file is served as it is; the browser reads it by ranges.
+shapefiles from a download site (the ocean, glaciers, urban areas). The sea is made of the extract's own
+coastlines instead, and handed to tilemaker as a second file. The file is served as it is; the browser reads it by ranges.
 Run as `python -m app.basemap FILE.osm.pbf OUT.pmtiles`.
 """
 
@@ -19,6 +19,9 @@ from typing import Any
 from pmtiles.convert import mbtiles_to_header_json
 from pmtiles.tile import tileid_to_zxy, zxy_to_tileid
 from pmtiles.writer import write
+
+from app.coastline import bounds_of, sea_of, write_water
+from geo.coast import Box, BrokenCoast
 
 EXAMPLES = ("/usr/share/doc/tilemaker", "/usr/share/tilemaker", "/usr/local/share/tilemaker")
 CONFIG, LUA = "config-openmaptiles.json", "process-openmaptiles.lua"
@@ -41,17 +44,10 @@ def build(pbf: Path, out: Path) -> Path:
         examples = _examples(scratch)
         config, tiles, packed = scratch / "config.json", scratch / "tiles.mbtiles", scratch / "tiles.pmtiles"
         config.write_text(json.dumps(without_shapefiles(json.loads((examples / CONFIG).read_text()))))
-        files = [
-            "--input",
-            pbf.absolute(),
-            "--output",
-            tiles,
-            "--config",
-            config,
-            "--process",
-            examples / LUA,
-        ]
-        command = [program, *map(str, files)]
+        inputs = [word for file in (pbf.absolute(), *_sea(pbf, scratch)) for word in ("--input", file)]
+        box = ",".join(f"{side:.7f}" for side in _bounds(pbf))
+        made = ["--output", tiles, "--bbox", box, "--config", config, "--process", examples / LUA]
+        command = [program, *map(str, [*inputs, *made])]
         try:
             subprocess.run(
                 command, cwd=scratch, capture_output=True, text=True, check=True, timeout=BUILD_WITHIN
@@ -64,6 +60,27 @@ def build(pbf: Path, out: Path) -> Path:
         pack(tiles, packed)
         packed.replace(out)
     return out
+
+
+def _bounds(pbf: Path) -> Box:
+    try:
+        return bounds_of(pbf)
+    except (RuntimeError, ValueError) as error:  # osmium's word for a file it cannot read; ours for an empty one
+        raise BasemapUnavailable(f"no map can be made of {pbf.name}: {error}") from error
+
+
+def _sea(pbf: Path, scratch: Path) -> list[Path]:
+    """A file of the extract's sea, if it has one. A coast that does not close costs the sea, not the map."""
+    try:
+        water = sea_of(pbf)
+    except BrokenCoast as broken:
+        print(f"{pbf.name}: a map without the sea, for {broken}", flush=True)
+        return []
+    if water.is_empty:
+        return []
+    file = scratch / "sea.osm.pbf"
+    write_water(water, file)
+    return [file]
 
 
 def pack(mbtiles: Path, out: Path) -> None:
