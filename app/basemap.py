@@ -44,8 +44,8 @@ def build(pbf: Path, out: Path) -> Path:
         examples = _examples(scratch)
         config, tiles, packed = scratch / "config.json", scratch / "tiles.mbtiles", scratch / "tiles.pmtiles"
         config.write_text(json.dumps(without_shapefiles(json.loads((examples / CONFIG).read_text()))))
-        inputs = [word for file in (pbf.absolute(), *_sea(pbf, scratch)) for word in ("--input", file)]
         box = ",".join(f"{side:.7f}" for side in _bounds(pbf))
+        inputs = [word for file in (pbf.absolute(), *_sea(pbf, scratch)) for word in ("--input", file)]
         made = ["--output", tiles, "--bbox", box, "--config", config, "--process", examples / LUA]
         command = [program, *map(str, [*inputs, *made])]
         try:
@@ -65,7 +65,10 @@ def build(pbf: Path, out: Path) -> Path:
 def _bounds(pbf: Path) -> Box:
     try:
         return bounds_of(pbf)
-    except (RuntimeError, ValueError) as error:  # osmium's word for a file it cannot read; ours for an empty one
+    except (
+        RuntimeError,
+        ValueError,
+    ) as error:  # osmium's word for a file it cannot read; ours for an empty one
         raise BasemapUnavailable(f"no map can be made of {pbf.name}: {error}") from error
 
 

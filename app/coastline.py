@@ -26,7 +26,6 @@ def bounds_of(pbf: Path) -> Box:
     """What the file says it covers; of a file that does not say, the box of its nodes. ValueError if it has none."""
     told = osmium.io.Reader(str(pbf)).header().box()
     if not told.valid():
-        told = OsmBox()
         for node in osmium.FileProcessor(pbf, NODE):
             told.extend(node.location)
     if not told.valid() or told.size() == 0:

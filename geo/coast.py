@@ -15,7 +15,9 @@ Point = tuple[float, float]
 Line = tuple[Point, ...]
 Box = tuple[float, float, float, float]  # west, south, east, north
 
-REACH = 0.07  # of the box's shorter side: how far from the edge a coast may end whose next node the extract lacks
+REACH = (
+    0.07  # of the box's shorter side: how far from the edge a coast may end whose next node the extract lacks
+)
 
 
 class BrokenCoast(ValueError):

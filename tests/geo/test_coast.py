@@ -17,7 +17,13 @@ WHOLE = box(*BOX)
 
 def square(west, south, size, *, land_within=True):
     """A closed coast round a square: counter-clockwise round an island, clockwise round a lagoon."""
-    ring = [(west, south), (west + size, south), (west + size, south + size), (west, south + size), (west, south)]
+    ring = [
+        (west, south),
+        (west + size, south),
+        (west + size, south + size),
+        (west, south + size),
+        (west, south),
+    ]
     return ring if land_within else ring[::-1]
 
 
@@ -80,7 +86,11 @@ def test_a_coast_cut_just_before_the_edge_is_drawn_on_to_it():
 
 
 def test_islands_alone_lie_in_the_sea_and_may_have_lagoons_with_islands():
-    island, lagoon, islet = square(7.2, 43.2, 0.6), square(7.3, 43.3, 0.4, land_within=False), square(7.4, 43.4, 0.1)
+    island, lagoon, islet = (
+        square(7.2, 43.2, 0.6),
+        square(7.3, 43.3, 0.4, land_within=False),
+        square(7.4, 43.4, 0.1),
+    )
     found = sea([islet, lagoon, island], BOX)
     assert found.area == pytest.approx(1 - 0.36 + 0.16 - 0.01)
 
@@ -112,6 +122,11 @@ def test_a_coast_that_crosses_itself_is_broken():
 
 
 def test_the_order_of_the_lines_does_not_matter():
-    lines = [[(6.9, 43.5), (7.2, 43.5)], [(7.2, 43.5), (7.8, 43.6)], [(7.8, 43.6), (8.1, 43.5)], square(7.4, 43.1, 0.1)]
+    lines = [
+        [(6.9, 43.5), (7.2, 43.5)],
+        [(7.2, 43.5), (7.8, 43.6)],
+        [(7.8, 43.6), (8.1, 43.5)],
+        square(7.4, 43.1, 0.1),
+    ]
     assert sea(lines, BOX).equals(sea(lines[::-1] + lines[:1], BOX))
     assert LinearRing(lines[3]).is_ccw
