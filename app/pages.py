@@ -69,6 +69,14 @@ def add_pages(api: FastAPI, built: Path | None = None) -> None:
             raise HTTPException(404)
         return FileResponse(dist / "favicon.svg", headers={"Cache-Control": "max-age=86400"})
 
+    @api.get("/t/{token}", include_in_schema=False)
+    async def shared_trip(token: str) -> Response:
+        """The page behind a share link; whether the token is any good, the page asks `/v1/shared/{token}`."""
+        del token
+        answer = page("share")
+        answer.headers["X-Robots-Tag"] = "noindex"
+        return answer
+
     for app in APPS:
         _add_app(api, app, page)
 

@@ -4,7 +4,7 @@ import { defineConfig } from "vitest/config";
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
-/** One build, one page per app: dist/index.html, dist/ops/index.html, dist/customer/…, dist/provider/… */
+/** One build, one page per app: dist/index.html, dist/ops/index.html, dist/customer/…, dist/provider/…, dist/share/… */
 export default defineConfig({
   plugins: [svelte()],
   resolve: { alias: { $lib: at("./src/lib") } },
@@ -17,6 +17,7 @@ export default defineConfig({
         ops: at("./ops/index.html"),
         customer: at("./customer/index.html"),
         provider: at("./provider/index.html"),
+        share: at("./share/index.html"),
       },
     },
   },

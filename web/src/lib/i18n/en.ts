@@ -279,6 +279,29 @@ export const en = {
   "provider.noPlace": "Your browser does not share your position: offers need it.",
   "provider.honest":
     "This first version goes on duty, shares your position and answers offers. Navigation and pay come with the full app.",
+
+  "share.heading": "A shared trip",
+  "share.title": "{name}’s trip",
+  "share.somebody": "Your helper",
+  "share.state.confirmed": "{name} will set off soon",
+  "share.state.en_route": "{name} is on the way",
+  "share.state.arrived": "{name} is there",
+  "share.state.in_progress": "Under way with {name}",
+  "share.eta.approach": "until arrival",
+  "share.eta.trip": "still to go",
+  "share.eta.now": "Any moment now",
+  "share.age": "Seen {age} ago, to about ten metres.",
+  "share.noPosition": "The place shows once the trip has begun.",
+  "share.offline": "No connection. Last heard {age} ago; trying again.",
+  "share.map": "Map: where {name} is",
+  "share.noMap": "This browser cannot draw the map. The words on this page stay live.",
+  "share.note": "Somebody in this trip shared it with you. The link ends with the trip.",
+  "share.over.title": "The trip is over",
+  "share.over.text":
+    "{name} has finished or the trip was called off. The link has ended with it, and the places are no longer shown.",
+  "share.none.title": "This link shows nothing any more",
+  "share.none.text": "The trip it followed is over, or the link was not copied whole.",
+  "share.home": "What is Coudmain?",
 };
 
 export type Words = typeof en;

@@ -282,4 +282,27 @@ export const fr: Words = {
   "provider.noPlace": "Votre navigateur ne partage pas votre position : les offres en ont besoin.",
   "provider.honest":
     "Cette première version met en service, partage votre position et répond aux offres. La navigation et les gains viendront avec l’application complète.",
+
+  "share.heading": "Un trajet partagé",
+  "share.title": "Le trajet de {name}",
+  "share.somebody": "Votre prestataire",
+  "share.state.confirmed": "{name} va bientôt partir",
+  "share.state.en_route": "{name} est en route",
+  "share.state.arrived": "{name} est sur place",
+  "share.state.in_progress": "En cours avec {name}",
+  "share.eta.approach": "avant l’arrivée",
+  "share.eta.trip": "encore",
+  "share.eta.now": "D’un instant à l’autre",
+  "share.age": "Vu il y a {age}, à dix mètres près.",
+  "share.noPosition": "Le lieu s’affiche une fois le trajet commencé.",
+  "share.offline": "Pas de connexion. Dernières nouvelles il y a {age} ; nouvel essai en cours.",
+  "share.map": "Carte : où se trouve {name}",
+  "share.noMap": "Ce navigateur ne peut pas dessiner la carte. Le texte de cette page reste en direct.",
+  "share.note": "Quelqu’un de ce trajet l’a partagé avec vous. Le lien s’éteint avec le trajet.",
+  "share.over.title": "Le trajet est terminé",
+  "share.over.text":
+    "{name} a fini, ou le trajet a été annulé. Le lien s’est éteint avec lui et les lieux ne sont plus montrés.",
+  "share.none.title": "Ce lien ne montre plus rien",
+  "share.none.text": "Le trajet qu’il suivait est terminé, ou le lien n’a pas été copié en entier.",
+  "share.home": "Coudmain, c’est quoi ?",
 };

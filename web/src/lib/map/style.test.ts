@@ -24,6 +24,12 @@ describe.each(["dark", "light"] as const)("the %s style", (theme) => {
     expect(order.indexOf("routes")).toBeLessThan(order.indexOf(LABELS_BEGIN));
   });
 
+  it("hides the cut edge of the tiles under everything that lives on the map", () => {
+    const order = withTown(style, theme).layers.map((layer) => layer.id);
+    expect(order.indexOf("edge")).toBeGreaterThan(order.indexOf("street-motorway"));
+    expect(order.indexOf("edge-rim")).toBeLessThan(order.indexOf("routes"));
+  });
+
   it("is still a map of the town where there are no tiles", () => {
     const bare = withTown(mapStyle(theme, null, null), theme);
     expect(validateStyleMin(bare)).toEqual([]);

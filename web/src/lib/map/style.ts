@@ -1,8 +1,9 @@
 /**
  * The map's style over tiles in the OpenMapTiles schema: no glyphs, no sprites, no other host.
  *
- * Without `glyphs` MapLibre draws labels from the fonts of the machine. The tiles may or may not hold the
- * sea (`water`, class ocean); where they do not, it looks like land and nothing breaks.
+ * Without `glyphs` MapLibre draws labels from the fonts of the machine. The sea is part of the tiles' `water`;
+ * where an extract's coast does not close, it looks like land and nothing breaks. Past what the tiles cover the
+ * map fades into the colour of the sea, so that no cut edge shows.
  */
 import type {
   ExpressionSpecification,
@@ -40,21 +41,37 @@ export function mapStyle(theme: Theme, tiles: string | null, bounds: Bounds | nu
     version: 8,
     sources: {
       [SOURCE]: { type: "vector", url: tiles, attribution: ATTRIBUTION },
-      land: { type: "geojson", data: rectangle(bounds) },
+      land: { type: "geojson", data: { type: "Polygon", coordinates: [rectangle(bounds)] } },
+      edge: { type: "geojson", data: { type: "Polygon", coordinates: [EVERYWHERE, rectangle(bounds)] } },
     },
-    layers: [background, ...areas(paint), ...streets(paint), ...labels(paint)],
+    layers: [background, ...areas(paint), ...streets(paint), ...edge(paint), ...labels(paint)],
   };
 }
 
-function rectangle([w, s, e, n]: Bounds): GeoJSON.Polygon {
-  const ring = [
+function rectangle([w, s, e, n]: Bounds): [number, number][] {
+  return [
     [w, s],
     [e, s],
     [e, n],
     [w, n],
     [w, s],
   ];
-  return { type: "Polygon", coordinates: [ring] };
+}
+
+const EVERYWHERE = rectangle([-180, -85, 180, 85]);
+
+/** What the tiles do not cover, painted over whatever of them sticks out, with a soft rim inwards. */
+function edge(paint: Palette): LayerSpecification[] {
+  const rim = ["interpolate", ["exponential", 2], ["zoom"], 10, 6, 16, 260] as ExpressionSpecification;
+  return [
+    { id: "edge", type: "fill", source: "edge", paint: { "fill-color": paint.void } },
+    {
+      id: "edge-rim",
+      type: "line",
+      source: "edge",
+      paint: { "line-color": paint.void, "line-width": rim, "line-blur": rim },
+    },
+  ];
 }
 
 function areas(paint: Palette): LayerSpecification[] {
