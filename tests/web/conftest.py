@@ -1,82 +1,115 @@
-"""A fake town on a free port, a Chromium, and pages opened on them."""
+"""The real engine over real PostGIS with the built pages, people with phones in its town, and a Chromium."""
 
-from __future__ import annotations
-
-import asyncio
+import json
 import shutil
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
+import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
-from tests.web.fake_server import DIST, Doors, server
-from tests.web.fake_town import FakeTown
+from app.directories import city_directory, web_directory
+from app.postgres import PrivateCluster
+from tests.cluster import copy_of_the_template
+from tests.stranger.client import Phone
+from tests.stranger.conftest import SETTINGS, People
+from tests.stranger.engine import EngineProcess
 
 OpenPage = Callable[..., Awaitable[Page]]
+PAGE_WITHIN = 30_000  # ms: two crowded cores draw a map without a graphics card
 
 
 @pytest.fixture(scope="session")
 def built_pages() -> Path:
-    if not (DIST / "index.html").exists():
+    if not (web_directory() / "index.html").exists():
         pytest.skip("web/dist is not built: npm ci && npm run build in web/")
-    if shutil.which("chromium") is None:
-        pytest.skip("no chromium on this machine")
-    return DIST
-
-
-@pytest.fixture
-def town() -> FakeTown:
-    """Sixty drivers and forty jobbers that move when told to."""
-    return FakeTown()
-
-
-@pytest.fixture
-def doors(town: FakeTown) -> Doors:
-    return Doors(town)
-
-
-@pytest.fixture
-async def address(built_pages: Path, doors: Doors) -> AsyncIterator[str]:
-    """The fake server's own address, on a free port."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    app = server(doors, dist=built_pages)
-    config = uvicorn.Config(app, log_level="critical", ws="websockets-sansio", timeout_graceful_shutdown=1)
-    running = uvicorn.Server(config)
-    task = asyncio.create_task(running.serve(sockets=[listener]))
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    running.should_exit = True
-    await task
+    return web_directory()
 
 
 @pytest.fixture(scope="session")
-async def browser(built_pages: Path) -> AsyncIterator[Browser]:
+def engine_process(
+    built_pages: Path, cluster: PrivateCluster, database_name: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[EngineProcess]:
+    """The engine on the town's own streets and basemap where this installation has them."""
+    assert built_pages.exists()
+    data = tmp_path_factory.mktemp("engine")
+    if city_directory("monaco").exists():
+        (data / "cities").mkdir()
+        shutil.copytree(city_directory("monaco"), data / "cities" / "monaco")
+    database = copy_of_the_template(cluster, f"{database_name}_web")
+    process = EngineProcess(database, data, settings=SETTINGS)
+    try:
+        process.start()
+        yield process
+    finally:
+        process.stop()
+
+
+@pytest_asyncio.fixture
+async def people(engine_process: EngineProcess) -> AsyncIterator[People]:
+    """Whoever a test needs; afterwards nobody is on duty and nobody waits."""
+    people = People(engine_process.url)
+    yield people
+    for phone in people.phones:
+        if phone.token:
+            for request in await phone.pages("/v1/me/requests"):
+                if request["state"] == "open":
+                    await phone.post(f"/v1/requests/{request['id']}/cancel")
+    await people.leave()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def browser(chromium_path: str) -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(
-            executable_path=shutil.which("chromium"),
+            executable_path=chromium_path,
             args=["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"],
         )
         yield chromium
         await chromium.close()
 
 
-@pytest.fixture
-async def open_page(browser: Browser, address: str) -> AsyncIterator[OpenPage]:
-    """Opens a page of the fake server, in English on a laptop's screen unless told otherwise."""
+@pytest_asyncio.fixture
+async def open_page(browser: Browser, engine_process: EngineProcess) -> AsyncIterator[OpenPage]:
+    """Opens a page of the engine, in English on a laptop's screen unless told otherwise.
 
+    `phone` is who is signed in there already; `prepared` gets the page before it goes anywhere.
+    """
     contexts: list[BrowserContext] = []
 
-    async def opened(path: str, **context: Any) -> Page:
+    async def opened(
+        path: str,
+        phone: Phone | None = None,
+        prepared: Callable[[Page], Awaitable[object]] | None = None,
+        **context: Any,
+    ) -> Page:
         context = {"locale": "en-GB", "viewport": {"width": 1280, "height": 800}, **context}
         contexts.append(await browser.new_context(**context))
         page = await contexts[-1].new_page()
-        page.set_default_timeout(20_000)
-        await page.goto(address + path)
+        page.set_default_timeout(PAGE_WITHIN)
+        if phone is not None:
+            await page.add_init_script(_signed_in(path.split("/")[1], phone))
+        if prepared is not None:
+            await prepared(page)
+        await page.goto(engine_process.url + path)
         return page
 
     yield opened
     for context in contexts:
         await context.close()
+
+
+def _signed_in(app: str, phone: Phone) -> str:
+    """A script that leaves the phone's tokens where the app looks for them, as its own sign-in would."""
+    tokens = {
+        "access_token": phone.token,
+        "refresh_token": phone.refresh_token,
+        "expires_in": 900,
+        "account_id": phone.account_id,
+    }
+    return (
+        f"localStorage.getItem('coudmain.{app}.session') ?? localStorage.setItem('coudmain.{app}.session', "
+        f"JSON.stringify({{...{json.dumps(tokens)}, until: Date.now() + 870000}}))"
+    )

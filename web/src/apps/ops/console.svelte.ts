@@ -26,7 +26,7 @@ export const MARKET = new URLSearchParams(location.search).get("market") ?? "mon
 /** `?test=1`: nothing moves by itself, so that a picture of the page is the same twice. */
 export const STILL = new URLSearchParams(location.search).has("test");
 
-const FORBIDDEN = 4507;
+const SUSPENDED = 4507;
 
 export class Console {
   readonly session = new Session("ops", localStorage, () => speech.language);
@@ -107,14 +107,19 @@ export class Console {
     this.heardAt = null;
   }
 
+  /** This account may not watch the town. */
+  #refuse(): void {
+    this.forbidden = true;
+    this.#out();
+    void this.session.leave();
+  }
+
   #hear(news: News): void {
     if (news.type === "phase") {
       this.phase = news.phase;
-      if (news.phase === "stopped" && this.#socket?.state.stop?.code === FORBIDDEN) {
-        this.forbidden = true;
-        this.#out();
-        void this.session.leave();
-      }
+      if (news.phase === "stopped" && this.#socket?.state.stop?.code === SUSPENDED) this.#refuse();
+    } else if (news.type === "refused") {
+      if (news.code === "forbidden" || news.code === "not_found") this.#refuse();
     } else if (news.type === "channel" && news.frame.t === "map") {
       this.town = apply(this.town, news.frame as MapFrame, Date.now());
       this.heardAt = Date.now();

@@ -173,3 +173,21 @@ it("frames of unknown types change nothing", () => {
     retry: null,
   });
 });
+
+describe("a refused channel", () => {
+  const frame = { t: "error", of: "subscribe", channel: "map:monaco", problem: { code: "forbidden" } };
+
+  it("is told and not asked for again, on a connection that stays", () => {
+    const { state } = play([{ type: "subscribe", channel: "map:monaco", view: null }, open, welcome]);
+    const after = step(state, { type: "frame", frame });
+    expect(after.news).toEqual([{ type: "refused", channel: "map:monaco", code: "forbidden" }]);
+    expect(after.state.phase).toBe("live");
+    expect(after.state.channels).toEqual({});
+  });
+
+  it("is nothing where we asked for none, nor is another frame's refusal", () => {
+    const { state } = play([open, welcome]);
+    expect(step(state, { type: "frame", frame }).news).toEqual([]);
+    expect(step(state, { type: "frame", frame: { t: "error", of: "position" } }).news).toEqual([]);
+  });
+});

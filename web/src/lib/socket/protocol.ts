@@ -57,7 +57,9 @@ export type News =
   | { type: "phase"; phase: Phase }
   | { type: "event"; event: Frame }
   | { type: "reset"; snapshot: unknown }
-  | { type: "channel"; channel: string; frame: Frame };
+  | { type: "channel"; channel: string; frame: Frame }
+  /** the server will not let this account listen there; the connection stays */
+  | { type: "refused"; channel: string; code: string };
 
 export interface Step {
   state: SocketState;
@@ -130,6 +132,8 @@ function received(state: SocketState, frame: Frame): Step {
         ...quiet(state),
         news: [{ type: "channel", channel: `engagement:${frame.engagement_id}`, frame }],
       };
+    case "error":
+      return refused(state, frame);
     default:
       return quiet(state); // unknown types are ignored, so that both sides may add
   }
@@ -168,6 +172,15 @@ function mapped(state: SocketState, frame: Frame): Step {
   if (frame.n === channel.n + 1) return told;
   const afresh = { ...state, channels: { ...state.channels, [frame.channel]: { ...channel, n: null } } };
   return { ...quiet(afresh), send: [subscription(frame.channel, channel.view)] };
+}
+
+function refused(state: SocketState, frame: Frame): Step {
+  if (frame.of !== "subscribe" || typeof frame.channel !== "string" || !state.channels[frame.channel]) {
+    return quiet(state);
+  }
+  const { [frame.channel]: _refused, ...channels } = state.channels;
+  const news: News = { type: "refused", channel: frame.channel, code: String(frame.problem?.code ?? "") };
+  return { ...quiet({ ...state, channels }), news: [news] };
 }
 
 function closed(state: SocketState, code: number, reason: string): Step {

@@ -1,0 +1,109 @@
+"""What the live map makes of a bad line: frames lost, rubbish, a cut, an empty town.
+
+A healthy server does none of this on demand, so a hand on the page's own socket does, between it and the
+real server (`sights.Wire`).
+"""
+
+import json
+
+from playwright.async_api import expect
+
+from tests.stranger.acts import BEACH, CASINO, PORT, new_service
+from tests.stranger.client import ride
+from tests.stranger.conftest import People
+from tests.web.conftest import OpenPage
+from tests.web.sights import IN_A_BROWSER, Json, Wire, count, in_list, ops_page
+
+pytestmark = IN_A_BROWSER
+
+
+async def test_a_gap_in_the_numbers_asks_for_the_whole_again(open_page: OpenPage, people: People) -> None:
+    wire = Wire()
+    page = await ops_page(open_page, people, prepared=wire.lay)
+    before = len(wire.subscriptions())
+    lost: list[int] = []
+
+    def losing_one(frame: Json) -> str | None:
+        if frame["t"] == "map" and not frame["full"] and not lost:
+            lost.append(frame["n"])
+            return None
+        return json.dumps(frame)
+
+    wire.passing = losing_one
+    await people.provider("ride-vtc", at=PORT)
+    await expect(count(page, "idle")).to_have_text("1")
+    await expect(page.get_by_test_id("console")).to_have_attribute("data-providers", "1")
+    (await people.phones[-1].put("/v1/me/duty", {"on": False, "market": "monaco"})).must()
+    await expect(page.get_by_test_id("console")).to_have_attribute("data-providers", "0")
+    assert lost
+    assert len(wire.subscriptions()) == before + 1
+
+
+async def test_rubbish_on_the_line_changes_nothing(open_page: OpenPage, people: People) -> None:
+    wire, thrown = Wire(), list[str]()
+    page = await ops_page(open_page, people, prepared=wire.lay)
+    page.on("pageerror", lambda error: thrown.append(str(error)))
+    for rubbish in (
+        "",
+        "{",
+        "null",
+        "[]",
+        "42",
+        '{"t": 7}',
+        '{"t": "map"}',
+        '{"t": "map", "channel": "map:monaco"}',
+    ):
+        wire.tell(rubbish)
+    await people.provider("ride-vtc", at=PORT)
+    await expect(count(page, "idle")).to_have_text("1")
+    await expect(page.get_by_test_id("line")).to_have_attribute("data-phase", "live")
+    assert thrown == []
+
+
+async def test_a_lost_line_is_said_and_mended_where_it_left_off(open_page: OpenPage, people: People) -> None:
+    wire = Wire()
+    page = await ops_page(open_page, people, prepared=wire.lay)
+    line = page.get_by_test_id("line")
+    await page.evaluate(REMEMBER_PHASES)
+    await wire.cut(4000)
+    await page.wait_for_function("window.phases.includes('offline') && window.phases.at(-1) === 'live'")
+    await expect(line).to_have_attribute("data-phase", "live")
+    again = [frame for frame in wire.said if frame["t"] == "hello"][-1]
+    assert {"after", "epoch"} <= again.keys()
+    await people.provider("ride-vtc", at=PORT)
+    await expect(count(page, "idle")).to_have_text("1")
+
+
+REMEMBER_PHASES = """() => {
+  const line = document.querySelector("[data-testid=line]");
+  window.phases = [];
+  new MutationObserver(() => window.phases.push(line.dataset.phase))
+    .observe(line, { attributes: true, attributeFilter: ["data-phase"] });
+}"""
+
+
+async def test_moving_the_map_asks_for_what_is_in_view(open_page: OpenPage, people: People) -> None:
+    wire = Wire()
+    page = await ops_page(open_page, people, prepared=wire.lay)
+    first = wire.subscriptions()[-1]
+    await page.get_by_label("Zoom in").click()
+    service = await new_service(await people.ops(), "ride-vtc")
+    request = await (await people.customer()).request_a_ride(service, *ride(CASINO, BEACH))
+    await expect(in_list(page, "r", request["id"])).to_be_visible()
+    await people.phones[0].until("/v1/me", lambda _: wire.subscriptions()[-1] != first)
+    last = wire.subscriptions()[-1]
+    assert last["zoom"] > first["zoom"]
+    assert last["bbox"][0] > first["bbox"][0]
+
+
+async def test_an_empty_town_says_so(open_page: OpenPage, people: People) -> None:
+    def nobody(frame: Json) -> str:
+        if frame["t"] != "map":
+            return json.dumps(frame)
+        none = {"providers": {"idle": 0, "off": 9}, "requests": {"open": 0}, "engagements": {"running": 0}}
+        return json.dumps({**frame, "upsert": [], "counters": {**frame.get("counters", {}), **none}})
+
+    wire = Wire()
+    wire.passing = nobody
+    page = await ops_page(open_page, people, prepared=wire.lay)
+    await expect(page.get_by_test_id("empty")).to_contain_text("Nobody on duty yet")
