@@ -2,7 +2,8 @@
 
 The schema is OpenMapTiles, by the configuration that comes with tilemaker, less the layers that need
 shapefiles from a download site (the ocean, glaciers, urban areas). The sea is made of the extract's own
-coastlines instead, and handed to tilemaker as a second file. The file is served as it is; the browser reads it by ranges.
+coastlines instead, and handed to tilemaker as a second file. The result is served as it is; the browser
+reads it by ranges.
 Run as `python -m app.basemap FILE.osm.pbf OUT.pmtiles`.
 """
 

@@ -19,7 +19,7 @@ from app.basemap import BasemapUnavailable
 from app.basemap import build as build_basemap
 from app.binaries import PostgresUnavailable
 from app.cities import CityUnavailable
-from app.directories import city_directory, cluster_directory
+from app.directories import basemap_of, city_directory, cluster_directory
 from app.engine import Part, running
 from app.postgres import PrivateCluster
 from app.server import PortTaken
@@ -155,7 +155,7 @@ def _import_map(source: str, slug: str | None) -> int:
     print(f"{market}: reading streets and places", flush=True)
     ground.build(market)
     print(f"{market}: drawing the basemap", flush=True)
-    build_basemap(extract, city_directory(market) / "basemap.pmtiles")
+    build_basemap(extract, basemap_of(market))
     print(f"{market}: ready ({len(ground.places(market))} named places)")
     return 0
 

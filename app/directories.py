@@ -31,6 +31,11 @@ def city_directory(slug: str) -> Path:
     return data_directory() / "cities" / slug
 
 
+def basemap_of(slug: str) -> Path:
+    """The city's basemap, be it there yet or not. A change of what it holds changes its name: 2 has the sea."""
+    return city_directory(slug) / "basemap-2.pmtiles"
+
+
 def web_directory() -> Path:
     """The built browser apps; it may not exist (the set-up could not build them)."""
     return ROOT / "web" / "dist"

@@ -9,7 +9,7 @@ from fastapi import FastAPI, HTTPException
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from app.directories import city_directory, web_directory
+from app.directories import basemap_of, web_directory
 
 APPS: Final = ("ops", "customer", "provider")
 SLUG: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -53,7 +53,7 @@ def add_pages(api: FastAPI, built: Path | None = None) -> None:
     @api.get("/basemap/{market}.pmtiles", include_in_schema=False)
     async def basemap(market: str) -> Response:
         """The vector basemap, by ranges. Data © OpenStreetMap contributors, ODbL."""
-        file = city_directory(market) / "basemap.pmtiles"
+        file = basemap_of(market)
         if not SLUG.fullmatch(market) or not file.exists():
             raise HTTPException(404, f"no basemap of {market[:60]}: ./coudmain up makes it")
         return FileResponse(

@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from app import cities, locks
-from app.directories import ROOT, city_directory, data_directory
+from app.directories import ROOT, basemap_of, data_directory
 from app.install import python, system, web
 from app.install.progress import Progress, SetupFailed
 
@@ -53,7 +53,7 @@ def wanted(command: str) -> list[Step]:
             steps.append(Step(web.STEP, web.build, optional=True))
         if not cities.ready(DEMO_CITY):
             steps.append(Step(cities.STEP, fetch_city, optional=True))
-        if not (city_directory(DEMO_CITY) / "basemap.pmtiles").exists():
+        if not basemap_of(DEMO_CITY).exists():
             after = (system.STEP, python.STEP, cities.STEP)
             steps.append(
                 Step(BASEMAP, lambda progress: build_basemap(progress, command), after, optional=True)
@@ -72,8 +72,7 @@ def fetch_city(_: Progress) -> None:
 def build_basemap(progress: Progress, command: str) -> None:
     """The demo city's basemap, by the environment's Python: it has the packages the set-up lacks."""
     environment, _ = python.wanted(command)
-    out = city_directory(DEMO_CITY) / "basemap.pmtiles"
-    build = [environment.python, "-m", "app.basemap", cities.extract(DEMO_CITY), out]
+    build = [environment.python, "-m", "app.basemap", cities.extract(DEMO_CITY), basemap_of(DEMO_CITY)]
     progress.run(BASEMAP, build, cwd=ROOT)
 
 

@@ -23,7 +23,7 @@ def test_an_extract_says_what_it_covers_or_its_nodes_do(tmp_path: Path) -> None:
 
 def test_an_extract_of_nothing_covers_nothing(tmp_path: Path) -> None:
     write_extract(tmp_path / "empty.osm.pbf", [], [], box=False)
-    with pytest.raises(ValueError, match="empty.osm.pbf covers no area"):
+    with pytest.raises(ValueError, match=r"empty\.osm\.pbf covers no area"):
         bounds_of(tmp_path / "empty.osm.pbf")
 
 

@@ -1,6 +1,7 @@
 """The sea of a box, from coasts drawn with the land on the left hand."""
 
 import random
+from itertools import pairwise
 
 import pytest
 import shapely
@@ -44,12 +45,11 @@ def lands(draw):
 def coast_of(land, seed):
     """The land's coast as a file has it: its rings, each with the land on the left, in lines cut anywhere."""
     dice, lines = random.Random(seed), []
-    for part in shapely.get_parts(land):
-        part = orient(part)
+    for part in map(orient, shapely.get_parts(land)):
         for ring in (part.exterior, *part.interiors):
             points = list(ring.coords)
             cuts = sorted({0, len(points) - 1, *dice.sample(range(len(points)), len(points) // 3)})
-            lines += [points[a : b + 1] for a, b in zip(cuts, cuts[1:], strict=False)]
+            lines += [points[a : b + 1] for a, b in pairwise(cuts)]
     dice.shuffle(lines)
     return lines
 
