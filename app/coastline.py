@@ -11,6 +11,8 @@ import osmium
 from osmium.filter import TagFilter
 from osmium.osm import NODE, WAY
 from osmium.osm import Box as OsmBox
+from osmium.osm import Node as OsmNode
+from osmium.osm import Way as OsmWay
 from osmium.osm.mutable import Node, Relation, Way
 from shapely.geometry import LinearRing, MultiPolygon
 
@@ -27,7 +29,8 @@ def bounds_of(pbf: Path) -> Box:
     told = osmium.io.Reader(str(pbf)).header().box()
     if not told.valid():
         for node in osmium.FileProcessor(pbf, NODE):
-            told.extend(node.location)
+            if isinstance(node, OsmNode):
+                told.extend(node.location)
     if not told.valid() or told.size() == 0:
         raise ValueError(f"{pbf.name} covers no area")
     low, high = told.bottom_left, told.top_right
@@ -46,11 +49,10 @@ def _coast(pbf: Path) -> list[Line]:
     lines = list[Line]()
     of_the_coast = TagFilter(("natural", "coastline"))
     for way in osmium.FileProcessor(pbf, NODE | WAY).with_locations().with_filter(of_the_coast):
-        if not way.is_way():
-            continue
-        for known, nodes in itertools.groupby(way.nodes, key=lambda node: node.location.valid()):
-            if known:
-                lines.append(tuple((node.lon, node.lat) for node in nodes))
+        if isinstance(way, OsmWay):
+            for known, nodes in itertools.groupby(way.nodes, key=lambda node: node.location.valid()):
+                if known:
+                    lines.append(tuple((node.lon, node.lat) for node in nodes))
     return lines
 
 

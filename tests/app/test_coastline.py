@@ -4,6 +4,7 @@ from pathlib import Path
 
 import osmium
 import pytest
+from osmium.osm import Area
 from shapely.geometry import MultiPolygon, Point, Polygon, box
 
 from app.coastline import BEYOND, bounds_of, sea_of, write_water
@@ -54,7 +55,7 @@ def test_water_is_written_with_its_islands_and_reads_back_the_same(tmp_path: Pat
     write_water(water, tmp_path / "sea.osm.pbf")
     read = []
     for area in osmium.FileProcessor(tmp_path / "sea.osm.pbf").with_areas():
-        if area.is_area() and area.tags.get("natural") == "water":
+        if isinstance(area, Area) and area.tags.get("natural") == "water":
             for outer in area.outer_rings():
                 holes = [[(n.lon, n.lat) for n in inner] for inner in area.inner_rings(outer)]
                 read.append(Polygon([(n.lon, n.lat) for n in outer], holes))

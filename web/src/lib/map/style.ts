@@ -22,7 +22,8 @@ export const STREETS_BEGIN = "street-path";
 export const ATTRIBUTION =
   '<a href="https://www.openstreetmap.org/copyright" target="_blank" rel="noopener">© OpenStreetMap contributors</a> (ODbL)';
 
-const SOURCE = "basemap";
+/** The source that holds the tiles. */
+export const STREETS = "basemap";
 const REGULAR = ["Noto Sans", "DejaVu Sans", "Segoe UI"];
 const BOLD = ["Noto Sans Bold", "Noto Sans", "DejaVu Sans", "Segoe UI"]; // MapLibre reads the weight off the first name
 
@@ -40,7 +41,7 @@ export function mapStyle(theme: Theme, tiles: string | null, bounds: Bounds | nu
   return {
     version: 8,
     sources: {
-      [SOURCE]: { type: "vector", url: tiles, attribution: ATTRIBUTION },
+      [STREETS]: { type: "vector", url: tiles, attribution: ATTRIBUTION },
       land: { type: "geojson", data: { type: "Polygon", coordinates: [rectangle(bounds)] } },
       edge: { type: "geojson", data: { type: "Polygon", coordinates: [EVERYWHERE, rectangle(bounds)] } },
     },
@@ -90,7 +91,7 @@ function areas(paint: Palette): LayerSpecification[] {
     {
       id: "shore-glow",
       type: "line",
-      source: SOURCE,
+      source: STREETS,
       "source-layer": "water",
       paint: {
         "line-color": paint.shore,
@@ -102,14 +103,14 @@ function areas(paint: Palette): LayerSpecification[] {
     {
       id: "shore",
       type: "line",
-      source: SOURCE,
+      source: STREETS,
       "source-layer": "water",
       paint: { "line-color": paint.shore, "line-width": 1, "line-opacity": 0.7 },
     },
     {
       id: "pier",
       type: "fill",
-      source: SOURCE,
+      source: STREETS,
       "source-layer": "transportation",
       filter: ["all", ["==", ["geometry-type"], "Polygon"], ["==", ["get", "class"], "pier"]],
       paint: { "fill-color": paint.land },
@@ -117,7 +118,7 @@ function areas(paint: Palette): LayerSpecification[] {
     {
       id: "building",
       type: "fill",
-      source: SOURCE,
+      source: STREETS,
       "source-layer": "building",
       minzoom: 13,
       paint: {
@@ -158,7 +159,7 @@ function streets(paint: Palette): LayerSpecification[] {
     {
       id: "boundary",
       type: "line",
-      source: SOURCE,
+      source: STREETS,
       "source-layer": "boundary",
       filter: ["==", ["get", "admin_level"], 2],
       paint: {
@@ -178,7 +179,7 @@ function labels(paint: Palette): LayerSpecification[] {
     {
       id: LABELS_BEGIN,
       type: "symbol",
-      source: SOURCE,
+      source: STREETS,
       "source-layer": "transportation_name",
       minzoom: 13,
       filter: [
@@ -200,7 +201,7 @@ function labels(paint: Palette): LayerSpecification[] {
     {
       id: "water-label",
       type: "symbol",
-      source: SOURCE,
+      source: STREETS,
       "source-layer": "water_name",
       layout: {
         "text-field": name,
@@ -234,7 +235,7 @@ function fill(
   filter?: FilterSpecification,
 ): LayerSpecification {
   const paint = { "fill-color": color, "fill-opacity": opacity };
-  return { id, type: "fill", source: SOURCE, "source-layer": layer, paint, ...(filter ? { filter } : {}) };
+  return { id, type: "fill", source: STREETS, "source-layer": layer, paint, ...(filter ? { filter } : {}) };
 }
 
 interface WayOptions {
@@ -255,7 +256,7 @@ function way(
   return {
     id,
     type: "line",
-    source: SOURCE,
+    source: STREETS,
     "source-layer": "transportation",
     ...(options.minzoom ? { minzoom: options.minzoom } : {}),
     filter: ["all", ["==", ["geometry-type"], "LineString"], ["in", ["get", "class"], ["literal", classes]]],
@@ -281,7 +282,7 @@ function place(
   return {
     id,
     type: "symbol",
-    source: SOURCE,
+    source: STREETS,
     "source-layer": "place",
     ...(minzoom ? { minzoom } : {}),
     filter: ["in", ["get", "class"], ["literal", classes]],
