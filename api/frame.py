@@ -18,6 +18,7 @@ from api.problems import body_of, problem_response
 log = logging.getLogger("coudmain.access")
 crashes = logging.getLogger("coudmain.crash")
 
+SHARED: Final = re.compile(r"(/v1/shared/|/t/).+")  # what follows opens somebody's trip: not for a log
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}\Z")
 SAFE_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
@@ -29,7 +30,7 @@ API_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"  # of answers t
 
 class Frame:
     """Gives each request an id (the client's, when it is a sane one), times it, logs it without its query
-    (a share link's token could stand there) and answers what nobody else did with a 500 problem."""
+    or a share link's token, and answers what nobody else did with a 500 problem."""
 
     def __init__(
         self, app: ASGIApp, *, new_id: Callable[[], UUID], monotonic: Callable[[], float], metrics: Metrics
@@ -43,6 +44,7 @@ class Frame:
         sent = Headers(scope=scope).get("x-request-id", "")
         request_id = sent if REQUEST_ID.match(sent) else str(self._new_id())
         scope.setdefault("state", {})["request_id"] = request_id
+        path = SHARED.sub(r"\1…", scope["path"])
         status, began = 0, self._monotonic()
 
         async def framed(message: Message) -> None:
@@ -63,9 +65,9 @@ class Frame:
         except (
             ClientDisconnect
         ):  # hung up in the middle of asking: nobody is left to answer, nothing was done
-            log.info("%s %s: the client hung up (request %s)", scope["method"], scope["path"], request_id)
+            log.info("%s %s: the client hung up (request %s)", scope["method"], path, request_id)
         except Exception:  # the last resort: whatever reaches this place is a bug, and is logged as one
-            crashes.exception("%s %s failed (request %s)", scope["method"], scope["path"], request_id)
+            crashes.exception("%s %s failed (request %s)", scope["method"], path, request_id)
             if status:
                 raise
             await _crashed(request_id)(scope, receive, framed)
@@ -74,7 +76,7 @@ class Frame:
             took = self._monotonic() - began
             template = getattr(scope.get("route"), "path", "other")
             self._metrics.observe(scope["method"], template, status, took)
-            log.info("%s %s %s %.1f ms %s", scope["method"], scope["path"], status, took * 1000, request_id)
+            log.info("%s %s %s %.1f ms %s", scope["method"], path, status, took * 1000, request_id)
 
 
 def _crashed(request_id: str) -> ASGIApp:

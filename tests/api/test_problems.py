@@ -184,3 +184,13 @@ def test_routes_may_say_more_than_the_document_adds() -> None:
 def test_a_place_outside_the_world_is_refused(lat: object) -> None:
     with pytest.raises(ValueError, match="lat"):
         PlaceIn.model_validate({"lat": lat, "lon": 7.4})
+
+
+@pytest.mark.parametrize("path", ["/v1/shared/", "/t/"])
+async def test_the_log_never_holds_a_share_links_token(
+    camille: httpx.AsyncClient, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    caplog.set_level("INFO", "coudmain")
+    await camille.get(f"{path}nPG0Uxhr4rm0FSqqrZWLr6Py")
+    assert f"GET {path}… 404" in caplog.text
+    assert "nPG0Uxhr4rm0FSqqrZWLr6Py" not in caplog.text
