@@ -1,4 +1,8 @@
-"""The live dispatch map over a small real town."""
+"""The live dispatch map over a small real town.
+
+The page is opened before anything happens: offers and requests end by themselves, and the first picture may
+take longer than they last.
+"""
 
 from playwright.async_api import Page, expect
 
@@ -44,6 +48,7 @@ async def test_without_development_one_enters_by_phone_and_code(open_page: OpenP
 async def test_providers_are_counted_by_state_as_their_day_goes_on(
     open_page: OpenPage, people: People
 ) -> None:
+    page = await ops_page(open_page, people)
     trip = await agreed_ride(people)  # one of two drivers has it, the other is free
     busy, lone = await new_service(trip.ops, "ride-vtc"), await new_service(trip.ops, "ride-vtc")
     asked = await people.provider(busy, at=HOSPITAL)
@@ -51,7 +56,6 @@ async def test_providers_are_counted_by_state_as_their_day_goes_on(
     waiting = await trip.customer.request_a_ride(busy, *ride(CASINO, BEACH))
     await offered(socket, waiting["id"])
     await people.provider(lone, at=PORT)
-    page = await ops_page(open_page, people)
     for state, n in (("idle", 2), ("offered", 1), ("approach", 1), ("busy", 0)):
         await expect(count(page, state)).to_have_text(str(n))
     await expect(page.get_by_test_id("console")).to_have_attribute("data-providers", "4")
@@ -65,8 +69,8 @@ async def test_providers_are_counted_by_state_as_their_day_goes_on(
 async def test_a_running_engagement_has_its_route_its_timeline_and_its_provider(
     open_page: OpenPage, people: People
 ) -> None:
-    trip = await agreed_ride(people)
     page = await ops_page(open_page, people)
+    trip = await agreed_ride(people)
     await expect(page.get_by_test_id("console")).to_have_attribute("data-routes", "1")
     await in_list(page, "e", trip.engagement_id).click()
     panel = page.get_by_test_id("request-panel")
@@ -80,6 +84,7 @@ async def test_a_running_engagement_has_its_route_its_timeline_and_its_provider(
 async def test_an_open_request_shows_its_round_and_reasons_by_keyboard_alone(
     open_page: OpenPage, people: People
 ) -> None:
+    page = await ops_page(open_page, people)
     ops = await people.ops()
     service = await new_service(ops, "ride-vtc")
     near = await provider_at(people, service, PORT, "Inès Martin")
@@ -87,7 +92,6 @@ async def test_an_open_request_shows_its_round_and_reasons_by_keyboard_alone(
     socket = await near.socket()
     request = await (await people.customer()).request_a_ride(service, *ride(CASINO, BEACH))
     await offered(socket, request["id"])
-    page = await ops_page(open_page, people)
     await in_list(page, "r", request["id"]).focus()
     await page.keyboard.press("Enter")
     panel = page.get_by_test_id("request-panel")
@@ -102,10 +106,10 @@ async def test_an_open_request_shows_its_round_and_reasons_by_keyboard_alone(
 async def test_a_request_nobody_can_take_says_why_and_leaves_the_list_when_it_is_cancelled(
     open_page: OpenPage, people: People
 ) -> None:
+    page = await ops_page(open_page, people)
     service = await new_service(await people.ops(), "ride-vtc")
     customer = await people.customer()
     request = await customer.request_a_ride(service, *ride(CASINO, BEACH))
-    page = await ops_page(open_page, people)
     line = in_list(page, "r", request["id"])
     await line.click()
     await expect(page.get_by_test_id("request-panel")).to_contain_text("Nobody in this round")
@@ -115,16 +119,17 @@ async def test_a_request_nobody_can_take_says_why_and_leaves_the_list_when_it_is
 
 
 async def test_a_marker_can_be_clicked_on_the_map(open_page: OpenPage, people: People) -> None:
+    page = await ops_page(open_page, people)
     service = await new_service(await people.ops(), "ride-vtc")
     await provider_at(people, service, HOME, "Gaëlle Roux")
-    page = await ops_page(open_page, people)
+    await expect(count(page, "idle")).to_have_text("1")
     await page.mouse.click(*MIDDLE)
     await expect(page.get_by_test_id("provider-panel")).to_contain_text("Gaëlle")
 
 
 async def test_a_state_can_be_hidden_and_shown_again(open_page: OpenPage, people: People) -> None:
-    await people.provider("ride-vtc", at=PORT)
     page = await ops_page(open_page, people)
+    await people.provider("ride-vtc", at=PORT)
     console = page.get_by_test_id("console")
     await expect(console).to_have_attribute("data-providers", "1")
     await page.locator("[data-state=idle]").click()
@@ -135,11 +140,11 @@ async def test_a_state_can_be_hidden_and_shown_again(open_page: OpenPage, people
 
 
 async def test_the_list_can_be_filtered_by_service(open_page: OpenPage, people: People) -> None:
+    page = await ops_page(open_page, people)
     ops, customer = await people.ops(), await people.customer()
     one, other = [await new_service(ops, "ride-vtc") for _ in range(2)]
     wanted = await customer.request_a_ride(one, *ride(CASINO, BEACH))
     unwanted = await customer.request_a_ride(other, *ride(CASINO, PORT))
-    page = await ops_page(open_page, people)
     await expect(in_list(page, "r", unwanted["id"])).to_be_visible()
     await page.get_by_label("Service", exact=True).select_option(one)
     await expect(in_list(page, "r", unwanted["id"])).to_have_count(0)
