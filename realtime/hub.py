@@ -15,6 +15,7 @@ from domain.rules.errors import Invalid, NotFound, Refusal, Suspended, TokenExpi
 from domain.rules.ids import parse_id
 from domain.rules.tokens import Claims, read_access
 from domain.usecases import identity, pushes, stream
+from domain.usecases.outages import unavailable_for
 from domain.usecases.positions import Positions
 from domain.usecases.stream import StreamStanding, Told
 from domain.usecases.work import NOBODY, Actor, Tools, Work, working
@@ -205,15 +206,20 @@ class Gateway:
             return await self._do(connection, effect)
         except Refusal as refusal:
             return self._refused(connection, effect, refusal)
-        except Exception:
-            log.exception("a socket's %s failed", type(effect).__name__)
+        except Exception as error:
+            failed = unavailable_for(error)
+            if failed is None:
+                log.exception("a socket's %s failed", type(effect).__name__)
+                failed = Unavailable("something went wrong on our side")
+            else:
+                log.warning("a socket's %s failed: %s", type(effect).__name__, error)
         match effect:
             case Authenticate():
                 return session.close(CloseCode.DRAINING, f"not now; retry_ms={self._retry_ms()}")
             case ReadLog() | ReadSnapshot():
                 return session.unread(self.now())
             case _:
-                return self._refused(connection, effect, Unavailable("something went wrong on our side"))
+                return self._refused(connection, effect, failed)
 
     async def _do(self, connection: Connection, effect: Effect) -> list[Effect]:
         match effect:
