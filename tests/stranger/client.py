@@ -21,6 +21,7 @@ from websockets.typing import Subprotocol
 
 WITHIN = 10.0  # s: the longest a test waits for one thing; a round takes about two
 LOOK_AGAIN = 0.05  # s between two looks at a thing that no socket announces
+KEEP_ALIVE = 2.0  # s; under the five after which a server may close a quiet connection while we write to it
 SUBPROTOCOL = Subprotocol("coudmain.v1")
 
 # httpcore looks for sniffio at every lock it takes; where it is not installed, say so once (2 ms a request).
@@ -76,7 +77,8 @@ class Phone:
         self.url, self.address, self.language = url, address, language
         self.account_id = self.token = self.refresh_token = self.number = ""
         # No certificate is looked at over plain HTTP, and reading the world's takes 20 ms a phone.
-        transport = httpx.AsyncHTTPTransport(local_address=address, retries=0, verify=False)
+        limits = httpx.Limits(keepalive_expiry=KEEP_ALIVE)
+        transport = httpx.AsyncHTTPTransport(local_address=address, retries=0, verify=False, limits=limits)
         self._http = httpx.AsyncClient(base_url=url, transport=transport, timeout=20.0)
         self._sockets: list[Socket] = []
 

@@ -1,5 +1,6 @@
 """The real engine in a process of its own, and people to use it."""
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
@@ -68,10 +69,12 @@ class People:
 
     async def leave(self) -> None:
         """Providers off duty, so that no later test meets them; sockets and connections closed."""
-        for phone in self.phones:
-            if phone.token:
-                await phone.put("/v1/me/duty", {"on": False, "market": "monaco"})
-            await phone.hang_up()
+        await asyncio.gather(*(self._leave(phone) for phone in self.phones))
+
+    async def _leave(self, phone: Phone) -> None:
+        if phone.token:
+            await phone.put("/v1/me/duty", {"on": False, "market": "monaco"})
+        await phone.hang_up()
 
 
 @pytest_asyncio.fixture

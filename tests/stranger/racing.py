@@ -143,7 +143,7 @@ async def _offered(crowd: Crowd, driver: Phone, customer_of: dict[str, Phone]) -
 
 
 async def accept_all(race: Race, *, after: int, then: Callable[[], None]) -> None:
-    """Send every accept at once, and twice, as impatient thumbs do; when so many have been answered, do `then` at that very moment."""
+    """Send every accept at once, and twice, as impatient thumbs do; `then` comes when so many are answered."""
     answered = 0
 
     async def one(attempt: Attempt) -> None:
@@ -161,7 +161,7 @@ async def accept_again(race: Race) -> None:
 
     async def one(attempt: Attempt) -> None:
         async with asyncio.timeout(WITHIN):
-            while await attempt.send() is None:
+            while await attempt.send() is None:  # noqa: ASYNC110 - no event tells
                 await asyncio.sleep(LOOK_AGAIN)
 
     await gently([one(attempt) for attempt in race.attempts])
