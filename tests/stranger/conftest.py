@@ -16,6 +16,8 @@ from tests.stranger.engine import EngineProcess
 SETTINGS = {
     "COUDMAIN_ROUND_WINDOW": "0.4",  # s: many tests wait for a round, and none of them is about its length
     "COUDMAIN_FASTEST_MPS": "20000",  # m/s: people of these tests cross the town between two sentences
+    "COUDMAIN_ADDRESS_PER_S": "1",  # refills so slowly that whoever knocks 300 times is slowed on any machine
+    "COUDMAIN_ADDRESS_BURST": "100",
 }
 
 

@@ -164,8 +164,8 @@ COMMANDS: dict[str, dict[str, str]] = {
     "engagement.action": {
         **dict.fromkeys(SIGNED_IN, "not_found"),
         "its customer": "forbidden",
-        "its driver": "illegal_move",
-        "ops": "forbidden",
+        "its driver": "illegal_move",  # as asked: it has arrived and begun
+        "ops": "illegal_move",  # staff may act for either side
     },
     "request.cancel": {**dict.fromkeys(SIGNED_IN, "not_found"), "its customer": FOLLOWED, "ops": FOLLOWED},
 }

@@ -182,15 +182,6 @@ def what_to_do(trip: AgreedRide) -> dict[str, dict[str, Any]]:
     }
 
 
-async def test_every_channel_and_every_command_has_an_expectation(people: People):
-    nobody = await people.passer_by()
-    asyncapi = (await nobody.get("/v1/asyncapi.json")).must(200)
-    assert asyncapi["x-channels"].keys() == CHANNELS.keys()
-    assert asyncapi["x-commands"].keys() == COMMANDS.keys()
-    for named in (*CHANNELS.values(), *COMMANDS.values()):
-        assert set(named) == set(SIGNED_IN)
-
-
 @pytest.mark.parametrize("who", ["nobody", "a forger"])
 async def test_without_a_good_token_no_socket_follows_or_does_anything(people: People, who: str):
     trip = await agreed_ride(people)
