@@ -25,7 +25,7 @@ from tests.stranger.engine import EngineProcess
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
-EXAMPLES = 3  # of an operation, a person and a mode
+EXAMPLES = 2  # of an operation, a person and a mode: about 800 requests in all
 SEED = 20261202
 UNLIMITED = dict.fromkeys(
     ("COUDMAIN_ACCOUNT_PER_S", "COUDMAIN_ACCOUNT_BURST", "COUDMAIN_ADDRESS_PER_S", "COUDMAIN_ADDRESS_BURST"),
@@ -99,7 +99,8 @@ def test_every_operation_answers_as_documented(scene: Scene, who: str):
                 continue
             for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
                 try:
-                    _sent(operation, mode, _checked(scene, line))
+                    known = mode is GenerationMode.POSITIVE
+                    _sent(operation, mode, _checked(scene, line, known=known))
                 except Exception as failure:  # noqa: BLE001 - every operation is looked at before any is told of
                     wrong.append(f"{operation.label} ({mode.value}): {failure}")
     assert not wrong, "\n\n".join(wrong)
@@ -123,14 +124,13 @@ def _sent(operation: Any, mode: GenerationMode, check: Callable[[Any], None]) ->
     send()
 
 
-def _checked(scene: Scene, line: requests.Session) -> Callable[[Any], None]:
-    """A check of one case: as it was made up, and once more with ids that are there."""
+def _checked(scene: Scene, line: requests.Session, *, known: bool) -> Callable[[Any], None]:
+    """A check of one case: with `known` ids where its path wants one, else with what was made up."""
 
     def check(case: Any) -> None:
-        case.call_and_validate(base_url=scene.url, session=line, checks=CHECKS)
         named = scene.ids.keys() & (case.path_parameters or {}).keys()
-        if named:
+        if known and named:
             case.path_parameters |= {name: scene.ids[name] for name in named}
-            case.call_and_validate(base_url=scene.url, session=line, checks=CHECKS)
+        case.call_and_validate(base_url=scene.url, session=line, checks=CHECKS)
 
     return check
