@@ -13,7 +13,9 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.metrics import Metrics
-from api.problems import body_of, problem_response
+from api.problems import body_of, problem_response, refusal_body
+from domain.rules.errors import Unavailable
+from domain.usecases.outages import unavailable_for
 
 log = logging.getLogger("coudmain.access")
 crashes = logging.getLogger("coudmain.crash")
@@ -30,7 +32,8 @@ API_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"  # of answers t
 
 class Frame:
     """Gives each request an id (the client's, when it is a sane one), times it, logs it without its query
-    or a share link's token, and answers what nobody else did with a 500 problem."""
+    or a share link's token, and answers what nobody else did: an outage with a 503 problem, anything else with
+    a 500."""
 
     def __init__(
         self, app: ASGIApp, *, new_id: Callable[[], UUID], monotonic: Callable[[], float], metrics: Metrics
@@ -66,11 +69,16 @@ class Frame:
             ClientDisconnect
         ):  # hung up in the middle of asking: nobody is left to answer, nothing was done
             log.info("%s %s: the client hung up (request %s)", scope["method"], path, request_id)
-        except Exception:  # the last resort: whatever reaches this place is a bug, and is logged as one
-            crashes.exception("%s %s failed (request %s)", scope["method"], path, request_id)
+        except Exception as error:  # the last resort: but for an outage, whatever reaches this place is a bug
+            outage = unavailable_for(error)
+            if outage is None:
+                crashes.exception("%s %s failed (request %s)", scope["method"], path, request_id)
+            else:
+                log.warning("%s %s: %s (request %s)", scope["method"], path, error, request_id)
             if status:
                 raise
-            await _crashed(request_id)(scope, receive, framed)
+            answer = _crashed(request_id) if outage is None else _away(outage, request_id)
+            await answer(scope, receive, framed)
         finally:
             self._metrics.in_flight.dec()
             took = self._monotonic() - began
@@ -88,6 +96,10 @@ def _crashed(request_id: str) -> ASGIApp:
         request_id=request_id,
     )
     return problem_response(body)
+
+
+def _away(outage: Unavailable, request_id: str) -> ASGIApp:
+    return problem_response(refusal_body(outage, request_id))
 
 
 class BodyCap:

@@ -50,7 +50,7 @@ def amended(document: dict[str, Any]) -> dict[str, Any]:
     for path, operation in _operations(document):
         answers = operation["responses"]
         answers.pop("422", None)
-        shared = {429}
+        shared = {429, 503}  # the database may be away
         if "requestBody" in operation:
             shared |= {400, 413, 422}
         if operation.get("parameters"):

@@ -6,11 +6,18 @@ from sqlalchemy import event
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from domain.store.outage import DatabaseAway
+
 CONNECTIONS: Final = 32
 """A process's most. All are kept: one opened for a burst and closed after it costs more than the burst's work
 (a living town on a busy machine opened 98 in a minute)."""
 
 STATEMENTS: Final = 400  # prepared, a connection; a living town uses 370 and the driver's default keeps 100
+
+CONNECT_WITHIN: Final = 5.0  # s; a server that runs answers in milliseconds, the driver's default is a minute
+WAIT_AT_MOST: Final = (
+    5.0  # s for one of the connections to be free; whoever waits longer is told to come back
+)
 
 
 def open_database(url: str) -> AsyncEngine:
@@ -19,11 +26,21 @@ def open_database(url: str) -> AsyncEngine:
         url,
         pool_size=CONNECTIONS,
         max_overflow=0,
+        pool_timeout=WAIT_AT_MOST,
         pool_use_lifo=True,  # the same few serve a quiet hour: their statements are prepared, their memory is warm
-        connect_args={"prepared_statement_cache_size": STATEMENTS},
+        connect_args={"prepared_statement_cache_size": STATEMENTS, "timeout": CONNECT_WITHIN},
     )
+    event.listen(database.sync_engine, "do_connect", _connect)
     event.listen(database.sync_engine, "checkout", _refuse_if_closed)
     return database
+
+
+def _connect(dialect: Any, _record: object, arguments: Any, named: Any) -> Any:
+    """Connect; a socket that is not there, refuses or keeps silent says the same: the database is away."""
+    try:
+        return dialect.connect(*arguments, **named)
+    except OSError as error:
+        raise DatabaseAway(f"no connection to the database: {error or type(error).__name__}") from error
 
 
 def _refuse_if_closed(connection: Any, *_: object) -> None:

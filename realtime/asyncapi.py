@@ -7,6 +7,7 @@ import msgspec
 
 from domain.rules.events import EventType
 from realtime import commands, frames
+from realtime.channels import CHANNELS
 from realtime.effects import CloseCode
 from realtime.frames import DOWN_FRAMES, SUBPROTOCOL, UP_FRAMES, Frame, tag_of
 
@@ -100,6 +101,7 @@ def asyncapi_document() -> dict[str, Any]:
             "messages": {_name(frame): _message(frame) for frame in every},
             "schemas": schemas,
         },
+        "x-channels": {kind: channel.name for kind, channel in CHANNELS.items()},
         "x-commands": {
             op: {"$ref": REF.format(name=command.args.__name__)} for op, command in commands.COMMANDS.items()
         },

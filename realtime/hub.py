@@ -11,15 +11,17 @@ from typing import Any, Final
 
 import msgspec
 
-from domain.rules.errors import Invalid, NotFound, Refusal, Suspended, TokenExpired, Unavailable
+from domain.rules.errors import Refusal, Suspended, TokenExpired, Unavailable
 from domain.rules.ids import parse_id
 from domain.rules.tokens import Claims, read_access
 from domain.usecases import identity, pushes, stream
+from domain.usecases.outages import unavailable_for
 from domain.usecases.positions import Positions
 from domain.usecases.stream import StreamStanding, Told
 from domain.usecases.work import NOBODY, Actor, Tools, Work, working
 from geo.live import Fix
 from realtime import commands, frames
+from realtime.channels import Carriers
 from realtime.connection import Connection
 from realtime.effects import (
     Acknowledge,
@@ -87,6 +89,7 @@ class Gateway:
         self._roster = Roster()
         self._tracking = Tracking(tools, positions)
         self._maps = MapDesk(tools)
+        self._carriers = Carriers(self._tracking, self._maps)
         self._draining = False
         self._ends: list[Callable[[], Awaitable[None]]] = []
         self._ticked_at = 0.0
@@ -113,8 +116,7 @@ class Gateway:
         """A socket is closed and its tasks have ended."""
         connection.gone()
         self._roster.leave(connection)
-        self._maps.leave_all(connection)
-        await self._tracking.leave_all(connection)
+        await self._carriers.leave_all(connection)
 
     def now(self) -> float:
         """Unix seconds on the house's clock."""
@@ -205,15 +207,20 @@ class Gateway:
             return await self._do(connection, effect)
         except Refusal as refusal:
             return self._refused(connection, effect, refusal)
-        except Exception:
-            log.exception("a socket's %s failed", type(effect).__name__)
+        except Exception as error:
+            failed = unavailable_for(error)
+            if failed is None:
+                log.exception("a socket's %s failed", type(effect).__name__)
+                failed = Unavailable("something went wrong on our side")
+            else:
+                log.warning("a socket's %s failed: %s", type(effect).__name__, error)
         match effect:
             case Authenticate():
                 return session.close(CloseCode.DRAINING, f"not now; retry_ms={self._retry_ms()}")
             case ReadLog() | ReadSnapshot():
                 return session.unread(self.now())
             case _:
-                return self._refused(connection, effect, Unavailable("something went wrong on our side"))
+                return self._refused(connection, effect, failed)
 
     async def _do(self, connection: Connection, effect: Effect) -> list[Effect]:
         match effect:
@@ -231,7 +238,7 @@ class Gateway:
             case Subscribe():
                 return await self._subscribe(connection, effect)
             case Unsubscribe():
-                await self._unsubscribe(connection, effect.channel)
+                await self._carriers.leave(connection, effect.channel)
             case Acknowledge():
                 await self._acknowledge(connection.actor, effect.seq)
             case _:
@@ -295,25 +302,8 @@ class Gateway:
         return [Send(write(frames.Fixes(receipt.accepted, dropped)))]
 
     async def _subscribe(self, connection: Connection, ask: Subscribe) -> list[Effect]:
-        kind, _, name = ask.channel.partition(":")
-        if kind == "engagement":
-            engagement_id = parse_id(name)
-            if engagement_id is None:
-                raise NotFound
-            await self._tracking.join(connection, engagement_id, ask.channel)
-        elif kind == "map":
-            await self._maps.join(connection, ask)
-        else:
-            raise Invalid.field("/channel", "a channel is engagement:<id> or map:<market>")
+        await self._carriers.join(connection, ask)
         return connection.session.follows(ask.channel)
-
-    async def _unsubscribe(self, connection: Connection, channel: str) -> None:
-        kind, _, name = channel.partition(":")
-        engagement_id = parse_id(name)
-        if kind == "engagement" and engagement_id is not None:
-            await self._tracking.leave(connection, engagement_id)
-        elif kind == "map":
-            self._maps.leave(connection, channel)
 
     async def _acknowledge(self, actor: Actor, seq: int) -> None:
         async with working(self._tools, actor) as work:

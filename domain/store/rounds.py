@@ -100,16 +100,17 @@ class MarketLease:
 
     async def _take(self) -> bool:
         session = self._sessions()
-        # Outside a transaction: an idle one would hold back the vacuum for as long as the dispatcher lives.
-        await session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
-        taken = (
-            await session.execute(select(func.pg_try_advisory_lock(LEASE_CLASS, self._key)))
-        ).scalar_one()
-        if not taken:
-            await session.close()
-            return False
-        self._session = session
-        return True
+        taken = False
+        try:
+            # Outside a transaction: an idle one would hold back the vacuum for as long as the dispatcher lives.
+            await session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
+            asked = select(func.pg_try_advisory_lock(LEASE_CLASS, self._key))
+            taken = bool((await session.execute(asked)).scalar_one())
+        finally:
+            if not taken:
+                await session.close()
+        self._session = session if taken else None
+        return taken
 
     async def _drop(self) -> None:
         """The connection is gone, and the lock with it."""

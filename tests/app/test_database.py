@@ -1,12 +1,16 @@
 """The engine's connections: as many as it keeps, and none that is dead."""
 
 import asyncio
+from pathlib import Path
 
 import asyncpg
+import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.database import CONNECTIONS, open_database
+from domain.store.outage import DatabaseAway, is_outage
 
 KILL_THE_OTHERS = text("""
     select count(pg_terminate_backend(pid)) from pg_stat_activity
@@ -63,5 +67,33 @@ async def test_a_burst_leaves_its_connections_open(database_url: str):
         again = set(await asyncio.gather(*(ask() for _ in range(CONNECTIONS))))
         assert len(served_by) <= CONNECTIONS
         assert again <= served_by
+    finally:
+        await database.dispose()
+
+
+async def test_a_server_that_is_not_there_is_an_outage(tmp_path: Path):
+    database = open_database(f"postgresql+asyncpg://coudmain@/x?host={tmp_path}&port=5432")
+    with pytest.raises(DatabaseAway) as away:
+        await database.connect()
+    assert is_outage(away.value)
+    await database.dispose()
+
+
+async def test_a_server_that_ends_in_the_middle_is_an_outage_and_a_wrong_statement_is_none(
+    engine: AsyncEngine, database_url: str
+):
+    database = open_database(database_url)
+    try:
+        async with database.connect() as connection:
+            with pytest.raises(DBAPIError) as wrong:
+                await connection.execute(text("select 1 / 0"))
+        assert not is_outage(wrong.value)
+        async with database.connect() as connection:
+            pid = (await connection.execute(text("select pg_backend_pid()"))).scalar_one()
+            async with engine.begin() as other:
+                await other.execute(text("select pg_terminate_backend(:pid)"), {"pid": pid})
+            with pytest.raises(DBAPIError) as ended:
+                await connection.execute(text("select 1"))
+        assert is_outage(ended.value)
     finally:
         await database.dispose()

@@ -124,3 +124,14 @@ async def settled(phone: Phone, engagement_id: str, kind: str = "price") -> Any:
 async def all_of(*deeds: Any) -> list[Any]:
     """Await several deeds at once."""
     return list(await asyncio.gather(*deeds))
+
+
+async def stream(phone: Phone, after: int = 0, page: int = 100) -> list[dict[str, Any]]:
+    """The stored events after N, page by page."""
+    found: list[dict[str, Any]] = []
+    while True:
+        read = (await phone.get(f"/v1/me/events?after={after}&limit={page}")).must(200)["items"]
+        if not read:
+            return found
+        found += read
+        after = read[-1]["seq"]

@@ -1,5 +1,6 @@
 """The real engine in a process of its own, and people to use it."""
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from tests.stranger.engine import EngineProcess
 SETTINGS = {
     "COUDMAIN_ROUND_WINDOW": "0.4",  # s: many tests wait for a round, and none of them is about its length
     "COUDMAIN_FASTEST_MPS": "20000",  # m/s: people of these tests cross the town between two sentences
+    "COUDMAIN_ADDRESS_PER_S": "1",  # refills so slowly that whoever knocks 300 times is slowed on any machine
+    "COUDMAIN_ADDRESS_BURST": "100",
 }
 
 
@@ -68,10 +71,12 @@ class People:
 
     async def leave(self) -> None:
         """Providers off duty, so that no later test meets them; sockets and connections closed."""
-        for phone in self.phones:
-            if phone.token:
-                await phone.put("/v1/me/duty", {"on": False, "market": "monaco"})
-            await phone.hang_up()
+        await asyncio.gather(*(self._leave(phone) for phone in self.phones))
+
+    async def _leave(self, phone: Phone) -> None:
+        if phone.token:
+            await phone.put("/v1/me/duty", {"on": False, "market": "monaco"})
+        await phone.hang_up()
 
 
 @pytest_asyncio.fixture

@@ -1,6 +1,7 @@
 """What bad input gets: a typed problem with a stable code, and nothing changes."""
 
 import asyncio
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -58,6 +59,9 @@ async def test_half_a_place_is_refused(people: People):
 async def test_a_place_outside_is_told_the_nearest_point_inside(people: People, place):
     customer = await people.customer()
     problem = (await customer.quote("ride-vtc", *ride(place, BEACH))).refuses(422, "outside_service_area")
+    straight = {"service": "ride-vtc", "stops": list(ride(place, BEACH))}
+    (await customer.post("/v1/requests", straight)).refuses(422, "outside_service_area")
+    await asked_for_nothing(customer)
     nearest = problem["nearest"]
     (await customer.quote("ride-vtc", *ride((nearest["lat"], nearest["lon"]), BEACH))).must()
 
@@ -83,6 +87,9 @@ async def test_stops_too_far_apart_are_refused(people: People):
     entry |= {"market": "monaco", "slug": "short-hop", "max_trip_m": 500}
     (await ops.post("/v1/ops/services", entry)).must(201)
     (await customer.quote("short-hop", *ride(CASINO, BEACH))).refuses(422, "stops_too_far")
+    straight = {"service": "short-hop", "stops": list(ride(CASINO, BEACH))}
+    (await customer.post("/v1/requests", straight)).refuses(422, "stops_too_far")
+    await asked_for_nothing(customer)
 
 
 @pytest.mark.parametrize(
@@ -92,6 +99,9 @@ async def test_a_start_in_the_past_or_out_of_time_is_refused(people: People, whe
     customer = await people.customer()
     answer = await customer.quote("ride-vtc", *ride(CASINO, BEACH), start_at=when)
     assert any("start_at" in pointer for pointer in pointers(answer)), answer.text
+    straight = await customer.post("/v1/requests", job(start_at=when))
+    assert any("start_at" in pointer for pointer in pointers(straight)), straight.text
+    await asked_for_nothing(customer)
 
 
 async def test_a_time_without_a_zone_is_refused(people: People):
@@ -127,14 +137,15 @@ async def test_a_time_without_a_zone_is_refused(people: People):
 async def test_a_job_with_something_wrong_is_refused_and_not_posted(people: People, body):
     customer = await people.customer()
     (await customer.post("/v1/requests", body)).refuses(422)
-    assert (await customer.get("/v1/me/requests")).must(200)["items"] == []
+    await asked_for_nothing(customer)
 
 
 async def test_a_service_nobody_knows_is_refused(people: People):
     customer = await people.customer()
     answer = await customer.quote("teleport", *ride(CASINO, BEACH))
-    assert answer.status in {404, 422}
-    assert answer.code == "unknown_service"
+    answer.refuses(422, "unknown_service")
+    (await customer.post("/v1/requests", job(service="teleport"))).refuses(422, "unknown_service")
+    await asked_for_nothing(customer)
 
 
 async def test_a_quote_that_was_never_given_buys_nothing(people: People):
@@ -145,8 +156,17 @@ async def test_a_quote_that_was_never_given_buys_nothing(people: People):
         assert answer.status in {404, 422}, answer.text
         assert answer.code
     (await other.post("/v1/requests", {"quote_id": given})).refuses(404)
-    (await one.post("/v1/requests", {"quote_id": given})).must(201)
-    assert (await one.post("/v1/requests", {"quote_id": given})).status in {409, 410}
+    for phone in (one, other):
+        await asked_for_nothing(phone)
+    request = (await one.post("/v1/requests", {"quote_id": given})).must(201)
+    (await one.post("/v1/requests", {"quote_id": given})).refuses(409, "quote_used")
+    assert [item["id"] for item in (await one.get("/v1/me/requests")).must(200)["items"]] == [request["id"]]
+
+
+async def asked_for_nothing(phone: Phone) -> None:
+    """No request, no payment, no event: nothing has changed for this account."""
+    for path in ("/v1/me/requests", "/v1/me/payments", "/v1/me/engagements", "/v1/me/events?after=0"):
+        assert (await phone.get(path)).must(200)["items"] == [], path
 
 
 @pytest.mark.parametrize("text", ["", "{", "[" * 5000, '{"phone": "+3', "\xff\xfe", "null"])
@@ -237,17 +257,25 @@ async def test_a_move_the_state_does_not_allow_is_409_and_moves_nothing(people: 
 
 
 async def test_three_hundred_at_once_are_slowed_down_not_broken(people: People):
-    customer, other = await people.customer(), await people.customer()
+    knocking, other = await people.passer_by(), await people.passer_by()
+    answers = await asyncio.gather(*(knocking.get("/v1/markets") for _ in range(300)))
+    counted = Counter(answer.status for answer in answers)
+    assert counted.keys() == {200, 429}
+    assert counted[200] >= 100
+    for slowed in [answer for answer in answers if answer.status == 429]:
+        slowed.refuses(429, "too_many_requests")
+        assert int(slowed.headers["retry-after"]) >= 1
+        assert slowed.headers["ratelimit"]
+        assert slowed.headers["ratelimit-policy"]
+    (await other.get("/v1/markets")).must(200)
+    await knocking.until("/v1/markets", lambda page: bool(page["items"]), patient=True)
 
-    async def knock(phone: Phone) -> Answer:
-        return await phone.get("/v1/me")
 
-    answers = await asyncio.gather(*(knock(customer) for _ in range(300)))
-    assert {answer.status for answer in answers} == {200, 429}
-    slowed = next(answer for answer in answers if answer.status == 429)
-    slowed.refuses(429)
-    assert int(slowed.headers["retry-after"]) >= 1
-    assert slowed.headers["ratelimit"]
-    assert slowed.headers["ratelimit-policy"]
-    (await other.get("/v1/me")).must(200)
-    await customer.until("/v1/me", lambda me: bool(me["id"]), patient=True)
+async def test_a_slowed_request_did_nothing(people: People):
+    knocking = await people.passer_by()
+    number = "+33799999999"
+    while (await knocking.get("/v1/markets")).status != 429:
+        pass
+    answers = [await knocking.post("/v1/auth/otp", {"phone": number}) for _ in range(3)]
+    sent = (await (await people.passer_by()).get("/v1/dev/outbox?to=%2B33799999999")).must(200)["items"]
+    assert len(sent) == len([answer for answer in answers if answer.status == 202])

@@ -6,8 +6,11 @@ import json
 import pytest
 from websockets.asyncio.client import connect
 
+from tests.stranger.acts import agreed_ride
 from tests.stranger.client import Socket
 from tests.stranger.conftest import People
+
+UNKNOWN = "01890000-0000-7000-8000-000000000000"
 
 
 async def stranger_socket(people: People) -> Socket:
@@ -121,17 +124,21 @@ async def test_a_version_the_engine_does_not_speak_is_told_so(people: People):
 async def test_channels_of_others_are_not_there(people: People):
     customer = await people.customer()
     socket = await customer.socket()
-    for channel in (
-        "engagement:01890000-0000-7000-8000-000000000000",
-        "map:monaco",
-        "x",
-        "engagement:x",
-        "x:" * 500,
+    for channel, code in (
+        (f"engagement:{UNKNOWN}", "not_found"),
+        ("engagement:x", "not_found"),
+        ("map:monaco", "forbidden"),
+        ("x", "invalid"),
     ):
         await socket.say({"t": "subscribe", "channel": channel, "bbox": [7.3, 43.7, 7.5, 43.8], "zoom": 12})
-    done = await socket.do("offer.accept", {"offer_id": "01890000-0000-7000-8000-000000000000"})
+        told = await socket.wait(lambda frame, of=channel: frame.get("channel") == of)
+        assert (told["t"], told["problem"]["code"]) == ("error", code)
+    await socket.say({"t": "subscribe", "channel": "x:" * 500})
+    told = await socket.wait(lambda frame: frame["t"] == "error" and frame.get("channel") is None)
+    assert told["problem"]["code"] == "invalid"
+    done = await socket.do("offer.accept", {"id": UNKNOWN})
     assert done["problem"]["code"] == "not_found"
-    assert not [frame for frame in socket.frames if frame["t"] in {"map", "track"}]
+    assert not [frame for frame in socket.frames if frame["t"] in {"map", "track", "subscribed"}]
 
 
 async def test_a_flood_of_frames_is_4008_and_harms_nobody(people: People):
@@ -145,14 +152,35 @@ async def test_a_flood_of_frames_is_4008_and_harms_nobody(people: People):
 
 
 async def test_a_command_over_the_socket_is_done_once(people: People):
+    trip = await agreed_ride(people)
+    socket = trip.customer_socket
+    said = {"id": trip.engagement_id, "text": "At the door"}
+    first = await socket.do("message.send", said, "mine-1")
+    again = await socket.do("message.send", said, "mine-1")
+    assert (first["t"], first["result"]) == (again["t"], again["result"])
+    other = await socket.do("message.send", {**said, "text": "At the gate"}, "mine-1")
+    assert other["problem"]["code"] == "idempotency_mismatch"
+    kept = (await trip.driver.get(f"/v1/engagements/{trip.engagement_id}/messages")).must(200)["items"]
+    assert [message["text"] for message in kept] == ["At the door"]
+
+
+@pytest.mark.parametrize(
+    ("op", "args"),
+    [
+        ("offer.accept", {}),
+        ("offer.accept", {"id": "x"}),
+        ("offer.accept", {"id": 7}),
+        ("message.send", {"id": UNKNOWN, "text": "x" * 10_000}),
+        ("message.send", {"id": UNKNOWN, "text": "\u0000"}),
+        ("engagement.action", {"id": UNKNOWN, "verb": "fly"}),
+        ("duty.set", {"on": "yes"}),
+        ("request.create", {"service": "odd-job"}),
+    ],
+    ids=str,
+)
+async def test_a_command_with_something_wrong_is_refused_and_does_nothing(people: People, op: str, args):
     customer = await people.customer()
     socket = await customer.socket()
-    stops = [{"kind": "site", "lat": 43.7392, "lon": 7.4277}]
-    args = {"service": "odd-job", "stops": stops, "answers": {"what": "x", "duration_min": 60}}
-    first = await socket.do("request.create", args, "mine-1")
-    again = await socket.do("request.create", args, "mine-1")
-    assert first["t"] == again["t"]
-    if first["t"] == "done":
-        assert first["result"]["id"] == again["result"]["id"]
-        listed = (await customer.get("/v1/me/requests")).must(200)["items"]
-        assert [item["id"] for item in listed] == [first["result"]["id"]]
+    failed = await socket.do(op, args)
+    assert (failed["t"], failed["problem"]["code"]) == ("failed", "invalid")
+    assert (await customer.get("/v1/me/events?after=0")).must(200)["items"] == []

@@ -1,21 +1,7 @@
 """The numbered stream: what was missed comes again, in order, without a gap; what is too old is reset."""
 
-from typing import Any
-
-from tests.stranger.acts import agreed_ride, heard, started
-from tests.stranger.client import Phone
+from tests.stranger.acts import agreed_ride, heard, started, stream
 from tests.stranger.conftest import People
-
-
-async def stream(phone: Phone, after: int = 0) -> list[dict[str, Any]]:
-    """The stored events after N, page by page."""
-    found: list[dict[str, Any]] = []
-    while True:
-        page = (await phone.get(f"/v1/me/events?after={after}&limit=3")).must(200)["items"]
-        if not page:
-            return found
-        found += page
-        after = page[-1]["seq"]
 
 
 async def test_a_dropped_socket_comes_back_with_exactly_what_it_missed(people: People):
@@ -30,7 +16,7 @@ async def test_a_dropped_socket_comes_back_with_exactly_what_it_missed(people: P
     assert kinds == ["engagement.en_route", "engagement.arrived", "engagement.started"]
     told = [frame["seq"] for frame in second.events]
     assert told == list(range(confirmed["seq"] + 1, told[-1] + 1))
-    stored = await stream(trip.customer, confirmed["seq"])
+    stored = await stream(trip.customer, confirmed["seq"], page=3)
     assert [(event["seq"], event["type"]) for event in stored][: len(told)] == [
         (frame["seq"], frame["type"]) for frame in second.events
     ]
@@ -39,7 +25,7 @@ async def test_a_dropped_socket_comes_back_with_exactly_what_it_missed(people: P
 async def test_the_stream_over_http_is_the_stream_of_the_socket(people: People):
     trip = await started(await agreed_ride(people))
     await heard(trip.driver_socket, "started", trip.engagement_id)
-    stored = await stream(trip.driver)
+    stored = await stream(trip.driver, page=3)
     assert [event["seq"] for event in stored] == list(range(1, len(stored) + 1))
     by_seq = {event["seq"]: event for event in stored}
     for frame in trip.driver_socket.events:

@@ -1,88 +1,33 @@
-"""Who may do what: every route of the OpenAPI against people it does not concern.
+"""Who may do what: every route, every channel and every command, against everybody.
 
-A route without an expectation here fails the first test, so that nobody adds one without saying who may.
+The routes are those of the served OpenAPI, the channels and commands those of the served AsyncAPI. One without
+an expectation here fails a test, so that nobody adds one without saying who may.
 """
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from websockets.exceptions import ConnectionClosed
 
-from tests.stranger.acts import BEACH, CASINO, AgreedRide, agreed_ride, new_service, started
-from tests.stranger.client import Answer, Phone, fix, ride, stop
+from tests.stranger.acts import BEACH, CASINO, AgreedRide, agreed_ride, started, state_of
+from tests.stranger.client import Answer, Phone, Socket, fix, ride, stop
 from tests.stranger.conftest import People
-
-PUBLIC = "public"  # anybody, signed in or not; nothing about a person
-SIGN_IN = "sign-in"  # anybody, and refused for what it carries
-OWN = "own"  # whoever is signed in, and only what is his
-PARTIES = "parties"  # those it concerns; to others it is not there
-OPS = "ops"  # staff
-
-EXPECTED: dict[tuple[str, str], str] = {
-    ("get", "/healthz"): PUBLIC,
-    ("get", "/readyz"): PUBLIC,
-    ("get", "/metrics"): PUBLIC,
-    ("get", "/v1/markets"): PUBLIC,
-    ("get", "/v1/services"): PUBLIC,
-    ("get", "/v1/shared/{token}"): PUBLIC,
-    ("post", "/v1/auth/otp"): PUBLIC,
-    ("post", "/v1/auth/token"): SIGN_IN,
-    ("post", "/v1/psp/webhook"): SIGN_IN,
-    ("get", "/v1/dev/outbox"): PUBLIC,
-    ("post", "/v1/dev/ops"): PUBLIC,
-    ("post", "/v1/auth/logout"): OWN,
-    ("post", "/v1/ws/tickets"): OWN,
-    ("get", "/v1/me"): OWN,
-    ("patch", "/v1/me"): OWN,
-    ("get", "/v1/me/provider"): OWN,
-    ("put", "/v1/me/provider"): OWN,
-    ("put", "/v1/me/devices/{device_id}"): OWN,
-    ("delete", "/v1/me/devices/{device_id}"): OWN,
-    ("get", "/v1/me/duty"): OWN,
-    ("put", "/v1/me/duty"): OWN,
-    ("post", "/v1/me/positions"): OWN,
-    ("get", "/v1/me/events"): OWN,
-    ("get", "/v1/me/offers"): OWN,
-    ("get", "/v1/me/calls"): OWN,
-    ("get", "/v1/me/requests"): OWN,
-    ("get", "/v1/me/engagements"): OWN,
-    ("get", "/v1/me/payments"): OWN,
-    ("get", "/v1/me/earnings"): OWN,
-    ("post", "/v1/quotes"): OWN,
-    ("post", "/v1/requests"): OWN,
-    ("get", "/v1/accounts/{account_id}/profile"): OWN,
-    ("get", "/v1/requests/{request_id}"): PARTIES,
-    ("post", "/v1/requests/{request_id}/cancel"): PARTIES,
-    ("get", "/v1/requests/{request_id}/why-not-me"): PARTIES,
-    ("get", "/v1/requests/{request_id}/offers"): PARTIES,
-    ("post", "/v1/requests/{request_id}/offers"): PARTIES,
-    ("post", "/v1/offers/{offer_id}/accept"): PARTIES,
-    ("post", "/v1/offers/{offer_id}/decline"): PARTIES,
-    ("post", "/v1/offers/{offer_id}/withdraw"): PARTIES,
-    ("post", "/v1/offers/{offer_id}/counter"): PARTIES,
-    ("get", "/v1/offers/{offer_id}/why"): PARTIES,
-    ("get", "/v1/engagements/{engagement_id}"): PARTIES,
-    ("post", "/v1/engagements/{engagement_id}/actions"): PARTIES,
-    ("post", "/v1/engagements/{engagement_id}/tip"): PARTIES,
-    ("get", "/v1/engagements/{engagement_id}/timeline"): PARTIES,
-    ("get", "/v1/engagements/{engagement_id}/track"): PARTIES,
-    ("get", "/v1/engagements/{engagement_id}/messages"): PARTIES,
-    ("post", "/v1/engagements/{engagement_id}/messages"): PARTIES,
-    ("get", "/v1/engagements/{engagement_id}/reviews"): PARTIES,
-    ("post", "/v1/engagements/{engagement_id}/reviews"): PARTIES,
-    ("post", "/v1/engagements/{engagement_id}/share"): PARTIES,
-    ("post", "/v1/ops/services"): OPS,
-    ("put", "/v1/ops/services/{slug}"): OPS,
-    ("get", "/v1/ops/engagements"): OPS,
-    ("post", "/v1/ops/engagements/{engagement_id}/reassign"): OPS,
-    ("post", "/v1/ops/engagements/{engagement_id}/refund"): OPS,
-    ("get", "/v1/ops/exceptions"): OPS,
-    ("get", "/v1/ops/ledger"): OPS,
-    ("get", "/v1/ops/ledger/check"): OPS,
-    ("get", "/v1/ops/requests/{request_id}/rounds"): OPS,
-    ("post", "/v1/ops/accounts/{account_id}/suspend"): OPS,
-    ("post", "/v1/ops/accounts/{account_id}/unsuspend"): OPS,
-}
-SPENDS_THE_TOKEN = {"/v1/auth/logout"}
+from tests.stranger.rights import (
+    ANSWERS,
+    CHANNELS,
+    COMMANDS,
+    EXCEPTIONS,
+    EXPECTED,
+    FOLLOWED,
+    PARTICULAR,
+    SHOWN,
+    SIGNED_IN,
+    SPENDS_THE_TOKEN,
+    THEIRS,
+    VERDICTS,
+    WHO,
+)
 
 
 def bodies(trip: AgreedRide) -> dict[tuple[str, str], Any]:
@@ -147,27 +92,136 @@ async def knock(phone: Phone, trip: AgreedRide, method: str, template: str, acco
         path += f"?engagement_id={trip.engagement_id}"
     body = bodies(trip).get((method, template))
     if template.startswith("/v1/ops/services"):
-        listed = (await phone.get("/v1/services?market=monaco")).must(200)["items"]
-        body = listed[0] | {"market": "monaco"}
+        listed = (await trip.ops.get("/v1/services?market=monaco")).must(200)["items"]
+        body = next(item for item in listed if item["slug"] == "ride-vtc") | {"market": "monaco"}
     return await phone.ask(method.upper(), path, body)
 
 
 async def test_every_route_has_an_expectation(people: People):
     found = set(await operations(await people.passer_by()))
     assert found == EXPECTED.keys()
+    assert {route[:2] for route in EXCEPTIONS} <= EXPECTED.keys()
 
 
-async def test_without_a_token_only_public_routes_answer(people: People):
+@pytest.mark.parametrize("who", WHO)
+async def test_each_route_answers_whom_it_should(people: People, who: str):
     trip = await started(await agreed_ride(people))
-    nobody = await people.passer_by()
-    for method, path in await operations(nobody):
-        answer = await knock(nobody, trip, method, path, trip.customer.account_id)
-        _is_no_leak(answer, trip)
-        if EXPECTED[method, path] in {OWN, PARTIES, OPS}:
-            answer.refuses(401)
+    phone = await one_of(people, trip, who)
+    wrong = []
+    for method, path in await operations(await people.passer_by()):
+        if path in SPENDS_THE_TOKEN and phone.token:
+            continue
+        answer = await knock(phone, trip, method, path, trip.customer.account_id)
+        verdict = EXCEPTIONS.get((method, path, who), VERDICTS[EXPECTED[method, path]][who])
+        if not agrees(answer, verdict):
+            wrong.append(f"{method} {path}: {verdict}, got {answer.status} {answer.code} {answer.text[:200]}")
+        if answer.status == 401:
             assert answer.headers["www-authenticate"].startswith("Bearer"), answer.asked
-        else:
-            assert answer.status < 500, answer.text
+        if who not in PARTICULAR and not _was_asked(who, path):
+            _is_no_leak(answer, trip)
+    assert not wrong, "\n".join(wrong)
+    if who not in PARTICULAR:
+        assert await state_of(trip.customer, trip.engagement_id) == "in_progress"
+
+
+def agrees(answer: Answer, verdict: str) -> bool:
+    """Whether the answer is what the verdict says."""
+    if answer.status >= 500:
+        return False
+    if verdict == ANSWERS:
+        return answer.status not in {401, 403}
+    if verdict == SHOWN:
+        return answer.status != 403 and (answer.status != 401 or answer.code == "token_invalid")
+    if verdict == THEIRS:
+        return answer.status not in {401, 403, 404}
+    if verdict == "refused":
+        return answer.status in {401, 403, 404, 422}
+    status, code = verdict.split()
+    return (answer.status, answer.code) == (int(status), code)
+
+
+async def one_of(people: People, trip: AgreedRide, who: str) -> Phone:
+    """A phone of this person."""
+    if who == "another customer":
+        return await people.customer()
+    if who == "another driver":
+        return await people.provider("ride-vtc", at=CASINO)
+    nobody = await people.passer_by()
+    forger = await people.passer_by()
+    forger.token = trip.customer.token[:-4] + "AAAA"
+    return {
+        "nobody": nobody,
+        "a forger": forger,
+        "the driver who lost": trip.other,
+        "its customer": trip.customer,
+        "its driver": trip.driver,
+        "ops": trip.ops,
+    }[who]
+
+
+async def test_every_channel_and_every_command_has_an_expectation(people: People):
+    nobody = await people.passer_by()
+    asyncapi = (await nobody.get("/v1/asyncapi.json")).must(200)
+    assert asyncapi["x-channels"].keys() == CHANNELS.keys()
+    assert asyncapi["x-commands"].keys() == COMMANDS.keys()
+    for named in (*CHANNELS.values(), *COMMANDS.values()):
+        assert set(named) == set(SIGNED_IN)
+
+
+def what_to_do(trip: AgreedRide) -> dict[str, dict[str, Any]]:
+    """Arguments of each command that are right for whom it concerns."""
+    return {
+        "offer.accept": {"id": trip.offer_id},
+        "offer.decline": {"id": trip.offer_id},
+        "offer.withdraw": {"id": trip.offer_id},
+        "offer.counter": {"id": trip.offer_id, "price": {"amount": 5000, "currency": "EUR"}},
+        "message.send": {"id": trip.engagement_id, "text": "Hello"},
+        "duty.set": {"on": True, "market": "monaco"},
+        "engagement.action": {"id": trip.engagement_id, "verb": "arrive"},
+        "request.cancel": {"id": trip.request_id},
+    }
+
+
+@pytest.mark.parametrize("who", ["nobody", "a forger"])
+async def test_without_a_good_token_no_socket_follows_or_does_anything(people: People, who: str):
+    trip = await agreed_ride(people)
+    phone = await one_of(people, trip, who)
+    frames = [{"t": "subscribe", "channel": f"{kind}:{trip.engagement_id}"} for kind in CHANNELS]
+    frames += [{"t": "do", "id": op, "op": op, "args": what_to_do(trip)[op]} for op in COMMANDS]
+    for frame in frames:
+        before = await Socket.dial(phone.url, phone.address, phone.token)
+        await before.say(frame)
+        assert await before.close_code() == 4501
+        behind = await Socket.dial(phone.url, phone.address, phone.token)
+        await behind.say({"t": "hello"})
+        with suppress(ConnectionClosed):  # it may have been shut already
+            await behind.say(frame)
+        assert await behind.close_code() == 4501
+        assert before.frames == behind.frames == []
+        await before.close()
+        await behind.close()
+    assert await state_of(trip.customer, trip.engagement_id) == "confirmed"
+
+
+@pytest.mark.parametrize("who", SIGNED_IN)
+async def test_each_channel_and_command_answers_whom_it_should(people: People, who: str):
+    trip = await started(await agreed_ride(people))
+    phone = await one_of(people, trip, who)
+    socket = await phone.socket()
+    got: dict[str, str] = {}
+    for kind in CHANNELS:
+        name = "monaco" if kind == "map" else trip.engagement_id
+        await socket.say({"t": "subscribe", "channel": f"{kind}:{name}"})
+        told = await socket.wait(
+            lambda frame, channel=f"{kind}:{name}": (
+                frame["t"] in {"subscribed", "error"} and frame["channel"] == channel
+            )
+        )
+        got[kind] = FOLLOWED if told["t"] == "subscribed" else told["problem"]["code"]
+    for op in COMMANDS:
+        done = await socket.do(op, what_to_do(trip)[op])
+        got[op] = FOLLOWED if done["t"] == "done" else done["problem"]["code"]
+    assert got == {name: named[who] for name, named in (CHANNELS | COMMANDS).items()}
 
 
 async def test_a_made_up_token_opens_nothing(people: People):
@@ -178,33 +232,6 @@ async def test_a_made_up_token_opens_nothing(people: People):
         for path in ("/v1/me", f"/v1/engagements/{trip.engagement_id}", "/v1/ops/exceptions"):
             (await forger.get(path)).refuses(401)
     forger.token = ""
-
-
-@pytest.mark.parametrize("who", ["another customer", "another driver on duty", "the driver who lost"])
-async def test_whom_it_does_not_concern_gets_nothing(people: People, who: str):
-    ops = await people.ops()
-    service = await new_service(ops, "ride-vtc")
-    trip = await started(await agreed_ride(people, service))
-    if who == "another customer":
-        other = await people.customer()
-    elif who == "another driver on duty":
-        other = await people.provider(service, at=CASINO)
-    else:
-        other = trip.other
-    for method, path in await operations(other):
-        if path in SPENDS_THE_TOKEN or (method, path) == ("get", "/v1/dev/outbox"):
-            continue
-        account = trip.customer.account_id if EXPECTED[method, path] == OPS else other.account_id
-        answer = await knock(other, trip, method, path, account)
-        assert answer.status < 500, f"{answer.asked}: {answer.text}"
-        if EXPECTED[method, path] == OPS:
-            answer.refuses(403)
-        elif EXPECTED[method, path] == PARTIES and not _was_asked(who, path):
-            answer.refuses(404, "not_found")
-        if not _was_asked(who, path):
-            _is_no_leak(answer, trip)
-    seen = (await trip.customer.get(f"/v1/engagements/{trip.engagement_id}")).must(200)
-    assert seen["state"] == "in_progress"
 
 
 def _was_asked(who: str, path: str) -> bool:

@@ -1,0 +1,18 @@
+"""A database that is away, in the words of the house. The edges ask; loops of the engine look again by themselves."""
+
+from typing import Final
+
+from domain.rules.errors import Unavailable
+from domain.store.outage import is_outage
+
+RETRY_AFTER_S: Final = 1  # a restart takes a second or two; a client with jitter finds it back soon
+
+
+def unavailable_for(error: BaseException) -> Unavailable | None:
+    """The refusal for what an outage of the database made fail; `None` when it was something else.
+
+    What was under way may have been done or not: a retry under the same Idempotency-Key finds out.
+    """
+    return (
+        Unavailable("the database does not answer", retry_after_s=RETRY_AFTER_S) if is_outage(error) else None
+    )
