@@ -47,7 +47,6 @@ class PushRule:
 _OFFER: Final = PushRule(Family.OFFER, "offer_id", life_s=900, after_s=2.0, urgent=True)
 _PROPOSAL: Final = PushRule(Family.WORK, "offer_id", life_s=3_600, sleeps=True)
 _CLEAR: Final = PushRule(Family.OFFER, "offer_id", life_s=120, after_s=2.0, clears=True)
-_MONEY: Final = PushRule(Family.ACCOUNT, "payment_id", life_s=6 * 3_600, sleeps=True)
 
 PUSH_RULES: Final[Mapping[EventType, PushRule]] = {
     EventType.OFFER_CREATED: _OFFER,
@@ -62,7 +61,9 @@ PUSH_RULES: Final[Mapping[EventType, PushRule]] = {
     EventType.ENGAGEMENT_CANCELLED: PushRule(Family.WORK, "engagement_id", life_s=900, urgent=True),
     EventType.ENGAGEMENT_NO_SHOW: PushRule(Family.WORK, "engagement_id", life_s=3_600),
     EventType.MESSAGE_CREATED: PushRule(Family.MESSAGE, "engagement_id", life_s=4 * 3_600, sleeps=True),
-    EventType.PAYMENT_FAILED: _MONEY,
+    EventType.PAYMENT_FAILED: PushRule(
+        Family.ACCOUNT, "payment_id", life_s=3_600, urgent=True, only_for=Role.CUSTOMER
+    ),
     EventType.REVIEW_PUBLISHED: PushRule(Family.ACCOUNT, "engagement_id", life_s=86_400, sleeps=True),
 }
 """Not here: `en_route`, `started`, `completed` (the app in hand shows them), money that went as agreed, duty."""

@@ -52,6 +52,7 @@ EXPECTED: dict[tuple[str, str], str] = {
     ("get", "/v1/accounts/{account_id}/profile"): OWN,
     ("get", "/v1/requests/{request_id}"): PARTIES,
     ("post", "/v1/requests/{request_id}/cancel"): PARTIES,
+    ("post", "/v1/requests/{request_id}/pay"): PARTIES,
     ("get", "/v1/requests/{request_id}/why-not-me"): PARTIES,
     ("get", "/v1/requests/{request_id}/offers"): PARTIES,
     ("post", "/v1/requests/{request_id}/offers"): PARTIES,
