@@ -36,7 +36,7 @@ KNOBS: Final[Mapping[str, str]] = {
     "track_kept": "s a track is kept after the end",
     "events_kept": "s an account's events are kept for clients that resume",
     "no_show_after": "s of waiting before a no-show may be declared",
-    "scheduled_lead": "s before its start that a scheduled request enters the rounds",
+    "scheduled_lead": "s before its start that a scheduled request is first sought (until its start and a patience)",
     "psp_timeout": "s the payment service is waited for",
     "round_window": "s between the rounds of a busy market",
 }

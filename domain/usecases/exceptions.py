@@ -8,12 +8,13 @@ from domain.rules.catalogue import in_language
 from domain.rules.states import TRACKED_ENGAGEMENT, EngagementState
 from domain.rules.wire import moment
 from domain.store import exceptions as store
-from domain.store.tables import Engagement
+from domain.store.tables import Engagement, Request
 from domain.usecases.access import require_ops
 from domain.usecases.work import Work
 from geo.live import GONE_AFTER, STALE_AFTER
 
 WAITING_S: Final = 60  # an open request that nobody has taken: the first wave and a half have failed
+NEAR_S: Final = 600  # before an agreed hour: the time to call somebody by hand
 PAYMENT_STUCK_S: Final = 30  # a payment service that answers does so within seconds
 MANY_ATTEMPTS: Final = 4  # 1 + 2 + 4 s of retries
 STALLED_MARGIN_S: Final = 600  # ten minutes beyond twice what was planned
@@ -78,13 +79,19 @@ async def _requests(work: Work) -> list[Finding]:
     return [
         Finding(
             "request_waiting",
-            "critical" if work.now - row.due_at > timedelta(seconds=3 * WAITING_S) else "warning",
+            "critical" if _presses(row, work.now) else "warning",
             row.due_at,
             ("request", str(row.id)),
             row.market_id,
         )
         for row in rows
     ]
+
+
+def _presses(row: Request, now: datetime) -> bool:
+    """Whether its customer is about to be left standing: the search is long, and the agreed hour near."""
+    long = now - row.due_at > timedelta(seconds=3 * WAITING_S)
+    return long and (row.start_at is None or row.start_at - now < timedelta(seconds=NEAR_S))
 
 
 async def _engagements(work: Work) -> list[Finding]:

@@ -210,6 +210,7 @@ async def _end(work: Work, row: Request, event: EventType) -> None:
     await offers.withdraw_pending(work, row, why=offers.REQUEST_OVER)
     await money.release_for_request(work, row)
     await timers.forget(work.db, TimerKind.REQUEST_EXPIRES, row.id)
+    await work.schedule(TimerKind.PLACES_FADE, row.id, work.now)
     customer = await work.db.get_one(Account, row.customer_id)
     work.emit(row.customer_id, event, request_ended_view(row, customer.language))
 

@@ -204,6 +204,16 @@ async def test_awarded_work_whose_payment_fails_starts_once_it_is_paid_again(tow
     ]
 
 
+async def test_work_does_not_start_on_money_that_is_being_let_go(town: Town) -> None:
+    job = await town.job()
+    await town.drive_to(job, "arrived")
+    async with town.tools.sessions() as db:
+        await db.execute(update(Payment).values(want="release"))
+        await db.commit()
+    with pytest.raises(PaymentDeclined):
+        await town.do(town.driver, job, "start")
+
+
 async def test_an_offer_that_is_out_cannot_be_accepted_while_the_money_is_not_there(town: Town) -> None:
     request = await town.ask()
     town.clock.move(1)

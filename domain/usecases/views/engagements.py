@@ -20,11 +20,10 @@ _BEFORE_START = (EngagementState.CONFIRMED, EngagementState.EN_ROUTE, Engagement
 
 
 def engagement_view(facts: EngagementFacts, spec: ServiceSpec, role: Role, now: datetime) -> dict[str, Any]:
-    """What `role` sees. Exact places only while the work is ahead or under way (the customer keeps their own);
-    the PIN is the customer's alone, until the start; money is split for the provider and ops only."""
+    """What `role` sees. Exact places only while the work is ahead or under way (the customer's own stay on their
+    request); the PIN is the customer's alone, until the start; money is split for the provider and ops only."""
     row = facts.engagement
     active = row.state in ACTIVE_ENGAGEMENT
-    exact = active or role is Role.CUSTOMER
     view: dict[str, Any] = {
         "id": str(row.id),
         "engagement_id": str(row.id),
@@ -39,7 +38,7 @@ def engagement_view(facts: EngagementFacts, spec: ServiceSpec, role: Role, now: 
         "state": row.state,
         "customer": _card(facts.customer, facts),
         "provider": _card(facts.provider, facts) | {"vehicle": vehicle_view(facts.profile, plate=active)},
-        "stops": [stop_view(stop, exact=exact) for stop in facts.stops],
+        "stops": [stop_view(stop, exact=active) for stop in facts.stops],
         "start_at": maybe_moment(row.start_at),
         "distance_m": facts.request.distance_m,
         "duration_s": facts.request.duration_s,
