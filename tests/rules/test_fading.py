@@ -55,7 +55,7 @@ def test_fading_leaves_no_place_and_twice_is_once(event: dict[str, Any]) -> None
     once = faded(event)
     assert list(places_in(once)) == []
     assert faded(once) == once
-    assert STOP["address"] not in str(once)
+    assert "rue Grimaldi" not in str(once)
 
 
 @given(event=events)

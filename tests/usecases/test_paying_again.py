@@ -26,7 +26,17 @@ from domain.usecases.offers import accept_offer
 from domain.usecases.psp_webhook import hear, sign
 from domain.usecases.requests import Wish, create_request, request_seen
 from domain.usecases.work import NOBODY, Actor
-from tests.factories import CASINO, PORT, a_posted_job, a_round, an_account, put_at, run_as, the_offers_of
+from tests.factories import (
+    CASINO,
+    PORT,
+    a_posted_job,
+    a_provider,
+    a_round,
+    an_account,
+    put_at,
+    run_as,
+    the_offers_of,
+)
 from tests.usecases.engaged import Town
 
 
@@ -240,6 +250,20 @@ async def test_a_service_that_calls_back_about_a_payment_it_refused_is_made_to_f
     await town.settle()
     assert ("release", f"{first.id}:release") in town.psp.calls
     assert [p.state for p in await prices(town, request)] == ["failed"]
+
+
+async def test_money_on_its_way_out_stays_with_the_work_it_was_for(town: Town) -> None:
+    job = await town.job()
+    request = (await town.row(job)).request_id
+    await town.do(town.driver, job, "cancel", reason="ill")  # what it held is wanted back, and not yet let go
+    town.clock.move(60)
+    bid = Bid(price_cents=7_000, currency="EUR", start_at=town.clock.at + timedelta(hours=3))
+    other = await a_provider(town.tools, ("odd-job",), name="Other")
+    offer = await run_as(town.tools, other, propose, request, bid)
+    again = (await run_as(town.tools, town.customer, accept_offer, offer.id)).engagement
+    first, second = await prices(town, request)
+    assert (first.engagement_id, first.provider_id) == (job, town.driver.id)
+    assert (second.engagement_id, second.provider_id) == (again.id, other.id)
 
 
 async def test_a_request_cancelled_unpaid_leaves_no_money_behind(town: Town) -> None:
