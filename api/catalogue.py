@@ -37,6 +37,15 @@ RIDE: Final[dict[str, JsonValue]] = {
 }
 
 
+class NowOut(Out):
+    """How busy a market is: counts rounded down to fives, null below five, so that nobody is seen come or go."""
+
+    on_duty: int | None
+    open_requests: int | None
+    running: int | None
+    completed_today: int | None
+
+
 class MarketOut(Out):
     """A city: the unit of configuration and of scale."""
 
@@ -45,6 +54,7 @@ class MarketOut(Out):
     currency: str
     timezone: str
     center: Place
+    now: NowOut
 
 
 class Markets(Out):
@@ -94,8 +104,9 @@ class ServiceIn(In):
 
 @router.get("/v1/markets", response_model=Markets, responses=UNCHANGED)
 async def list_markets(work: Anybody, request: Request) -> Response:
-    """Every market. Anybody may read it; it rarely changes, so ask with `If-None-Match`."""
-    items = [market_view(row) for row in await catalogue.list_markets(work)]
+    """Every market, and roughly how busy it is. Anybody may read it; ask with `If-None-Match`."""
+    busy = await catalogue.busyness(work)
+    items = [market_view(row, busy[row.id]) for row in await catalogue.list_markets(work)]
     return answer_with_etag(request, Markets.model_validate({"items": items}))
 
 

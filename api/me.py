@@ -11,7 +11,9 @@ from api.context import SignedIn
 from api.problems import problems
 from api.schemas import NO_NUL, Count, Flag, In, Language, Out, ShortText, Slug, Time
 from domain.rules.errors import NotFound
+from domain.rules.pushes import INSTALLATION_ID
 from domain.usecases import duty, profiles
+from domain.usecases.profiles import QuietHours
 from domain.usecases.views.accounts import device_view, me_view, provider_view
 from domain.usecases.views.duty import duty_view
 
@@ -47,27 +49,70 @@ class ProviderOut(Out):
     updated_at: Time
 
 
+ClockTime = Annotated[str, Field(strict=True, pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", examples=["22:00"])]
+
+
+class QuietHoursIn(In):
+    """Hours of the night, in one's own time zone, in which only the urgent may ring."""
+
+    since: Annotated[ClockTime, Field(alias="from")]
+    until: Annotated[ClockTime, Field(examples=["07:00"])]
+    timezone: Annotated[str, Field(strict=True, max_length=64, pattern=NO_NUL, examples=["Europe/Monaco"])]
+
+    def hours(self) -> QuietHours:
+        return QuietHours(_minute(self.since), _minute(self.until), self.timezone)
+
+
+class QuietHoursOut(Out):
+    since: Annotated[str, Field(alias="from")]
+    until: str
+    timezone: str
+
+
+def _minute(clock: str) -> int:
+    hours, minutes = clock.split(":")
+    return int(hours) * 60 + int(minutes)
+
+
 class MeOut(Out):
     id: UUID
     phone: str | None
     name: str
     language: str
     is_ops: bool
+    quiet_hours: QuietHoursOut | None
     provider: ProviderOut | None
     created_at: Time
 
 
 class MeChange(In):
-    """Only what is named changes."""
+    """Only what is named changes; `quiet_hours` null does away with them."""
 
     name: ShortText | None = None
     language: Literal["fr", "en"] | None = None
+    quiet_hours: QuietHoursIn | None = None
 
 
 class DeviceIn(In):
+    """Where pushes go: a registration token, or the Firebase installation id of an app that has no token any more."""
+
     platform: Literal["android", "ios", "web", "console"]
-    push_token: Annotated[str, Field(strict=True, min_length=1, max_length=4_096, pattern=NO_NUL)]
+    push_token: Annotated[str, Field(strict=True, min_length=1, max_length=4_096, pattern=NO_NUL)] | None = (
+        None
+    )
+    installation_id: Annotated[str, Field(strict=True, pattern=f"^{INSTALLATION_ID}$")] | None = None
     language: Literal["fr", "en"] | None = None
+
+    @model_validator(mode="after")
+    def _one_address(self) -> Self:
+        if (self.push_token is None) == (self.installation_id is None):
+            raise ValueError("send either a push_token or an installation_id")
+        return self
+
+    @property
+    def address(self) -> str:
+        """The two cannot be taken for each other: a registration token is longer, and has a colon."""
+        return self.push_token or self.installation_id or ""
 
 
 class DeviceOut(Out):
@@ -121,11 +166,15 @@ async def read(work: SignedIn, response: Response, if_none_match: IfNoneMatch = 
 async def change(
     body: MeChange, work: SignedIn, response: Response, if_match: IfMatch = None
 ) -> Mapping[str, Any]:
-    """Change one's name or language; with `If-Match`, only if nothing has changed since it was read."""
+    """Change one's name, language or quiet hours; with `If-Match`, only if nothing has changed since it was read."""
     account, provider = await profiles.read_me(work, lock=True)
     if if_match is not None and not _named(if_match, _etag(account.version)):
         raise HTTPException(412, "the account has changed since you read it")
     profiles.change_me(account, name=body.name, language=body.language)
+    if "quiet_hours" in body.model_fields_set:
+        await profiles.change_quiet_hours(
+            work, account, None if body.quiet_hours is None else body.quiet_hours.hours()
+        )
     response.headers["ETag"] = _etag(account.version)
     return me_view(account, provider)
 
@@ -159,7 +208,7 @@ async def put_device(device_id: DeviceId, body: DeviceIn, work: SignedIn) -> Map
         work,
         device_id,
         platform=body.platform,
-        push_token=body.push_token,
+        push_token=body.address,
         language=body.language or work.actor.language,
     )
     return device_view(row)

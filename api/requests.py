@@ -8,14 +8,14 @@ from fastapi import APIRouter, Query, Response
 from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from api.context import SignedIn
-from api.engagement_shapes import At, StopOut
+from api.engagement_shapes import At, PaymentOut, StopOut
 from api.idempotency import Once
 from api.paging import MOST, Paging
 from api.problems import problems
 from api.quotes import ASK, MOST_STOPS, StopIn
 from api.schemas import ID, FreeForm, In, Moment, Money, MoneyIn, Out, Page, RowId, ShortText, Slug, Text
 from domain.rules.states import RequestState, Role
-from domain.usecases import call, cancelling, requests, why
+from domain.usecases import call, cancelling, funding, requests, why
 from domain.usecases.requests import LONGEST_WINDOW, Wish
 
 router = APIRouter(prefix="/v1", tags=["ask"])
@@ -70,6 +70,12 @@ class CancelIn(In):
     reason: Text | None = None
 
 
+class PayIn(In):
+    """The means of payment to try now."""
+
+    payment_method: ShortText = "card"
+
+
 class NextBest(Out):
     """`wait` (`seconds`), `service` (`slug`, `name`, `price`) or `schedule` (`start_at`), with a sentence."""
 
@@ -113,6 +119,11 @@ class RequestOut(Out):
     ended_at: At | None
     quote_id: UUID | None = None
     engagement_id: UUID | None = None
+    payment: PaymentOut | None = None
+    payment_needed: Annotated[
+        bool | None,
+        Field(description="The payment failed: nobody is asked, and nothing starts, until it is paid again."),
+    ] = None
     wave: int | None = None
     due_at: At | None = None
     matched_at: At | None = None
@@ -181,6 +192,16 @@ async def cancel(request_id: RowId, work: SignedIn, once: Once, body: CancelIn |
 
     async def run() -> Mapping[str, Any]:
         return await cancelling.cancel_request(work, request_id, None if body is None else body.reason)
+
+    return await once(RequestOut, run)
+
+
+@router.post("/requests/{request_id}/pay", response_model=RequestOut, responses=problems(402, 403, 404, 409))
+async def pay(request_id: RowId, work: SignedIn, once: Once, body: PayIn | None = None) -> Response:
+    """Pay with another means, after a payment has failed or while it is undecided. What is paid stays paid."""
+
+    async def run() -> Mapping[str, Any]:
+        return await funding.pay(work, request_id, (body or PayIn()).payment_method)
 
     return await once(RequestOut, run)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 
 from api.app import ApiSettings, create_api
@@ -96,18 +97,19 @@ async def running(settings: Settings, database_url: str, parts: Part = Part.ALL)
         api: FastAPI | None = None
         gateway: Gateway | None = None
         positions = Positions(tools, node=str(new_id()))
+        registry = CollectorRegistry()
         if parts & (Part.API | Part.DISPATCH):
             loops.append(positions.run)
         if Part.API in parts:
             gateway = Gateway(tools, positions, problem_of=_problem)
-            api = _api(settings, tools, gateway, positions)
+            api = _api(settings, tools, gateway, positions, registry)
             loops.append(gateway.run)
         if Part.DISPATCH in parts:
             loops += [MarketDispatcher(tools, market).run for market in sorted(cities)]
         if Part.RELAY in parts:
             sender = fcm or ConsoleSender(tools)
             stack.push_async_callback(sender.close)
-            pusher = Pusher(tools, sender)
+            pusher = Pusher(tools, sender, registry)
             loops += [Relay(tools).run, Timekeeper(tools, HANDLERS).run, pusher.run, Janitor(tools).run]
         stop = asyncio.Event()
         tasks = [asyncio.ensure_future(loop(stop)) for loop in loops]
@@ -139,11 +141,14 @@ def _tools(
     )
 
 
-def _api(settings: Settings, tools: Tools, gateway: Gateway, positions: Positions) -> FastAPI:
+def _api(
+    settings: Settings, tools: Tools, gateway: Gateway, positions: Positions, registry: CollectorRegistry
+) -> FastAPI:
     """HTTP, the socket, its document, and the pages."""
     rates = ApiSettings(
         account=Rate(settings.account_per_s, settings.account_burst),
         stranger=Rate(settings.address_per_s, settings.address_burst),
+        registry=registry,
     )
     api = create_api(tools, rates)
     api.state.positions = positions

@@ -6,6 +6,8 @@ The means of payment tells it how to behave:
     card_declined             the authorisation is refused
     card_timeout              the first call of the authorisation is not answered; asked again, it works
     card_late                 the authorisation is pending at first; asked again, or told by webhook, it is done
+    card_timeout_declined     the first call of the authorisation is not answered; asked again, it is refused
+    card_late_declined        the authorisation is pending at first; asked again, it is refused
     card_capture_fails_once   the first capture is refused; asked again, it works
 
 Anything else behaves as `card`. Like the real ones it is idempotent by key. What it remembers (which keys it
@@ -38,12 +40,12 @@ class SandboxPsp:
         first = self._first("authorise", key)
         ref = f"{_SCHEME}:{method}:{key}"
         match method:
-            case "card_declined":
-                return PspAnswer(PspOutcome.DECLINED, ref, "insufficient funds")
-            case "card_timeout" if first:
+            case "card_timeout" | "card_timeout_declined" if first:
                 raise PspTimeout("the sandbox was told not to answer")
-            case "card_late" if first:
+            case "card_late" | "card_late_declined" if first:
                 return PspAnswer(PspOutcome.PENDING, ref)
+            case "card_declined" | "card_timeout_declined" | "card_late_declined":
+                return PspAnswer(PspOutcome.DECLINED, ref, "insufficient funds")
             case _:
                 return PspAnswer(PspOutcome.DONE, ref)
 

@@ -8,11 +8,14 @@ import asyncio
 import logging
 from typing import Final
 
-from domain.rules.ports import PushFate, PushResult, PushSender
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from domain.rules.ports import Push, PushFate, PushResult, PushSender
 from domain.usecases import pushes
 from domain.usecases.pushes import DuePush
 from domain.usecases.work import ENGINE, Tools, working
 from notifications.messages import compose
+from notifications.resting import CarrierRest
 
 log = logging.getLogger(__name__)
 
@@ -26,9 +29,21 @@ END_WITHIN: Final = 5.0  # s at the stop for what is on its way; its claim runs 
 class Pusher:
     """One of any number of pushers: each push is claimed by one of them."""
 
-    def __init__(self, tools: Tools, sender: PushSender) -> None:
+    def __init__(self, tools: Tools, sender: PushSender, registry: CollectorRegistry | None = None) -> None:
         self._tools = tools
         self._sender = sender
+        self._rest = CarrierRest()
+        self._counted = Counter(
+            "coudmain_pushes",
+            "Pushes tried, by what became of them.",
+            ("platform", "fate"),
+            registry=registry,
+        )
+        self._alarmed = Gauge(
+            "coudmain_push_alert",
+            "1 while the carrier refuses our credentials: a human must act.",
+            registry=registry,
+        )
         self._carried: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
         self._purged_at = tools.clock.now()
@@ -95,10 +110,21 @@ class Pusher:
             composed = compose(push, self._tools.clock.now())
             if composed is None:
                 return PushResult(PushFate.RETRY, "its time was over")  # there is no later: settled as late
-            return await self._sender.send(composed)
+            now = self._tools.clock.now()
+            if (wait := self._rest.waits(composed, now)) > 0:
+                return PushResult(PushFate.RETRY, "the carrier is left alone for a while", wait)
+            result = await self._sender.send(composed)
+            self._learn(composed, result)
+            return result
         except Exception:  # a defect of ours must not stop the other pushes
             log.exception("push %s could not be sent", push.id)
             return PushResult(PushFate.RETRY, "a defect; see the log")
+
+    def _learn(self, push: Push, result: PushResult) -> None:
+        """What an answer says about the carrier, for the pushes after it and for whoever watches."""
+        self._rest.heard(push, result, self._tools.clock.now())
+        self._counted.labels(push.platform, result.fate.value).inc()
+        self._alarmed.set(self._rest.alarmed)
 
     async def _purge(self) -> None:
         now = self._tools.clock.now()

@@ -60,6 +60,8 @@ class FcmSender:
         self._service: Any = messaging._get_messaging_service(app)  # noqa: SLF001
         for adapter in self._service._client.session.adapters.values():  # noqa: SLF001
             adapter.max_retries = adapter.max_retries.new(total=1, connect=1, read=0, status=0, other=0)
+        # A 401 may be an access token that ran out: a fresh one is fetched and tried once, not twice as by itself.
+        self._service._client.session._max_refresh_attempts = 1  # noqa: SLF001
         if url is not None:
             self._service._fcm_url = url  # noqa: SLF001
 
@@ -102,7 +104,7 @@ def _judged(error: Exception) -> PushResult:
     wait = _retry_after(error) if fate is PushFate.RETRY else None
     if wait is None and isinstance(error, messaging.QuotaExceededError | exceptions.ResourceExhaustedError):
         wait = QUOTA_REST
-    return PushResult(fate, detail, wait)
+    return PushResult(fate, detail, wait, platform_only=isinstance(error, messaging.ThirdPartyAuthError))
 
 
 def _credentials_fail(error: GoogleAuthError) -> PushResult:

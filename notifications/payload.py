@@ -11,11 +11,9 @@ from typing import Any, Final
 from firebase_admin import messaging
 
 from domain.rules.ports import Push
-from domain.rules.pushes import Family
+from domain.rules.pushes import INSTALLATION_ID, Family
 
-FID: Final = re.compile(
-    r"[cdef][A-Za-z0-9_-]{21}"
-)  # a Firebase installation id (firebase-js-sdk, installations)
+FID: Final = re.compile(INSTALLATION_ID)
 IMMEDIATE, WHEN_CONVENIENT = "10", "5"  # apns-priority
 APNS_COLLAPSE_ID: Final = 64  # bytes, at most
 WEB_TOPIC: Final = 32  # characters of URL-safe base64, at most (RFC 8030 5.4)

@@ -16,7 +16,7 @@ from msgspec import Meta
 
 from domain.rules.errors import Invalid
 from domain.rules.states import Verb
-from domain.usecases import access, actions, call, cancelling, duty, engagements, messages, offers
+from domain.usecases import access, actions, call, cancelling, duty, engagements, funding, messages, offers
 from domain.usecases.actions import Deed
 from domain.usecases.call import Bid
 from domain.usecases.idempotency import as_text, fingerprint, once
@@ -56,6 +56,13 @@ class CancelArgs(msgspec.Struct, frozen=True):
 
     id: UUID
     reason: Words | None = None
+
+
+class PayArgs(msgspec.Struct, frozen=True):
+    """`request.pay`: with another means."""
+
+    id: UUID
+    payment_method: Annotated[str, Meta(max_length=200, pattern=NO_NUL)] = "card"
 
 
 class ActionArgs(msgspec.Struct, frozen=True):
@@ -105,6 +112,10 @@ async def _cancel(work: Work, args: CancelArgs) -> Mapping[str, Any]:
     return await cancelling.cancel_request(work, args.id, args.reason)
 
 
+async def _pay(work: Work, args: PayArgs) -> Mapping[str, Any]:
+    return await funding.pay(work, args.id, args.payment_method)
+
+
 async def _act(work: Work, args: ActionArgs) -> Mapping[str, Any]:
     return await actions.act(work, args.id, Deed(args.verb, args.pin, args.reason, args.tip))
 
@@ -136,6 +147,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     "offer.withdraw": Command(OneRow, _withdraw),
     "offer.counter": Command(CounterArgs, _counter),
     "request.cancel": Command(CancelArgs, _cancel),
+    "request.pay": Command(PayArgs, _pay),
     "engagement.action": Command(ActionArgs, _act),
     "message.send": Command(MessageArgs, _send),
     "duty.set": Command(DutyArgs, _set_duty),

@@ -56,11 +56,13 @@ def agenda(
 ) -> tuple[datetime, datetime]:
     """The interval `[from, to)` that agreed work takes of an agenda: the way there, the work, five minutes.
 
-    Work for now takes `[now, now + approach + duration + 5 min)`; work at an hour begins with the way there.
+    Work for now takes `[now, now + approach + duration + 5 min)`; work at an hour begins with the way there. Agreed
+    too near to its hour, or after it, it begins with the way there all the same: late, and never in the past.
     """
-    begin = now if start_at is None else start_at - timedelta(seconds=approach_s)
-    work_from = now + timedelta(seconds=approach_s) if start_at is None else start_at
-    return begin, max(begin, work_from) + timedelta(seconds=duration_s) + AFTERWARDS
+    approach = timedelta(seconds=approach_s)
+    wanted = now if start_at is None else start_at
+    work_from = max(wanted, now + approach)
+    return work_from - approach, work_from + timedelta(seconds=duration_s) + AFTERWARDS
 
 
 def binds_now(start_at: datetime | None, now: datetime, lead_s: int) -> bool:

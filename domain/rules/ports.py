@@ -94,7 +94,10 @@ class Push:
 class PushResult:
     fate: PushFate
     detail: str = ""
-    retry_after_s: float | None = None
+    retry_after_s: float | None = None  # the carrier asks to be left alone for so long
+    platform_only: bool = (
+        False  # of an alert: it is about the push's platform (APNs, web push), not all of it
+    )
 
 
 class PushSender(Protocol):

@@ -18,6 +18,9 @@ QUIET_FROM: Final = 22  # o'clock, market time
 QUIET_UNTIL: Final = 7
 RETRY_FIRST: Final = 1.0  # s; doubled at each attempt
 RETRY_MOST: Final = 60.0  # s between two attempts
+INSTALLATION_ID: Final = r"[cdef][A-Za-z0-9_-]{21}"
+"""A Firebase installation id (firebase-js-sdk, installations): what newer apps register instead of a token."""
+
 DATA_LIMIT: Final = 4096  # bytes of an FCM message (firebase.google.com/docs/cloud-messaging)
 
 
@@ -47,7 +50,6 @@ class PushRule:
 _OFFER: Final = PushRule(Family.OFFER, "offer_id", life_s=900, after_s=2.0, urgent=True)
 _PROPOSAL: Final = PushRule(Family.WORK, "offer_id", life_s=3_600, sleeps=True)
 _CLEAR: Final = PushRule(Family.OFFER, "offer_id", life_s=120, after_s=2.0, clears=True)
-_MONEY: Final = PushRule(Family.ACCOUNT, "payment_id", life_s=6 * 3_600, sleeps=True)
 
 PUSH_RULES: Final[Mapping[EventType, PushRule]] = {
     EventType.OFFER_CREATED: _OFFER,
@@ -62,7 +64,9 @@ PUSH_RULES: Final[Mapping[EventType, PushRule]] = {
     EventType.ENGAGEMENT_CANCELLED: PushRule(Family.WORK, "engagement_id", life_s=900, urgent=True),
     EventType.ENGAGEMENT_NO_SHOW: PushRule(Family.WORK, "engagement_id", life_s=3_600),
     EventType.MESSAGE_CREATED: PushRule(Family.MESSAGE, "engagement_id", life_s=4 * 3_600, sleeps=True),
-    EventType.PAYMENT_FAILED: _MONEY,
+    EventType.PAYMENT_FAILED: PushRule(
+        Family.ACCOUNT, "payment_id", life_s=3_600, urgent=True, only_for=Role.CUSTOMER
+    ),
     EventType.REVIEW_PUBLISHED: PushRule(Family.ACCOUNT, "engagement_id", life_s=86_400, sleeps=True),
 }
 """Not here: `en_route`, `started`, `completed` (the app in hand shows them), money that went as agreed, duty."""
@@ -116,6 +120,18 @@ def worth_until(rule: PushRule, at: datetime, not_after: datetime | None) -> dat
 def is_night(hour: float) -> bool:
     """Whether an hour of the market's day lies in the quiet hours, 22:00-07:00."""
     return hour >= QUIET_FROM or hour < QUIET_UNTIL
+
+
+def is_quiet(minute: int, since: int, until: int) -> bool:
+    """Whether a minute of the day lies in `[since, until)`, which may go over midnight."""
+    if since <= until:
+        return since <= minute < until
+    return minute >= since or minute < until
+
+
+def waits(rule: PushRule) -> bool:
+    """Whether a push waits for the end of somebody's quiet hours: unless it is urgent, or makes no sound at all."""
+    return not rule.urgent and not rule.clears
 
 
 def next_attempt(

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -226,3 +226,9 @@ async def keep_newest_devices(db: AsyncSession, account_id: UUID, most: int) -> 
 async def drop_device(db: AsyncSession, account_id: UUID, device_id: str) -> None:
     """Forget a device."""
     await db.execute(delete(Device).where(Device.account_id == account_id, Device.device_id == device_id))
+
+
+async def knows_timezone(db: AsyncSession, name: str) -> bool:
+    """Whether the database, which does the reckoning, knows a time zone by this name."""
+    statement = text("SELECT EXISTS (SELECT FROM pg_timezone_names WHERE name = :name)")
+    return bool((await db.execute(statement, {"name": name})).scalar_one())

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from domain.rules.states import ACTIVE_ENGAGEMENT, Allocator, EngagementState, PaymentState, RequestState
 from domain.store.tables import Action, Engagement, Payment, Request, Timer
@@ -46,12 +47,16 @@ async def disputes(db: AsyncSession, limit: int) -> Sequence[Engagement]:
 
 
 async def payments_failing(db: AsyncSession, since: datetime, limit: int) -> Sequence[Payment]:
-    """Payments that failed, or that have not gone where the engine wants them since before `since`,
-    while somebody still waits for them."""
+    """Payments that failed and were not paid again, or that have not gone where the engine wants them since
+    before `since`, while somebody still waits for them."""
+    later = aliased(Payment)
+    paid_again = exists().where(
+        later.request_id == Payment.request_id, later.kind == Payment.kind, later.id > Payment.id
+    )
     waited_for = exists().where(
         Request.id == Payment.request_id, Request.state.in_([RequestState.OPEN, RequestState.MATCHED])
     )
-    failed = (Payment.state == PaymentState.FAILED) & waited_for
+    failed = (Payment.state == PaymentState.FAILED) & waited_for & ~paid_again
     unmoved = (Payment.state == PaymentState.PENDING) | (
         (Payment.state == PaymentState.AUTHORISED) & Payment.want.in_(["capture", "release"])
     )

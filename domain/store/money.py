@@ -29,6 +29,16 @@ async def price_of_request(db: AsyncSession, request_id: UUID) -> Payment | None
     return (await db.execute(statement)).scalar_one_or_none()
 
 
+async def prices_of(db: AsyncSession, requests: Iterable[UUID]) -> dict[UUID, Payment]:
+    """The newest payment of each request's price, whatever became of it."""
+    statement = (
+        select(Payment)
+        .where(Payment.request_id.in_(set(requests)), Payment.kind == "price")
+        .order_by(Payment.created_at, Payment.id)
+    )
+    return {payment.request_id: payment for payment in (await db.execute(statement)).scalars()}
+
+
 async def of_engagements(db: AsyncSession, engagement_ids: Iterable[UUID]) -> Sequence[Payment]:
     """Every payment of these engagements, oldest first."""
     statement = (
@@ -103,10 +113,18 @@ async def _update(
 async def attach(
     db: AsyncSession, request_id: UUID, *, engagement_id: UUID, provider_id: UUID, now: datetime
 ) -> None:
-    """Tell a request's live payments which engagement, and which provider, they are for."""
+    """Tell the payment held for a request which engagement, and which provider, it is for.
+
+    One that is on its way out (of an earlier engagement, or replaced by another means) stays as it was.
+    """
     await db.execute(
         update(Payment)
-        .where(Payment.request_id == request_id, Payment.kind == "price", Payment.state.in_(_LIVE))
+        .where(
+            Payment.request_id == request_id,
+            Payment.kind == "price",
+            Payment.state.in_(_LIVE),
+            Payment.want == "hold",
+        )
         .values(engagement_id=engagement_id, provider_id=provider_id, updated_at=now)
         .execution_options(synchronize_session=False)
     )

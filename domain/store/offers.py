@@ -69,6 +69,11 @@ def is_over() -> ColumnElement[bool]:
     return Offer.answer_by <= func.clock_timestamp()
 
 
+async def is_late(db: AsyncSession, offer_id: UUID) -> bool:
+    """Whether the time to answer an offer has passed, by the database's clock."""
+    return (await db.execute(select(exists().where(Offer.id == offer_id, is_over())))).scalar_one()
+
+
 def others_of(request_id: UUID, but: UUID | None = None) -> ColumnElement[bool]:
     """A condition: the offers of a request, all or all but one."""
     mine = Offer.request_id == request_id

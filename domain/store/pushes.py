@@ -1,7 +1,8 @@
 """Queries on pushes: put them in line once, claim those due, settle each. A push is one event for one device."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from sqlalchemy import (
     Text,
     Uuid,
     and_,
+    case,
     column,
     delete,
     func,
@@ -29,6 +31,7 @@ from domain.store.tables import Account, Device, Engagement, Market, PushRow, Re
 WAITING = "waiting"
 FIELDS = 10  # of a row; asyncpg binds at most 32,767 values in one statement
 ROWS_A_STATEMENT = 32_767 // FIELDS
+MOST_ALERTS = 100  # counted: beyond that it is clear that something is wrong
 
 
 async def devices_of(
@@ -124,14 +127,22 @@ async def end_late(db: AsyncSession, now: datetime, limit: int) -> int:
     return len((await db.execute(statement)).all())
 
 
-async def claim_due(
-    db: AsyncSession, now: datetime, *, until: datetime, limit: int
-) -> list[tuple[PushRow, Device | None, Account, float | None]]:
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A claimed push with what decides about it, by the database's own time zones."""
+
+    row: PushRow
+    device: Device | None  # None: the phone itself, or gone
+    account: Account
+    hour: float | None  # of the market's day, 0-24; None where no market is known
+    minute: int | None  # of the account's own day; None where it has chosen no quiet hours
+    quiet_ends: datetime | None  # when its quiet hours end next
+
+
+async def claim_due(db: AsyncSession, now: datetime, *, until: datetime, limit: int) -> list[Claimed]:
     """Claim due pushes, the shortest-lived first, by moving their next time to `until`.
 
-    Returns `(push, device, account, hour)`. A pusher that dies on the way loses nothing: the claim runs out.
-    `hour` is the market's local hour (0-24) by the database's own time zones, None where no market is known.
-    Device None: the phone itself, or gone.
+    A pusher that dies on the way loses nothing: the claim runs out.
     """
     picked = _picked(and_(PushRow.next_at <= now, PushRow.not_after > now), limit)
     claimed = (
@@ -145,8 +156,12 @@ async def claim_due(
         return []
     local = func.timezone(Market.timezone, now)
     hour = func.extract("hour", local) + func.extract("minute", local) / 60.0
+    own = func.timezone(Account.timezone, now)
+    minute = func.extract("hour", own) * 60 + func.extract("minute", own)
+    tonight = func.date_trunc("day", own) + func.make_interval(0, 0, 0, 0, 0, Account.quiet_until)
+    ends = case((tonight > own, tonight), else_=tonight + timedelta(days=1))
     statement = (
-        select(PushRow, Device, Account, hour)
+        select(PushRow, Device, Account, hour, minute, func.timezone(Account.timezone, ends))
         .join(Account, Account.id == PushRow.account_id)
         .outerjoin(
             Device, and_(Device.account_id == PushRow.account_id, Device.device_id == PushRow.device_id)
@@ -157,7 +172,17 @@ async def claim_due(
         .execution_options(populate_existing=True)
     )
     found = await db.execute(statement)
-    return [(push, device, account, hour) for push, device, account, hour in found]
+    return [
+        Claimed(
+            row=push,
+            device=device,
+            account=account,
+            hour=None if hour is None else float(hour),
+            minute=None if minute is None else int(minute),
+            quiet_ends=quiet_ends,
+        )
+        for push, device, account, hour, minute, quiet_ends in found
+    ]
 
 
 async def end(db: AsyncSession, push_id: UUID, state: str, detail: str | None) -> bool:
@@ -175,6 +200,28 @@ async def postpone(db: AsyncSession, push_id: UUID, next_at: datetime, detail: s
     """Have a push that still waits tried again."""
     statement = update(PushRow).where(PushRow.id == push_id, _waiting())
     await db.execute(statement.values(next_at=next_at, detail=detail))
+
+
+async def sleep(db: AsyncSession, push_id: UUID, until: datetime) -> None:
+    """Let a claimed push wait for the end of the quiet hours: it was not tried."""
+    statement = update(PushRow).where(PushRow.id == push_id, _waiting())
+    await db.execute(
+        statement.values(
+            next_at=until, attempts=PushRow.attempts - 1, detail="quiet hours"
+        ).execution_options(synchronize_session=False)
+    )
+
+
+async def alerts_since(db: AsyncSession, since: datetime) -> tuple[int, datetime | None, str]:
+    """How many pushes met a carrier that a human must look at since a moment; the first of them, and its words."""
+    statement = (
+        select(PushRow.next_at, PushRow.detail)
+        .where(PushRow.state == "alert", PushRow.next_at >= since)
+        .order_by(PushRow.next_at)
+        .limit(MOST_ALERTS)
+    )
+    rows = (await db.execute(statement)).all()
+    return len(rows), rows[0].next_at if rows else None, (rows[-1].detail or "") if rows else ""
 
 
 async def forget_device(db: AsyncSession, account: UUID, device_id: str, push_token: str) -> bool:

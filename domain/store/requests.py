@@ -124,15 +124,19 @@ async def of_customer(
     return (await db.execute(statement.order_by(Request.id.desc()).limit(limit))).scalars().all()
 
 
-async def to_match(db: AsyncSession, market: str, now: datetime, limit: int) -> Sequence[Request]:
-    """Open dispatch requests that are due, still patient and paid for, oldest first. Nothing is locked."""
-    paid = exists().where(
+def is_funded() -> ColumnElement[bool]:
+    """A condition: the price of a request is authorised and still held for it, or there is none."""
+    held = exists().where(
         Payment.request_id == Request.id,
         Payment.kind == "price",
         Payment.state == PaymentState.AUTHORISED,
         Payment.want == "hold",
     )
-    free = Request.price_cents == 0
+    return held | (Request.price_cents == 0)
+
+
+async def to_match(db: AsyncSession, market: str, now: datetime, limit: int) -> Sequence[Request]:
+    """Open dispatch requests that are due, still patient and paid for, oldest first. Nothing is locked."""
     statement = (
         select(Request)
         .where(
@@ -141,7 +145,7 @@ async def to_match(db: AsyncSession, market: str, now: datetime, limit: int) -> 
             Request.state == RequestState.OPEN,
             Request.due_at <= now,
             Request.expires_at > now,
-            paid | free,
+            is_funded(),
         )
         .order_by(Request.due_at, Request.id)
         .limit(limit)

@@ -21,6 +21,7 @@ class TimerKind(StrEnum):
     AUTO_CONFIRM = "auto_confirm"  # engagement: the customer said nothing for long enough
     REVIEWS_PUBLISH = "reviews_publish"  # engagement: the window has ended
     TRACK_ERASE = "track_erase"  # engagement: the kept time is over
+    PLACES_FADE = "places_fade"  # request: work or an offer of it is over, so are its exact places
     ENGAGEMENT_REMIND = "engagement_remind"  # engagement: a scheduled start is near
 
 

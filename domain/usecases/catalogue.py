@@ -1,9 +1,10 @@
 """What can be asked, and where: read the catalogue; ops add to it at run time, as pure data."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from domain.rules.catalogue import ServiceSpec, read_spec, write_spec
+from domain.rules.crowds import coarse_count
 from domain.rules.errors import SlugTaken
 from domain.rules.states import Allocator
 from domain.store import catalogue as store
@@ -11,10 +12,21 @@ from domain.store.tables import Market, Service
 from domain.usecases.access import require_ops
 from domain.usecases.work import Work
 
+COUNTED: Final = ("on_duty", "open_requests", "running", "completed_today")
+
 
 async def list_markets(work: Work) -> Sequence[Market]:
     """Every market; anybody may read it."""
     return await store.markets(work.db)
+
+
+async def busyness(work: Work) -> dict[str, dict[str, int | None]]:
+    """How busy each market is, in counts too coarse to watch a person by; anybody may read it."""
+    found = await store.busyness(work.db, work.now)
+    return {
+        market: {name: coarse_count(count) for name, count in zip(COUNTED, counts, strict=True)}
+        for market, counts in found.items()
+    }
 
 
 async def list_services(work: Work, market_id: str) -> list[ServiceSpec]:

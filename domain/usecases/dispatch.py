@@ -80,9 +80,14 @@ async def run_round(work: Work, market: str) -> RoundReport:
 def patience(
     spec: ServiceSpec, now: datetime, start_at: datetime | None, lead_s: int
 ) -> tuple[datetime, datetime]:
-    """`(due, expires)`: when the matcher first looks at a request, and when it gives up."""
+    """`(due, expires)`: when the matcher first looks at a request, and when it gives up.
+
+    The patience is the customer's, who waits from the agreed hour on: a scheduled request is sought from its lead
+    before the start, all the way to the start, and for as long after it as one for now would be.
+    """
     due = now if start_at is None else max(now, start_at - timedelta(seconds=lead_s))
-    return due, due + timedelta(seconds=spec.dispatch.patience_s)
+    wanted = now if start_at is None else max(now, start_at)
+    return due, wanted + timedelta(seconds=spec.dispatch.patience_s)
 
 
 async def _seekings(work: Work, found: Sequence[Request]) -> list[Seeking]:

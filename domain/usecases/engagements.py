@@ -117,6 +117,7 @@ async def end(
     if moved is None:
         raise LostRace
     await holds.release(work.db, moved.id)
+    await work.schedule(TimerKind.PLACES_FADE, moved.request_id, work.now)
     if moved.en_route_at is not None:
         await work.schedule(TimerKind.TRACK_ERASE, moved.id, work.after(work.knobs.track_kept))
     work.signal(f"duty.{moved.provider_id}")

@@ -8,13 +8,16 @@ from domain.rules.catalogue import in_language
 from domain.rules.states import TRACKED_ENGAGEMENT, EngagementState
 from domain.rules.wire import moment
 from domain.store import exceptions as store
-from domain.store.tables import Engagement
+from domain.store import pushes
+from domain.store.tables import Engagement, Request
 from domain.usecases.access import require_ops
 from domain.usecases.work import Work
 from geo.live import GONE_AFTER, STALE_AFTER
 
 WAITING_S: Final = 60  # an open request that nobody has taken: the first wave and a half have failed
+NEAR_S: Final = 600  # before an agreed hour: the time to call somebody by hand
 PAYMENT_STUCK_S: Final = 30  # a payment service that answers does so within seconds
+ALERT_FRESH_S: Final = 1_800  # twice the longest rest of a carrier: while it is broken it is tried in between
 MANY_ATTEMPTS: Final = 4  # 1 + 2 + 4 s of retries
 STALLED_MARGIN_S: Final = 600  # ten minutes beyond twice what was planned
 MOST: Final = 200  # of each kind: past that the list is not read, it is counted
@@ -44,6 +47,10 @@ _WORDS: Final = {
         "en": "A payment does not go through",
         "fr": "Un paiement n'aboutit pas",
     },
+    "pushes_failing": {
+        "en": "Pushes do not go out: the carrier refuses our credentials",
+        "fr": "Les notifications ne partent pas : le service refuse nos identifiants",
+    },
     "timer_failing": {
         "en": "Something due keeps failing",
         "fr": "Une échéance échoue à répétition",
@@ -53,7 +60,8 @@ _WORDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing out of order. `subject` names the row: request, engagement, payment or timer, and its id."""
+    """One thing out of order. `subject` names the row: request, engagement, payment or timer, and its id; or the
+    carrier of pushes."""
 
     kind: str
     severity: str  # info | warning | critical
@@ -67,7 +75,7 @@ async def exceptions(work: Work) -> list[dict[str, Any]]:
     """Everything out of order, the gravest and oldest first. Ops only."""
     require_ops(work.actor)
     found = [*await _requests(work), *await _engagements(work), *await _disputes(work)]
-    found += [*await _payments(work), *await _timers(work)]
+    found += [*await _payments(work), *await _pushes(work), *await _timers(work)]
     gravity = {"critical": 0, "warning": 1, "info": 2}
     found.sort(key=lambda finding: (gravity[finding.severity], finding.since, finding.subject))
     return [_shown(finding, work.actor.language) for finding in found]
@@ -78,13 +86,19 @@ async def _requests(work: Work) -> list[Finding]:
     return [
         Finding(
             "request_waiting",
-            "critical" if work.now - row.due_at > timedelta(seconds=3 * WAITING_S) else "warning",
+            "critical" if _presses(row, work.now) else "warning",
             row.due_at,
             ("request", str(row.id)),
             row.market_id,
         )
         for row in rows
     ]
+
+
+def _presses(row: Request, now: datetime) -> bool:
+    """Whether its customer is about to be left standing: the search is long, and the agreed hour near."""
+    long = now - row.due_at > timedelta(seconds=3 * WAITING_S)
+    return long and (row.start_at is None or row.start_at - now < timedelta(seconds=NEAR_S))
 
 
 async def _engagements(work: Work) -> list[Finding]:
@@ -156,6 +170,13 @@ async def _payments(work: Work) -> list[Finding]:
         )
         for row in rows
     ]
+
+
+async def _pushes(work: Work) -> list[Finding]:
+    count, since, words = await pushes.alerts_since(work.db, work.after(-ALERT_FRESH_S))
+    if since is None:
+        return []
+    return [Finding("pushes_failing", "critical", since, ("push", "carrier"), None, f"{count}: {words}")]
 
 
 async def _timers(work: Work) -> list[Finding]:

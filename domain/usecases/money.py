@@ -18,9 +18,10 @@ from domain.rules.ports import PspAnswer, PspOutcome, PspTimeout
 from domain.rules.pricing import fee_of
 from domain.rules.states import PAYMENT_MOVES, EngagementState, PaymentMove, PaymentState, move
 from domain.store import money as store
+from domain.store import requests
 from domain.store.tables import Engagement, Payment, Request
 from domain.store.timers import TimerKind
-from domain.usecases.views.money import income_view, payment_view
+from domain.usecases.views.money import failed_view, income_view, payment_view
 from domain.usecases.work import Work
 
 _LIVE = (PaymentState.PENDING, PaymentState.AUTHORISED)
@@ -53,6 +54,11 @@ async def release_for_request(work: Work, request: Request) -> None:
     payment = await store.price_of_request(work.db, request.id)
     if payment is not None and payment.want == "hold" and payment.state in _LIVE:
         await _want(work, payment, "release")
+
+
+async def replace(work: Work, payment: Payment) -> None:
+    """Another means takes the place of a payment that is still undecided: whatever comes of it is let go."""
+    await _want(work, payment, "release", reason="replaced")
 
 
 async def tip(work: Work, engagement: Engagement, amount_cents: int, method: str) -> Payment:
@@ -88,7 +94,7 @@ async def require_authorised(work: Work, engagement: Engagement) -> None:
     payment = await store.price_of_request(work.db, engagement.request_id)
     if payment is None or payment.state == PaymentState.PENDING:
         raise PaymentPending
-    if payment.state != PaymentState.AUTHORISED:
+    if payment.state != PaymentState.AUTHORISED or payment.want != "hold":
         raise PaymentDeclined("the payment of this engagement failed")
 
 
@@ -114,17 +120,20 @@ async def give_back(work: Work, payment: Payment, amount_cents: int) -> None:
     await _want(work, payment, "refund", want_cents=amount_cents, want_fee_cents=back)
 
 
-async def settle(work: Work, payment_id: UUID) -> None:
-    """Take the next step towards what is wanted of a payment. The handler of `TimerKind.MONEY`.
+async def settle(work: Work, payment_id: UUID) -> Payment | None:
+    """Take the next step towards what is wanted of a payment.
 
+    Returns it when its authorisation has just been decided (its request is locked then), else None.
     Raises `Unavailable` when the payment service has not answered: the timer rings again, later and later.
     """
     payment = await store.fresh(work.db, payment_id)
     if payment is None:
-        return
+        return None
     match (payment.state, payment.want):
         case (PaymentState.PENDING, _):
-            await _authorise(work, payment, await _answer(work, _ask_authorise(work, payment)))
+            return await _authorise(work, payment, await _answer(work, _ask_authorise(work, payment)))
+        case (PaymentState.FAILED, _):
+            await _let_go(work, payment)
         case (PaymentState.AUTHORISED, "capture"):
             await _capture(work, payment)
         case (PaymentState.AUTHORISED, "release"):
@@ -132,7 +141,8 @@ async def settle(work: Work, payment_id: UUID) -> None:
         case (PaymentState.CAPTURED, "refund"):
             await _refund(work, payment)
         case _:  # nothing left to do: an earlier ring, or another worker, has done it
-            return
+            pass
+    return None
 
 
 async def _authorise_now(work: Work, payment: Payment) -> None:
@@ -153,15 +163,25 @@ async def _authorise_now(work: Work, payment: Payment) -> None:
     work.emit(payment.customer_id, EventType.PAYMENT_AUTHORISED, payment_view(payment))
 
 
-async def _authorise(work: Work, payment: Payment, answer: PspAnswer) -> None:
+async def _authorise(work: Work, payment: Payment, answer: PspAnswer) -> Payment:
+    """Write the late answer. The request is locked after the service was asked, and before the payment moves."""
+    await requests.lock(work.db, payment.request_id)
     verb = PaymentMove.FAIL if answer.outcome is PspOutcome.DECLINED else PaymentMove.AUTHORISE
     moved = await _move(work, payment, verb, psp_ref=answer.ref, reason=answer.reason or None)
     if verb is PaymentMove.FAIL:
-        work.emit(moved.customer_id, EventType.PAYMENT_FAILED, payment_view(moved))
-        return
+        if moved.kind == "tip":  # what a price that fails means is said by `funding`
+            work.emit(moved.customer_id, EventType.PAYMENT_FAILED, failed_view(moved))
+        return moved
     work.emit(moved.customer_id, EventType.PAYMENT_AUTHORISED, payment_view(moved))
     if moved.want != "hold":
         await work.schedule(TimerKind.MONEY, moved.id, work.now)
+    return moved
+
+
+async def _let_go(work: Work, payment: Payment) -> None:
+    """The service has something to say of a payment that failed: if it blocked the amount after all, it frees it."""
+    if payment.psp_ref:
+        await _answer(work, work.tools.psp.release(f"{payment.id}:release", payment.psp_ref))
 
 
 async def _capture(work: Work, payment: Payment) -> None:

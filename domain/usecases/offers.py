@@ -11,7 +11,15 @@ from typing import Any
 from uuid import UUID
 
 from domain.rules.catalogue import ServiceSpec
-from domain.rules.errors import Forbidden, IllegalMove, LostRace, NotFound, OfferExpired, Refusal
+from domain.rules.errors import (
+    Forbidden,
+    IllegalMove,
+    LostRace,
+    NotFound,
+    OfferExpired,
+    PaymentPending,
+    Refusal,
+)
 from domain.rules.events import EventType
 from domain.rules.states import (
     ACTIVE_ENGAGEMENT,
@@ -48,13 +56,17 @@ async def accept_offer(work: Work, offer_id: UUID, *, method: str = "card") -> A
     """Accept as the one whose answer the offer awaits; repeating one's own accept gives the same answer.
 
     `LostRace`: somebody else was faster. `OfferExpired`: too late, whether or not a timer has rung.
-    `IllegalMove`: declined or withdrawn before. `AlreadyBusy`, `AgendaConflict`, `PaymentDeclined`: nothing changes.
+    `IllegalMove`: declined or withdrawn before. `AlreadyBusy`, `AgendaConflict`, `PaymentDeclined`,
+    `PaymentPending` (a dispatched request whose price is not authorised): nothing changes.
     """
     offer, role = await _to_answer(work, offer_id)
     if offer.state == OfferState.ACCEPTED:
         return Accepted(await _agreed(work, offer), role)
+    may = store.live(offer.id)
+    if offer.origin == OfferOrigin.DISPATCH:  # a proposal is paid for when it is awarded, below
+        may &= requests.is_funded()
     request = await requests.move(
-        work.db, offer.request_id, RequestMove.MATCH, only_if=store.live(offer.id), matched_at=work.now
+        work.db, offer.request_id, RequestMove.MATCH, only_if=may, matched_at=work.now
     )
     if request is None:
         return Accepted(await _agreed_or_refused(work, offer.id), role)
@@ -243,7 +255,8 @@ async def _refusal(work: Work, offer_id: UUID, verb: OfferMove = OfferMove.ACCEP
             return LostRace("the request is over")
         case OfferState.PENDING:
             request = await requests.fresh(work.db, offer.request_id)
-            lost = request is None or request.state != RequestState.OPEN
-            return LostRace() if lost else OfferExpired()
+            if request is None or request.state != RequestState.OPEN:
+                return LostRace()
+            return OfferExpired() if await store.is_late(work.db, offer.id) else PaymentPending()
         case _:
             return IllegalMove(f"cannot {verb} when {offer.state}", state=offer.state, verb=str(verb))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from domain.rules.errors import NotFound, UnknownService
+from domain.rules.errors import Invalid, NotFound, UnknownService
 from domain.store import accounts as store
 from domain.store import catalogue
 from domain.store import profiles as queries
@@ -42,6 +42,15 @@ async def read_me(work: Work, *, lock: bool = False) -> tuple[Account, Provider 
     return account, await store.provider(work.db, account_id)
 
 
+@dataclass(frozen=True, slots=True)
+class QuietHours:
+    """When nothing but the urgent may ring: minutes after midnight in a time zone; they may go over midnight."""
+
+    since: int
+    until: int
+    timezone: str
+
+
 def change_me(account: Account, *, name: str | None, language: str | None) -> None:
     """Change the name or the language of an account read with `lock`."""
     if name is not None:
@@ -49,6 +58,17 @@ def change_me(account: Account, *, name: str | None, language: str | None) -> No
     if language is not None:
         account.language = language
     account.version += 1
+
+
+async def change_quiet_hours(work: Work, account: Account, hours: QuietHours | None) -> None:
+    """Choose quiet hours, or none, for an account read with `lock`. `Invalid`: no such time zone, or no time at all."""
+    if hours is not None and hours.since == hours.until:
+        raise Invalid.field("/quiet_hours/until", "quiet hours end at another minute than they begin")
+    if hours is not None and not await store.knows_timezone(work.db, hours.timezone):
+        raise Invalid.field("/quiet_hours/timezone", "an IANA name, like Europe/Monaco")
+    account.quiet_from = None if hours is None else hours.since
+    account.quiet_until = None if hours is None else hours.until
+    account.timezone = None if hours is None else hours.timezone
 
 
 async def put_provider(

@@ -16,13 +16,16 @@ from domain.rules.pushes import (
     PushRule,
     ids_of,
     is_night,
+    is_quiet,
     next_attempt,
     own_doing,
     rule_for,
+    waits,
     worth_until,
 )
 from domain.store import pushes as store
-from domain.store.tables import Account, Device, EventRow, PushRow
+from domain.store.pushes import Claimed
+from domain.store.tables import EventRow
 from domain.usecases.work import Tools, Work
 
 CONSOLE: Final = "console"  # the phone itself as a device, in development
@@ -106,12 +109,16 @@ async def due(work: Work, limit: int) -> list[DuePush]:
     await store.end_late(work.db, work.now, MOST_LATE)
     claimed = await store.claim_due(work.db, work.now, until=work.now + LEASE, limit=limit)
     found = []
-    for row, device, account, hour in claimed:
-        push = _due(row, device, account, hour, on_console=uses_console(work.tools))
+    for one in claimed:
+        push = _due(one, on_console=uses_console(work.tools))
         if push is None:
-            await store.end(work.db, row.id, "refused", "the device is gone")
-        else:
+            await store.end(work.db, one.row.id, "refused", "the device is gone")
+        elif (quiet_until := _quiet_until(one)) is None:
             found.append(push)
+        elif quiet_until < push.not_after:
+            await store.sleep(work.db, push.id, quiet_until)
+        else:
+            await store.end(work.db, push.id, "late", "its quiet hours outlast it")
     return found
 
 
@@ -129,8 +136,10 @@ async def settle(work: Work, push: DuePush, result: PushResult) -> None:
                 await store.end(work.db, push.id, "late", result.detail)
             else:
                 await store.postpone(work.db, push.id, again, result.detail)
-        case PushFate.REFUSED | PushFate.ALERT:
+        case PushFate.REFUSED:
             await store.end(work.db, push.id, "refused", result.detail)
+        case PushFate.ALERT:  # one that is tried now and then meets it; the others wait for the carrier
+            await store.end(work.db, push.id, "alert", result.detail)
 
 
 async def purge(work: Work, limit: int = 5_000) -> int:
@@ -231,10 +240,18 @@ def _line(work: Work, told: _Told, device: str, markets: dict[UUID, str]) -> dic
     }
 
 
-def _due(
-    row: PushRow, device: Device | None, account: Account, hour: float | None, *, on_console: bool
-) -> DuePush | None:
+def _quiet_until(one: Claimed) -> datetime | None:
+    """Until when a push waits for its reader's quiet hours; None: it may go now."""
+    rule = rule_for(EventType(one.row.type), one.row.data)
+    since, until = one.account.quiet_from, one.account.quiet_until
+    if rule is None or since is None or until is None or one.minute is None or not waits(rule):
+        return None
+    return one.quiet_ends if is_quiet(one.minute, since, until) else None
+
+
+def _due(one: Claimed, *, on_console: bool) -> DuePush | None:
     """What a claimed row comes to; None when there is no device any more to send it to."""
+    row, device, account = one.row, one.device, one.account
     said: dict[str, Any] = row.data
     type_ = EventType(row.type)
     rule = rule_for(type_, said)
@@ -257,6 +274,6 @@ def _due(
         not_after=row.not_after,
         attempts=row.attempts,
         urgent=rule.urgent,
-        quiet=rule.sleeps and hour is not None and is_night(float(hour)),
+        quiet=rule.sleeps and account.quiet_from is None and one.hour is not None and is_night(one.hour),
         clears=rule.clears,
     )

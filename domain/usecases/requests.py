@@ -23,6 +23,7 @@ from domain.rules.states import (
     move,
 )
 from domain.rules.wire import moment
+from domain.store import money as payments
 from domain.store import requests as store
 from domain.store import timers
 from domain.store.tables import Account, Quote, Request, Service
@@ -102,13 +103,15 @@ async def views_of(work: Work, rows: Sequence[Request], role: Role) -> list[dict
     ids = [row.id for row in rows]
     stops = await store.stops_of(work.db, ids)
     agreed = await store.engagements_of(work.db, ids)
+    paid = await payments.prices_of(work.db, ids)
     return [
         request_view(
             row,
             stops.get(row.id, []),
             role,
             work.actor.language,
-            engagement_id=agreed[row.id].id if row.id in agreed else None,
+            agreed=agreed.get(row.id),
+            payment=paid.get(row.id),
         )
         for row in rows
     ]
@@ -151,13 +154,11 @@ async def reopen(work: Work, request: Request, dropped_provider: UUID) -> Reques
     `LostRace` when the request is no longer matched. Who dropped out is not asked for it again, and nothing
     else follows from it. A posted job is shown again to all who were told of it.
     """
-    spec = (await specs_of(work, [request]))[request.service_id]
-    due, expires = _patience(work, spec, request.start_at)
+    due, expires = await patience(work, request)
     row = await store.moved(
         work.db, request.id, RequestMove.REOPEN, wave=0, matched_at=None, due_at=due, expires_at=expires
     )
-    await timers.forget(work.db, TimerKind.REQUEST_EXPIRES, row.id)
-    await work.schedule(TimerKind.REQUEST_EXPIRES, row.id, expires)
+    await set_patience_timer(work, row)
     said = {"id": str(row.id), "request_id": str(row.id), "state": row.state, "expires_at": moment(expires)}
     work.emit(row.customer_id, EventType.REQUEST_REOPENED, said)
     if row.allocator == Allocator.CALL:
@@ -168,6 +169,18 @@ async def reopen(work: Work, request: Request, dropped_provider: UUID) -> Reques
             work.emit(provider, EventType.REQUEST_POSTED, posted, not_after=expires)
     work.signal(f"wake.dispatch.{row.market_id}")
     return row
+
+
+async def patience(work: Work, row: Request) -> tuple[datetime, datetime]:
+    """`(due, expires)` of a request that is sought from now on."""
+    spec = (await specs_of(work, [row]))[row.service_id]
+    return _patience(work, spec, row.start_at)
+
+
+async def set_patience_timer(work: Work, row: Request) -> None:
+    """Have the timer of a request's patience ring at its `expires_at`, whenever it was to ring before."""
+    await timers.forget(work.db, TimerKind.REQUEST_EXPIRES, row.id)
+    await work.schedule(TimerKind.REQUEST_EXPIRES, row.id, row.expires_at)
 
 
 async def on_request_expired(work: Work, request_id: UUID) -> None:
@@ -197,6 +210,7 @@ async def _end(work: Work, row: Request, event: EventType) -> None:
     await offers.withdraw_pending(work, row, why=offers.REQUEST_OVER)
     await money.release_for_request(work, row)
     await timers.forget(work.db, TimerKind.REQUEST_EXPIRES, row.id)
+    await work.schedule(TimerKind.PLACES_FADE, row.id, work.now)
     customer = await work.db.get_one(Account, row.customer_id)
     work.emit(row.customer_id, event, request_ended_view(row, customer.language))
 

@@ -67,6 +67,21 @@ def test_work_at_an_hour_begins_with_the_way_there() -> None:
     assert span == (after(6_900), after(7_800) + AFTERWARDS)
 
 
+def test_work_agreed_too_near_its_hour_is_late_and_never_in_the_past() -> None:
+    span = agenda(after(60), NOON, approach_s=300, duration_s=600)
+    assert span == (NOON, after(900) + AFTERWARDS)
+
+
+@given(start=st.none() | moments, approach=st.integers(0, 9_999), duration=st.integers(0, 99_999))
+def test_an_agenda_leaves_room_for_the_way_and_the_work(
+    start: datetime | None, approach: int, duration: int
+) -> None:
+    begin, end = agenda(start, NOON, approach_s=approach, duration_s=duration)
+    assert begin >= NOON
+    assert end - begin == timedelta(seconds=approach + duration) + AFTERWARDS
+    assert start is None or begin + timedelta(seconds=approach) >= start
+
+
 @given(start=st.none() | moments, approach=st.integers(0, 9_999), duration=st.integers(0, 99_999))
 def test_an_agenda_is_never_empty(start: datetime | None, approach: int, duration: int) -> None:
     begin, end = agenda(start, after(50_000), approach_s=approach, duration_s=duration)

@@ -41,6 +41,7 @@ EXPECTED: dict[tuple[str, str], str] = {
     ("get", "/v1/accounts/{account_id}/profile"): OWN,
     ("get", "/v1/requests/{request_id}"): PARTIES,
     ("post", "/v1/requests/{request_id}/cancel"): PARTIES,
+    ("post", "/v1/requests/{request_id}/pay"): PARTIES,
     ("get", "/v1/requests/{request_id}/why-not-me"): PARTIES,
     ("get", "/v1/requests/{request_id}/offers"): PARTIES,
     ("post", "/v1/requests/{request_id}/offers"): PARTIES,
@@ -111,12 +112,14 @@ EXCEPTIONS: dict[tuple[str, str, str], str] = {
     # What is the customer's alone, or the author's of an offer (the engine, here).
     ("get", "/v1/requests/{request_id}/offers", "its driver"): NOT_THERE,
     ("post", "/v1/requests/{request_id}/cancel", "its driver"): NOT_THERE,
+    ("post", "/v1/requests/{request_id}/pay", "its driver"): NOT_THERE,
     ("post", "/v1/engagements/{engagement_id}/tip", "its driver"): NOT_FOR_YOU,
     ("post", "/v1/offers/{offer_id}/withdraw", "its driver"): NOT_FOR_YOU,
     ("post", "/v1/offers/{offer_id}/counter", "its driver"): NOT_FOR_YOU,
     # Staff read everything, and speak for nobody.
     ("post", "/v1/requests/{request_id}/offers", "ops"): NOT_THERE,
     ("get", "/v1/requests/{request_id}/why-not-me", "ops"): NOT_THERE,
+    ("post", "/v1/requests/{request_id}/pay", "ops"): NOT_FOR_YOU,
     ("post", "/v1/offers/{offer_id}/accept", "ops"): NOT_FOR_YOU,
     ("post", "/v1/offers/{offer_id}/decline", "ops"): NOT_FOR_YOU,
     ("post", "/v1/offers/{offer_id}/withdraw", "ops"): NOT_FOR_YOU,
@@ -166,6 +169,11 @@ COMMANDS: dict[str, dict[str, str]] = {
         "its customer": "forbidden",
         "its driver": "illegal_move",  # as asked: it has arrived and begun
         "ops": "illegal_move",  # staff may act for either side
+    },
+    "request.pay": {
+        **dict.fromkeys(SIGNED_IN, "not_found"),
+        "its customer": FOLLOWED,  # paid already: paying twice is paying once
+        "ops": "forbidden",
     },
     "request.cancel": {**dict.fromkeys(SIGNED_IN, "not_found"), "its customer": FOLLOWED, "ops": FOLLOWED},
 }

@@ -178,6 +178,7 @@ def what_to_do(trip: AgreedRide) -> dict[str, dict[str, Any]]:
         "message.send": {"id": trip.engagement_id, "text": "Hello"},
         "duty.set": {"on": True, "market": "monaco"},
         "engagement.action": {"id": trip.engagement_id, "verb": "arrive"},
+        "request.pay": {"id": trip.request_id},
         "request.cancel": {"id": trip.request_id},
     }
 

@@ -71,6 +71,10 @@ class Town:
         self.clock.move(1)
         put_at(self.tools, driver.id, PORT)
         await a_round(self.tools)
+        return await self.accept_pending(driver)
+
+    async def accept_pending(self, driver: Actor) -> UUID:
+        """The one offer that waits for a driver's answer gets it."""
         (offer,) = await the_offers_of(self.tools, driver)
         accepted = await run_as(self.tools, driver, accept_offer, UUID(offer["id"]))
         return UUID(str(accepted.engagement.id))

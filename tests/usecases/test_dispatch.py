@@ -234,15 +234,6 @@ async def test_a_stale_provider_is_asked_nothing(tools: Tools, clock: FakeClock)
     assert (await a_round(tools)).offers == 0
 
 
-async def test_a_scheduled_ride_waits_for_its_lead_time(tools: Tools, clock: FakeClock):
-    customer, driver = await an_account(tools), await a_provider(tools)
-    await a_ride(tools, customer, start_at=clock.now() + timedelta(hours=2))
-    assert (await a_round(tools)).open == 0
-    clock.move(100 * 60 + 1)
-    put_at(tools, driver.id, PORT)
-    assert (await a_round(tools)).offers == 1
-
-
 async def test_a_round_that_only_repeats_the_last_one_is_not_stored_again(tools: Tools):
     customer = await an_account(tools)
     await a_ride(tools, customer)

@@ -20,6 +20,9 @@ class Account(Base):
     firebase_uid: Mapped[str | None] = mapped_column(Text, unique=True)
     name: Mapped[str] = mapped_column(Text, server_default="")
     language: Mapped[str] = mapped_column(Text, server_default="fr")
+    quiet_from: Mapped[int | None]  # minutes after midnight in `timezone`; None: none were chosen
+    quiet_until: Mapped[int | None]
+    timezone: Mapped[str | None] = mapped_column(Text)  # IANA name; of the quiet hours
     is_ops: Mapped[bool] = mapped_column(server_default=text("false"))
     suspended_at: Mapped[datetime | None]
     suspended_reason: Mapped[str | None]

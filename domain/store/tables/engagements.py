@@ -38,6 +38,12 @@ class Engagement(Base):
         ),
         Index("ix_engagements_customer", "customer_id", "id"),
         Index("ix_engagements_provider", "provider_id", "id"),
+        Index(
+            "ix_engagements_completed",
+            "market_id",
+            "ended_at",
+            postgresql_where=text("state = 'completed'"),
+        ),
         Index("ix_engagements_active", "market_id", postgresql_where=text(f"state IN ({_ACTIVE})")),
     )
 

@@ -101,6 +101,7 @@ class PushRow(Base):
     __table_args__ = (
         UniqueConstraint("account_id", "device_id", "seq"),
         Index("ix_pushes_due", "next_at", postgresql_where=text("state = 'waiting'")),
+        Index("ix_pushes_alert", "next_at", postgresql_where=text("state = 'alert'")),
         Index("ix_pushes_waiting", "account_id", "topic", postgresql_where=text("state = 'waiting'")),
         Index(None, "not_after"),
     )
@@ -117,5 +118,5 @@ class PushRow(Base):
     attempts: Mapped[int] = mapped_column(server_default="0")
     state: Mapped[str] = mapped_column(
         server_default="waiting"
-    )  # waiting | sent | acked | replaced | late | refused
+    )  # waiting | sent | acked | replaced | late | refused | alert
     detail: Mapped[str | None]

@@ -29,9 +29,24 @@ def me_view(row: Account, provider: Provider | None) -> dict[str, Any]:
         "name": row.name,
         "language": row.language,
         "is_ops": row.is_ops,
+        "quiet_hours": _quiet_hours(row),
         "provider": None if provider is None else provider_view(provider),
         "created_at": moment(row.created_at),
     }
+
+
+def _quiet_hours(row: Account) -> dict[str, Any] | None:
+    if row.quiet_from is None or row.quiet_until is None:
+        return None
+    return {
+        "from": _clock(row.quiet_from),
+        "until": _clock(row.quiet_until),
+        "timezone": row.timezone,
+    }
+
+
+def _clock(minute: int) -> str:
+    return f"{minute // 60:02}:{minute % 60:02}"
 
 
 def device_view(row: Device) -> dict[str, Any]:

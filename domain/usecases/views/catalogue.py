@@ -1,5 +1,6 @@
 """Markets, services and quotes as JSON."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from domain.rules.catalogue import ServiceSpec, in_language, write_spec
@@ -7,14 +8,15 @@ from domain.rules.wire import moment, money
 from domain.store.tables import Market, Quote
 
 
-def market_view(row: Market) -> dict[str, Any]:
-    """A market for anybody."""
+def market_view(row: Market, now: Mapping[str, int | None]) -> dict[str, Any]:
+    """A market for anybody, with how busy it is now."""
     return {
         "slug": row.id,
         "name": row.name,
         "currency": row.currency,
         "timezone": row.timezone,
         "center": {"lat": row.center_lat, "lon": row.center_lon},
+        "now": dict(now),
     }
 
 

@@ -1,5 +1,6 @@
 """An engagement as JSON, for one of its readers. The same shape travels over HTTP, sockets and events."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ from domain.rules.terms import Terms
 from domain.rules.wire import maybe_moment, moment, money
 from domain.store.engagement_facts import EngagementFacts
 from domain.store.tables import Account, Engagement, Message, Payment, Provider, Stop
-from domain.usecases.views.money import payment_view
+from domain.usecases.views.money import payment_seen_by
 from geo.points import LatLng
 from geo.privacy import coarse
 
@@ -19,11 +20,10 @@ _BEFORE_START = (EngagementState.CONFIRMED, EngagementState.EN_ROUTE, Engagement
 
 
 def engagement_view(facts: EngagementFacts, spec: ServiceSpec, role: Role, now: datetime) -> dict[str, Any]:
-    """What `role` sees. Exact places only while the work is ahead or under way (the customer keeps their own);
-    the PIN is the customer's alone, until the start; money is split for the provider and ops only."""
+    """What `role` sees. Exact places only while the work is ahead or under way (the customer's own stay on their
+    request); the PIN is the customer's alone, until the start; money is split for the provider and ops only."""
     row = facts.engagement
     active = row.state in ACTIVE_ENGAGEMENT
-    exact = active or role is Role.CUSTOMER
     view: dict[str, Any] = {
         "id": str(row.id),
         "engagement_id": str(row.id),
@@ -38,7 +38,7 @@ def engagement_view(facts: EngagementFacts, spec: ServiceSpec, role: Role, now: 
         "state": row.state,
         "customer": _card(facts.customer, facts),
         "provider": _card(facts.provider, facts) | {"vehicle": vehicle_view(facts.profile, plate=active)},
-        "stops": [stop_view(stop, exact=exact) for stop in facts.stops],
+        "stops": [stop_view(stop, exact=active) for stop in facts.stops],
         "start_at": maybe_moment(row.start_at),
         "distance_m": facts.request.distance_m,
         "duration_s": facts.request.duration_s,
@@ -54,10 +54,8 @@ def engagement_view(facts: EngagementFacts, spec: ServiceSpec, role: Role, now: 
         },
         "ended_by": row.ended_by,
         "ended_why": row.ended_why,
-        "payment": next((_payment(p, role) for p in facts.payments if p.kind == "price"), None),
-        "tip": next(
-            (_payment(p, role) for p in facts.payments if p.kind == "tip" and p.state != "failed"), None
-        ),
+        "payment": _newest([p for p in facts.payments if p.kind == "price"], role),
+        "tip": _newest([p for p in facts.payments if p.kind == "tip" and p.state != "failed"], role),
     }
     if role is Role.CUSTOMER:
         view["pin"] = row.pin if row.state in _BEFORE_START else None
@@ -117,12 +115,9 @@ def _card(account: Account, facts: EngagementFacts) -> dict[str, Any]:
     }
 
 
-def _payment(payment: Payment, role: Role) -> dict[str, Any]:
-    view = payment_view(payment)
-    if role is Role.PROVIDER:  # that it is safe matters to them; with what card does not
-        view.pop("method")
-        view.pop("reason")
-    return view
+def _newest(payments: Sequence[Payment], role: Role) -> dict[str, Any] | None:
+    """The last of some payments, oldest first: one that failed may have been paid again."""
+    return payment_seen_by(payments[-1], role) if payments else None
 
 
 def _terms(row: Engagement) -> dict[str, Any]:

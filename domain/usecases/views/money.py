@@ -1,12 +1,13 @@
 """Payments and ledger transactions as JSON: what a customer, a provider and ops see of the same cents."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
 from domain.rules.ledger import COMMISSION, PSP, provider_account
 from domain.rules.states import Role
-from domain.rules.wire import moment, money
+from domain.rules.wire import maybe_moment, moment, money
 from domain.store.tables import Engagement, LedgerEntry, Payment
 
 
@@ -26,6 +27,27 @@ def payment_view(payment: Payment) -> dict[str, Any]:
         "reason": payment.reason,
         "created_at": moment(payment.created_at),
         "updated_at": moment(payment.updated_at),
+    }
+
+
+def payment_seen_by(payment: Payment, role: Role) -> dict[str, Any]:
+    """A payment in the words of one role: that it is safe matters to a provider; with what card does not."""
+    view = payment_view(payment)
+    if role is Role.PROVIDER:
+        view.pop("method")
+        view.pop("reason")
+    return view
+
+
+def failed_view(
+    payment: Payment, *, role: Role = Role.CUSTOMER, needed: bool = False, pay_by: datetime | None = None
+) -> dict[str, Any]:
+    """What a party hears of a payment that failed; `payment_needed`: nothing goes on until it is paid again."""
+    return {
+        **payment_seen_by(payment, role),
+        "role": str(role),
+        "payment_needed": needed,
+        "pay_by": maybe_moment(pay_by),
     }
 
 

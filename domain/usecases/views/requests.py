@@ -2,16 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from uuid import UUID
 
-from domain.rules.states import Role
+from domain.rules.states import ACTIVE_ENGAGEMENT, PaymentState, RequestState, Role
 from domain.rules.wire import maybe_moment, moment, money
-from domain.store.tables import Request, Stop
+from domain.store.tables import Engagement, Payment, Request, Stop
 from domain.usecases.views.engagements import stop_view
+from domain.usecases.views.money import payment_view
 
 
 def request_view(
-    row: Request, stops: Sequence[Stop], role: Role, language: str, *, engagement_id: UUID | None = None
+    row: Request,
+    stops: Sequence[Stop],
+    role: Role,
+    language: str,
+    *,
+    agreed: Engagement | None = None,
+    payment: Payment | None = None,
 ) -> dict[str, Any]:
     """What `role` sees: customer and ops all of it; a provider no exact place and not who asks."""
     mine = role is not Role.PROVIDER
@@ -37,13 +43,23 @@ def request_view(
     if mine:
         view |= {
             "quote_id": None if row.quote_id is None else str(row.quote_id),
-            "engagement_id": None if engagement_id is None else str(engagement_id),
+            "engagement_id": None if agreed is None else str(agreed.id),
+            "payment": None if payment is None else payment_view(payment),
+            "payment_needed": payment_needed(row, agreed, payment),
             "wave": row.wave,
             "due_at": moment(row.due_at),
             "matched_at": maybe_moment(row.matched_at),
             "outcome": outcome_view(row.outcome, language),
         }
     return view
+
+
+def payment_needed(row: Request, agreed: Engagement | None, payment: Payment | None) -> bool:
+    """Whether a request stands still until its customer pays again: its payment failed, and it is not over."""
+    failed = payment is not None and payment.state == PaymentState.FAILED
+    return failed and (
+        row.state == RequestState.OPEN or (agreed is not None and agreed.state in ACTIVE_ENGAGEMENT)
+    )
 
 
 def outcome_view(outcome: Mapping[str, Any] | None, language: str) -> dict[str, Any] | None:

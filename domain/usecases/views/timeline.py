@@ -51,6 +51,7 @@ def track_view(
     engagement: Engagement, points: Sequence[TrackPoint], receipts: Sequence[Erasure]
 ) -> dict[str, Any]:
     """A GeoJSON Feature (RFC 7946: longitude first) with the moment of each point beside it."""
+    erased = [receipt for receipt in receipts if receipt.kind == "track"]
     line = {"type": "LineString", "coordinates": [[point.lon, point.lat] for point in points]}
     return {
         "type": "Feature",
@@ -60,7 +61,7 @@ def track_view(
             "points": len(points),
             "times": [moment(point.at) for point in points],
             "erased_at": maybe_moment(engagement.track_erased_at),
-            "receipt": receipt_view(receipts[-1]) if receipts else None,
+            "receipt": receipt_view(erased[-1]) if erased else None,
         },
     }
 
