@@ -3,7 +3,7 @@
 Columns that may be empty: the version before serves meanwhile. Each index holds off writes to its table while that
 is read once (engagements: about a second a million rows; pushes: a day's worth).
 
-Revision: quiet_hours_and_days_work
+Revision: 0002
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from alembic import op
 
-revision: str = "quiet_hours_and_days_work"
+revision: str = "0002"
 down_revision: str | None = "0001"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
