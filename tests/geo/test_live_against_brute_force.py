@@ -224,8 +224,18 @@ class CompiledTown(LiveTown):
     kernels = geo.kernels
 
 
+def setup_module():
+    """Compile before a deadline of Hypothesis looks."""
+    crowd = geo.nearby.Crowd()
+    crowd.grow(geo.nearby.GRID_FROM + 1)
+    rows = np.arange(geo.nearby.GRID_FROM + 1)
+    crowd.put(rows, on_sphere(rows * 0.001, rows * 0.001), rows * 0.0)
+    crowd.nearest(on_sphere([0], [0]), geo.nearby.Search(1, inf, 0.0, ANY_SERVICE, only_available=False))
+    crowd.remove(rows[:1])
+
+
 TestLiveTown = LiveTown.TestCase
 TestSmallTown = SmallTown.TestCase
 TestCompiledTown = CompiledTown.TestCase
 for case in (TestLiveTown, TestSmallTown, TestCompiledTown):
-    case.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+    case.settings = settings(max_examples=15, stateful_step_count=20, deadline=None)
