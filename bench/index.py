@@ -35,7 +35,7 @@ class Sizes:
     """For each fleet, `rounds` times: `moved` report, `asked` ask one by one, then all at once."""
 
     fleets: Sequence[int] = (100_000, 1_000_000)
-    rounds: int = 5
+    rounds: int = 3
     moved: int = 100_000
     asked: int = 1_000
     checked: int = 100
@@ -71,7 +71,7 @@ async def measure(sizes: Sizes, seed: int, say: Say) -> Outcome:
                 notes += trial.notes
         if cache is None:
             notes.append("Redis left out: redis-server or its Python client is not installed here")
-        ratios |= _ratios(samples, f"_{_short(size)}", with_redis=cache is not None)
+        ratios |= _ratios(samples, f"_{_short(size)}", sizes.asked, with_redis=cache is not None)
     return Outcome(
         name="index",
         measures="16 nearest of a moving fleet: one question, a batch, batched updates; in process, one thread",
@@ -90,17 +90,23 @@ async def measure(sizes: Sizes, seed: int, say: Say) -> Outcome:
     )
 
 
-def _ratios(samples: Samples, of: str, *, with_redis: bool) -> dict[str, float]:
-    """How many times as long each peer takes; the last, how many times as long as a scan of the candidates we do."""
+def _ratios(samples: Samples, of: str, asked: int, *, with_redis: bool) -> dict[str, float]:
+    """How many times as long each peer takes, by the wall and in processor time (its server's included).
+
+    The last: how many times as long as a bare scan of the candidates a question of a batch takes.
+    """
     pairs = {"one": "us", "batch": "ms", "updates": "ms"}
     found: dict[str, float] = {}
     for peer in ("redis", "postgis") if with_redis else ("postgis",):
         for what, unit in pairs.items():
-            theirs = samples.median(f"{peer}_{what}{of}_{unit}")
-            found[f"{peer}_to_ours_{what}{of}"] = theirs / samples.median(f"{what}{of}_{unit}")
+            for clock in ("", "_cpu"):
+                theirs = samples.median(f"{peer}_{what}{of}{clock}_{unit}")
+                found[f"{peer}_to_ours_{what}{of}{clock}"] = theirs / samples.median(
+                    f"{what}{of}{clock}_{unit}"
+                )
     found[f"scan_of_all_to_one{of}"] = samples.median(f"scan_of_all{of}_us") / samples.median(f"one{of}_us")
-    a_question = samples.median(f"batch{of}_cpu_us_each")
-    found[f"batch_to_scan_of_candidates{of}"] = a_question / samples.median(f"scan_of_candidates{of}_us")
+    a_question_us = samples.median(f"batch{of}_cpu_ms") * 1e3 / asked
+    found[f"batch_to_scan_of_candidates{of}"] = a_question_us / samples.median(f"scan_of_candidates{of}_us")
     return found
 
 
@@ -131,7 +137,7 @@ class Trial:
         self.index.nearest(LatLng(48, 2), k=K, within_m=EVERYWHERE, now=self.now)
         self.samples.add(f"load{self.of}_cpu_s", time.process_time() - began)
         if cache is not None:
-            cache.put(fleet.ids, fleet.lat, fleet.lon)
+            cache.put([str(provider) for provider in fleet.ids], fleet.lat, fleet.lon)
         await database.load(fleet.ids, fleet.lat, fleet.lon)
         say(f"{len(fleet.ids)} providers are everywhere")
 
@@ -145,9 +151,11 @@ class Trial:
             taken = self._report(ids, lat, lon)
         if taken != self.moved:
             self.wrong.append(f"{self.moved - taken} of {self.moved} fixes refused")
+        self._by_rows(ids, lat, lon)
         if cache is not None:
+            members = [str(provider) for provider in ids]
             with self._timed("redis_updates", "ms", cache):
-                cache.put(ids, lat, lon)
+                cache.put(members, lat, lon)
         with self._timed("postgis_updates", "ms", database):
             await database.put(ids, lat, lon)
         lats, lons = self.fleet.askers(self.sizes.asked, self.dice)
@@ -158,6 +166,12 @@ class Trial:
             if cache is not None:
                 theirs = cache.nearest_many(lats.tolist(), lons.tolist(), K)
                 self._recall(ours, "Redis", [[UUID(hit[0].decode()) for hit in hits] for hits in theirs])
+
+    def _by_rows(self, ids: list[UUID], lat: Floats, lon: Floats) -> None:
+        """The same again a moment later, by one who keeps the rows instead of the ids."""
+        rows, self.now = self.index.rows_of(ids), self.now + 1.0
+        with self._timed("updates_by_row", "ms"):
+            self.index.report_rows(rows, Fixes.of(lat, lon, np.full(len(lat), self.now)), self.now)
 
     async def _questions(
         self, lats: Floats, lons: Floats, cache: Redis | None, database: Postgis
@@ -178,10 +192,8 @@ class Trial:
         with self._timed("postgis_one", "us", database, each=len(pairs)):
             for lat, lon in pairs:
                 await database.nearest(lat, lon, K)
-        cpu = time.process_time()
         with self._timed("batch", "ms"):
             rows, away = self.index.nearest_many(lats, lons, **asked)
-        self.samples.add(f"batch{self.of}_cpu_us_each", (time.process_time() - cpu) * 1e6 / len(pairs))
         if cache is not None:
             with self._timed("redis_batch", "ms", cache):
                 cache.nearest_many(lats.tolist(), lons.tolist(), K)
@@ -191,7 +203,7 @@ class Trial:
         return [self.index.providers_of(hits) for hits in rows]
 
     def _scans(self, lats: Floats, lons: Floats, away: Floats) -> None:
-        """All rows for a few questions; then, for the same, what lies within 1.5 times the last hit, laid out before."""
+        """All rows for a few questions; then, for the same, what lies within 1.5 times the last hit, laid out."""
         everybody, points = on_sphere(self.fleet.lat, self.fleet.lon), on_sphere(lats, lons)
         near: list[Floats] = []
         for point, last in zip(points[:SCANNED], away[:SCANNED, -1], strict=False):
@@ -246,7 +258,7 @@ class Trial:
 
 
 class Timed:
-    """A block's wall time, and of a server's what processor time it took."""
+    """A block's wall time; and the processor time it took, here and in the server."""
 
     PER: Final = {"us": 1e6, "ms": 1e3}
 
@@ -257,6 +269,7 @@ class Timed:
 
     def __enter__(self) -> None:
         self._cpu = 0.0 if self._server is None else self._server.cpu_s()
+        self._ours = time.process_time()
         self._began = time.perf_counter()
 
     def __exit__(self, *_: object) -> None:

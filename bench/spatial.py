@@ -35,9 +35,8 @@ class Redis:
     def cpu_s(self) -> float:
         return cost_of(self._server.pid).cpu_s
 
-    def put(self, ids: Sequence[UUID], lat: Floats, lon: Floats, piped: int = 100) -> None:
+    def put(self, members: Sequence[str], lat: Floats, lon: Floats, piped: int = 100) -> None:
         """GEOADD of a thousand members each, so many in a pipeline."""
-        members = [str(provider) for provider in ids]
         lats, lons = lat.tolist(), lon.tolist()
         chunks = [
             [

@@ -129,12 +129,14 @@ def known_or_nan_many(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where((values >= 0) & (values < inf), values, nan)
 
 
-def turns(rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """Places in `rows`, so split that no row comes twice in a part, and its parts keep its order."""
+def turns(rows: NDArray[np.int64], capacity: int) -> list[NDArray[np.int64]]:
+    """Places in `rows` (below `capacity`), so split that no row comes twice in a part; parts keep the order."""
+    seen = np.zeros(capacity, np.bool_)
+    seen[rows] = True
+    if np.count_nonzero(seen) == len(rows):
+        return [np.arange(len(rows))]
     order = np.argsort(rows, kind="stable")
     ordered = rows[order]
-    first = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]][: len(rows)])
-    if len(first) == len(rows):
-        return [np.arange(len(rows))] if len(rows) else []
+    first = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
     turn = np.arange(len(rows)) - np.repeat(first, np.diff(np.r_[first, len(rows)]))
     return [np.sort(order[turn == n]) for n in range(int(turn.max()) + 1)]
