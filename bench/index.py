@@ -23,6 +23,7 @@ Say = Callable[[str], None]
 
 K: Final = 16
 EVERYWHERE: Final = Meters(25e6)
+UNITS: Final = {"one": "us", "batch": "ms", "updates": "ms"}
 SCANNED: Final = 20  # questions a round for a scan of all rows, 1 to 12 ms each
 FEW_RADIUS_M, MANY_RADIUS_M = (
     2_000.0,
@@ -95,10 +96,9 @@ def _ratios(samples: Samples, of: str, asked: int, *, with_redis: bool) -> dict[
 
     The last: how many times as long as a bare scan of the candidates a question of a batch takes.
     """
-    pairs = {"one": "us", "batch": "ms", "updates": "ms"}
     found: dict[str, float] = {}
     for peer in ("redis", "postgis") if with_redis else ("postgis",):
-        for what, unit in pairs.items():
+        for what, unit in UNITS.items():
             for clock in ("", "_cpu"):
                 theirs = samples.median(f"{peer}_{what}{of}{clock}_{unit}")
                 found[f"{peer}_to_ours_{what}{of}{clock}"] = theirs / samples.median(
@@ -177,14 +177,13 @@ class Trial:
         self, lats: Floats, lons: Floats, cache: Redis | None, database: Postgis
     ) -> list[list[UUID | None]]:
         pairs = list(zip(lats.tolist(), lons.tolist(), strict=True))
-        asked = {"k": K, "within_m": EVERYWHERE, "now": self.now}
         with self._timed("one", "us", each=len(pairs)):
             for lat, lon in pairs:
-                rows, _ = self.index.nearest_many([lat], [lon], **asked)
+                rows, _ = self.index.nearest_many([lat], [lon], k=K, within_m=EVERYWHERE, now=self.now)
                 self.index.providers_of(rows[0])
         with self._timed("one_as_objects", "us", each=len(pairs)):
             for lat, lon in pairs:
-                self.index.nearest(LatLng(lat, lon), **asked)
+                self.index.nearest(LatLng(lat, lon), k=K, within_m=EVERYWHERE, now=self.now)
         if cache is not None:
             with self._timed("redis_one", "us", cache, each=len(pairs)):
                 for lat, lon in pairs:
@@ -193,7 +192,7 @@ class Trial:
             for lat, lon in pairs:
                 await database.nearest(lat, lon, K)
         with self._timed("batch", "ms"):
-            rows, away = self.index.nearest_many(lats, lons, **asked)
+            rows, away = self.index.nearest_many(lats, lons, k=K, within_m=EVERYWHERE, now=self.now)
         if cache is not None:
             with self._timed("redis_batch", "ms", cache):
                 cache.nearest_many(lats.tolist(), lons.tolist(), K)
@@ -249,12 +248,17 @@ class Trial:
         return Timed(self.samples, f"{what}{self.of}", unit, server, each)
 
     def said(self) -> str:
-        """The round's own figures."""
-        taken = self.samples.taken
-        return (
-            f"one {taken[f'one{self.of}_us'][-1]:.1f} us, batch {taken[f'batch{self.of}_ms'][-1]:.2f} ms, "
-            f"updates {taken[f'updates{self.of}_ms'][-1]:.0f} ms"
-        )
+        """The round's own figures, in processor time, with the peers' beside them."""
+        said = []
+        for what, unit in UNITS.items():
+            own = self.samples.taken[f"{what}{self.of}_cpu_{unit}"][-1]
+            peers = [
+                f"{peer} x {self.samples.taken[name][-1] / own:.0f}"
+                for peer in ("redis", "postgis")
+                if (name := f"{peer}_{what}{self.of}_cpu_{unit}") in self.samples.taken
+            ]
+            said.append(f"{what} {own:.3g} {unit} ({', '.join(peers)})")
+        return ", ".join(said)
 
 
 class Timed:
@@ -274,8 +278,9 @@ class Timed:
 
     def __exit__(self, *_: object) -> None:
         per = self.PER[self._unit] / self._each
-        self._samples.add(f"{self._name}_{self._unit}", (time.perf_counter() - self._began) * per)
+        wall, here = time.perf_counter() - self._began, time.process_time() - self._ours
+        there = 0.0 if self._server is None else self._server.cpu_s() - self._cpu
+        self._samples.add(f"{self._name}_{self._unit}", wall * per)
+        self._samples.add(f"{self._name}_cpu_{self._unit}", (here + there) * per)
         if self._server is not None:
-            self._samples.add(
-                f"{self._name}_server_cpu_{self._unit}", (self._server.cpu_s() - self._cpu) * per
-            )
+            self._samples.add(f"{self._name}_server_cpu_{self._unit}", there * per)

@@ -138,7 +138,7 @@ def _cell(blocks: Blocks, x: float, y: float, z: float) -> int:
     frame, mask = blocks.frame, blocks.side - 1
     column = floor((x * frame[0, 0] + y * frame[0, 1] + z * frame[0, 2]) * blocks.per_unit)
     line = floor((x * frame[1, 0] + y * frame[1, 1] + z * frame[1, 2]) * blocks.per_unit)
-    return (int(line) & mask) * blocks.side + (int(column) & mask)
+    return int((line & mask) * blocks.side + (column & mask))
 
 
 # Searching

@@ -110,3 +110,16 @@ class Crowd:
         from geo.grid import Grid  # noqa: PLC0415  half a second of numba that a small town never pays
 
         self._grid = Grid(self._places, self._tags, self.ids)
+
+
+def prepare_grid() -> None:
+    """Compile the grid's loops, or load them compiled: ten seconds once per installation, half a second a process.
+
+    Whoever expects a crowd of more than `GRID_FROM` calls it before; otherwise its growth pays.
+    """
+    crowd = Crowd()
+    crowd.grow(2)
+    crowd.put(np.array([0, 1]), np.eye(3)[:2], np.zeros(2))
+    crowd._build()  # noqa: SLF001  a crowd too small to want one
+    crowd.nearest(np.eye(3)[:1], Search(1, np.inf, 0.0, -1, only_available=False))
+    crowd.remove(np.array([0]))

@@ -1,15 +1,12 @@
 """The index against a model that measures everybody, over the whole globe and through any history."""
 
 import copy
-import importlib.util
 import math
 from dataclasses import dataclass, replace
 from math import inf
-from types import ModuleType
 from uuid import UUID
 
 import h3.api.basic_int as h3
-import numba
 import numpy as np
 import pytest
 from hypothesis import settings
@@ -17,11 +14,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 import geo.grid
+import geo.kernels
 import geo.nearby
 from geo.cells import cell_of
 from geo.live import ANY_SERVICE, GONE_AFTER, STALE_AFTER, VERDICTS, Fix, Fixes, FixRefusal, LiveIndex
 from geo.points import LatLng, chord2_of, crow_m, meters_of, on_sphere
 from geo.units import Meters
+from tests.geo.plainkernels import plain_kernels
 
 START = 1_700_000_000.0
 providers = st.integers(1, 12).map(lambda i: UUID(int=i << 60))
@@ -40,7 +39,7 @@ places = st.one_of(near_a_corner, anywhere, st.sampled_from(corners))
 
 def chord2(fix: Fix, p: LatLng) -> float:
     x, y, z = (on_sphere([fix.lat], [fix.lon]) - on_sphere([p.lat], [p.lon]))[0].tolist()
-    return x * x + y * y + z * z
+    return float(x * x + y * y + z * z)
 
 
 @dataclass(frozen=True)
@@ -48,18 +47,6 @@ class Known:
     services: int
     available: bool = True
     fix: Fix | None = None
-
-
-def plain_kernels() -> ModuleType:
-    """The loops as Python runs them."""
-    spec = importlib.util.spec_from_file_location("plain_kernels", geo.kernels.__file__)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(numba.config, "DISABLE_JIT", 1)
-        spec.loader.exec_module(module)
-    return module
 
 
 PLAIN = plain_kernels()
@@ -225,13 +212,7 @@ class CompiledTown(LiveTown):
 
 
 def setup_module():
-    """Compile before a deadline of Hypothesis looks."""
-    crowd = geo.nearby.Crowd()
-    crowd.grow(geo.nearby.GRID_FROM + 1)
-    rows = np.arange(geo.nearby.GRID_FROM + 1)
-    crowd.put(rows, on_sphere(rows * 0.001, rows * 0.001), rows * 0.0)
-    crowd.nearest(on_sphere([0], [0]), geo.nearby.Search(1, inf, 0.0, ANY_SERVICE, only_available=False))
-    crowd.remove(rows[:1])
+    geo.nearby.prepare_grid()  # before a deadline of Hypothesis looks
 
 
 TestLiveTown = LiveTown.TestCase
