@@ -130,7 +130,7 @@ def _copy(blocks: Blocks, source: int, target: int) -> None:
 
 @_compiled
 def _cell_of_slot(blocks: Blocks, slot: int) -> int:
-    return _cell(blocks, blocks.places[slot, 0], blocks.places[slot, 1], blocks.places[slot, 2])
+    return int(_cell(blocks, blocks.places[slot, 0], blocks.places[slot, 1], blocks.places[slot, 2]))
 
 
 @_compiled
