@@ -91,11 +91,20 @@ class DutyIn(In):
         return self
 
 
+class QueueOut(Out):
+    """One's place in a station's queue: the first is 1, among those who wait for work one does too."""
+
+    zone: str
+    rank: int
+    waiting: int
+
+
 class DutyOut(Out):
     on: bool
     market: str | None
     services: list[str]
     since: Time | None
+    queue: QueueOut | None
 
 
 def _etag(version: int) -> str:
@@ -173,8 +182,8 @@ async def drop_device(device_id: DeviceId, work: SignedIn) -> None:
 
 @router.get("/duty", response_model=DutyOut)
 async def read_duty(work: SignedIn) -> Mapping[str, Any]:
-    """Whether one is on duty, where, for what and since when."""
-    return duty_view(await duty.read_duty(work))
+    """Whether one is on duty, where, for what and since when; one's place in a station's queue."""
+    return await duty.read_duty(work)
 
 
 @router.put("/duty", response_model=DutyOut, responses=problems(409))
@@ -182,5 +191,6 @@ async def change_duty(body: DutyIn, work: SignedIn) -> Mapping[str, Any]:
     """Go on duty or off. Leaving is free at any time: offers still pending are withdrawn, at no cost to anybody."""
     if body.on:
         assert body.market is not None
-        return duty_view(await duty.go_on_duty(work, body.market, body.services))
+        await duty.go_on_duty(work, body.market, body.services)
+        return await duty.read_duty(work)
     return duty_view(await duty.go_off_duty(work))

@@ -13,6 +13,7 @@ from typing import Final
 from domain.store.rounds import MarketLease
 from domain.usecases.call import tell_newcomers
 from domain.usecases.dispatch import RoundReport, run_round
+from domain.usecases.stations import Stations
 from domain.usecases.work import ENGINE, Tools, working
 
 TELL_EVERY: Final = 10.0  # s between looks for people who have not heard of a posted job yet
@@ -30,6 +31,7 @@ class MarketDispatcher:
         self._lease = MarketLease(tools.sessions, market)
         self._woken = asyncio.Event()
         self._told_at: datetime | None = None
+        self._stations = Stations(market)
 
     async def step(self) -> RoundReport | None:
         """One round now, and now and then a look for newcomers; `None` when another dispatcher has the market."""
@@ -37,6 +39,8 @@ class MarketDispatcher:
             return None
         began = self._tools.clock.now()
         async with asyncio.timeout(ONE_ROUND):
+            async with working(self._tools, ENGINE) as work:
+                await self._stations.step(work)
             async with working(self._tools, ENGINE) as work:
                 report = await run_round(work, self._market)
             if self._told_at is None or (began - self._told_at).total_seconds() >= TELL_EVERY:

@@ -70,6 +70,7 @@ _Sentences: TypeAlias = Mapping[Reason, tuple[str, ...]]
 
 _EN: _Sentences = {
     Reason.OFFERED: (
+        "This request was offered to you: it was your turn in the queue of {station}.",
         "This request was offered to you: you were {eta} away.",
         "This request was offered to you.",
     ),
@@ -80,7 +81,10 @@ _EN: _Sentences = {
     Reason.OUTRANKED: (
         "You could have come, but over all the requests of the moment another arrangement was as good.",
     ),
-    Reason.QUEUE_TURN: ("The pickup lies at a station queue, where another place had its turn first.",),
+    Reason.QUEUE_TURN: (
+        "The pickup lies at a station, and in the queue of {station} an earlier place had its turn.",
+        "The pickup lies at a station queue, where another place had its turn first.",
+    ),
     Reason.OFFERED_ANOTHER: ("At the same moment you were offered another request.",),
     Reason.HELD: (
         "You were {eta} away; it was worth waiting a little for someone nearer.",
@@ -118,6 +122,7 @@ _EN: _Sentences = {
 
 _FR: _Sentences = {
     Reason.OFFERED: (
+        "Cette demande vous a été proposée : c'était votre tour dans la file de {station}.",
         "Cette demande vous a été proposée : vous étiez à {eta}.",
         "Cette demande vous a été proposée.",
     ),
@@ -129,6 +134,7 @@ _FR: _Sentences = {
         "Vous pouviez venir, mais sur l'ensemble des demandes une autre répartition était aussi bonne.",
     ),
     Reason.QUEUE_TURN: (
+        "La prise en charge est à une station, et dans la file de {station} une place antérieure avait son tour.",
         "La prise en charge est à une file de station, où le tour d'une autre place venait avant.",
     ),
     Reason.OFFERED_ANOTHER: ("Au même moment, une autre demande vous a été proposée.",),

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.rules.states import ACTIVE_ENGAGEMENT, EngagementState, OfferOrigin, OfferState
-from domain.store.tables import Account, DutySession, Engagement, Hold, Offer, Provider
+from domain.store.tables import Account, DutySession, Engagement, Hold, Offer, Provider, StationTurn
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,8 @@ class OnDuty:
     max_travel_s: int | None
     next_hold_at: datetime | None  # when the next thing on their agenda starts
     free_at: datetime | None  # when what they are doing now should be over
+    queue_zone: str | None = None  # the station in whose queue they wait
+    queue_rank: int | None = None  # their place in it, from 1
 
 
 async def on_duty(db: AsyncSession, market: str, services: Iterable[str], now: datetime) -> list[OnDuty]:
@@ -46,6 +48,14 @@ async def on_duty(db: AsyncSession, market: str, services: Iterable[str], now: d
         select(func.min(func.lower(Hold.span))).where(held, func.lower(Hold.span) > now).scalar_subquery()
     )
     free_at = select(func.max(func.upper(Hold.span))).where(held, Hold.span.op("@>")(now)).scalar_subquery()
+    in_line = func.row_number().over(
+        partition_by=StationTurn.zone, order_by=(StationTurn.joined_at, StationTurn.provider_id)
+    )
+    queue = (
+        select(StationTurn.provider_id, StationTurn.zone, in_line.label("rank"))
+        .where(StationTurn.market_id == market)
+        .subquery()
+    )
     wanted = cast(sorted(set(services)), ARRAY(Text))
     statement = (
         select(
@@ -61,9 +71,12 @@ async def on_duty(db: AsyncSession, market: str, services: Iterable[str], now: d
             Provider.max_travel_s,
             next_hold,
             free_at,
+            queue.c.zone,
+            queue.c.rank,
         )
         .join(Provider, Provider.account_id == DutySession.account_id)
         .join(Account, Account.id == DutySession.account_id)
+        .outerjoin(queue, queue.c.provider_id == DutySession.account_id)
         .where(
             DutySession.market_id == market,
             DutySession.off_at.is_(None),
@@ -82,6 +95,8 @@ async def on_duty(db: AsyncSession, market: str, services: Iterable[str], now: d
             max_travel_s=row[9],
             next_hold_at=row[10],
             free_at=row[11],
+            queue_zone=row[12],
+            queue_rank=row[13],
         )
         for row in await db.execute(statement)
     ]

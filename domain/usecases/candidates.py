@@ -27,6 +27,7 @@ from matching.problem import Ask, Pairs, Problem, Supply
 
 ASKED_BY_ROAD: Final = 256  # candidates a request whose road time is computed: one Dijkstra serves them all
 KEPT_NEAREST: Final = 64  # of them, the nearest by road go into the problem, and into the stored decision
+FIRST_IN_LINE: Final = 16  # of a station's queue, looked at besides: one is asked, the others may lack a tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,10 @@ class Seeking:
     wanted: int
     within_s: float
     already_asked: frozenset[UUID]
+    pending: int = 0
+    """How many have it to answer now."""
+    zone: str | None = None
+    """The station that the pickup lies at."""
 
     @property
     def first(self) -> LatLng:
@@ -65,6 +70,7 @@ class Seeking:
             customer=str(row.customer_id),
             destination_cell=to_hex(last.cell) if len(self.stops) > 1 else None,
             already_asked=frozenset(str(provider) for provider in self.already_asked),
+            zone=self.zone,
         )
 
 
@@ -103,7 +109,8 @@ def as_supply(one: OnDuty, now: datetime, *, fix_age_s: float, stale: bool) -> S
         max_travel_s=one.max_travel_s,
         free_until_s=None if one.next_hold_at is None else (one.next_hold_at - now).total_seconds(),
         income_per_hour=None,
-        queue_rank=None,
+        queue_rank=one.queue_rank,
+        queue_zone=one.queue_zone,
         blocked_customers=frozenset({str(one.id)}),
         suspended=one.suspended,
     )
@@ -131,12 +138,14 @@ async def look_around(
             and seeking.request.service_slug in provider.services
             and people[j].id not in seeking.already_asked
         ]
-        near = _nearest(crowd, could, seeking.first)
+        first_in_line = _first_in_line(people, could, seeking)
+        near = list(dict.fromkeys([*first_in_line, *_nearest(crowd, could, seeking.first)]))
         if not near:
             continue
         travel = await _travel(work, market, seeking, [_place(crowd, j) for j in near])
         sources.add(travel.source)
-        rows += [(i, near[k], *_way(travel, k)) for k in _kept(travel.seconds)]
+        kept = dict.fromkeys([*range(len(first_in_line)), *_kept(travel.seconds)])
+        rows += [(i, near[k], *_way(travel, k)) for k in kept]
     asks = tuple(seeking.as_ask(work.now) for seeking in seekings)
     # A round answered by two sources is trusted as far as the worse of them.
     source = "crow" if "crow" in sources else min(sources, default="streets")
@@ -164,6 +173,14 @@ def _nearest(crowd: Crowd, could: list[int], place: LatLng) -> list[int]:
     away = crow_many_m(crowd.seen.lat[rows], crowd.seen.lon[rows], place)
     order = np.argsort(away, kind="stable")[:ASKED_BY_ROAD]
     return [could[k] for k in sorted(order.tolist())]
+
+
+def _first_in_line(people: Sequence[OnDuty], could: list[int], seeking: Seeking) -> list[int]:
+    """The first of the station's queue: they are looked at however many stand nearer."""
+    if seeking.zone is None:
+        return []
+    waiting = [j for j in could if people[j].queue_zone == seeking.zone]
+    return sorted(waiting, key=lambda j: (people[j].queue_rank, j))[:FIRST_IN_LINE]
 
 
 def _place(crowd: Crowd, j: int) -> LatLng:

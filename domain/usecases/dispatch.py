@@ -6,7 +6,7 @@ under the schema's guards: whoever got another offer meanwhile is passed over, w
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -15,7 +15,8 @@ from domain.rules.catalogue import ServiceSpec
 from domain.rules.events import EventType
 from domain.rules.states import OfferOrigin, OfferState
 from domain.rules.terms import terms
-from domain.store import offers, requests, supply
+from domain.store import offers, requests, stations, supply
+from domain.store.supply import OnDuty
 from domain.store.tables import Offer, Request
 from domain.store.timers import TimerKind
 from domain.usecases.candidates import Seeking, look_around, seed_of, specs_of
@@ -52,6 +53,7 @@ async def run_round(work: Work, market: str) -> RoundReport:
         return NOTHING_OPEN
     slugs = {seeking.request.service_slug for seeking in seekings}
     people = await supply.on_duty(work.db, market, slugs, work.now)
+    seekings = _in_turn(seekings, people)
     round_id = work.new_id()
     problem = await look_around(work, market, seekings, people, policy=POLICY, seed=seed_of(round_id))
     began = work.tools.clock.now()
@@ -91,6 +93,7 @@ async def _seekings(work: Work, found: Sequence[Request]) -> list[Seeking]:
     specs = await specs_of(work, found)
     stops = await requests.stops_of(work.db, ids)
     dropped = await requests.dropped_by(work.db, ids)
+    at_station = await stations.zone_of_pickups(work.db, found[0].market_id, ids)
     asked: defaultdict[UUID, list[tuple[UUID, str, int]]] = defaultdict(list)
     for request_id, provider, state, wave in await offers.put_so_far(work.db, ids):
         asked[request_id].append((provider, state, wave))
@@ -109,9 +112,30 @@ async def _seekings(work: Work, found: Sequence[Request]) -> list[Seeking]:
                     within_s=spec.dispatch.waves[wave].within_s,
                     already_asked=frozenset({provider for provider, _, _ in before})
                     | dropped.get(request.id, set()),
+                    pending=sum(1 for _, state, _ in before if state == OfferState.PENDING),
+                    zone=at_station.get(request.id),
                 )
             )
     return seekings
+
+
+def _in_turn(seekings: Sequence[Seeking], people: Sequence[OnDuty]) -> list[Seeking]:
+    """At a station one is asked after the other: of three asked at once the quickest would win, not the first."""
+    return [
+        replace(seeking, wanted=1) if _has_line(seeking, people) else seeking
+        for seeking in seekings
+        if seeking.pending == 0 or not _has_line(seeking, people)
+    ]
+
+
+def _has_line(seeking: Seeking, people: Sequence[OnDuty]) -> bool:
+    """Whether somebody waits in the queue of the pickup's station who may still be asked."""
+    return seeking.zone is not None and any(
+        one.queue_zone == seeking.zone
+        and seeking.request.service_slug in one.services
+        and not (one.busy or one.suspended or one.id in seeking.already_asked)
+        for one in people
+    )
 
 
 def _wave(spec: ServiceSpec, wave: int, asked: Sequence[tuple[UUID, str, int]]) -> tuple[int, int]:

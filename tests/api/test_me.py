@@ -115,6 +115,7 @@ async def test_going_on_duty_is_told_and_saying_it_again_changes_nothing(
         "market": "monaco",
         "services": ["ride-vtc", "ride-eco"],
         "since": "2026-05-04T06:00:00.000Z",
+        "queue": None,
     }
     again = await dominique.put("/v1/me/duty", json={"on": True, "market": "monaco"})
     assert again.json() == first.json() == (await dominique.get("/v1/me/duty")).json()
@@ -166,7 +167,13 @@ async def test_a_customer_registers_before_going_on_duty(camille: httpx.AsyncCli
     answer = await camille.put("/v1/me/duty", json={"on": True, "market": "monaco"})
     assert (answer.status_code, answer.json()["code"]) == (409, "not_a_provider")
     off = await camille.put("/v1/me/duty", json={"on": False})
-    assert off.json() == {"on": False, "market": None, "services": [], "since": None}
+    assert off.json() == {
+        "on": False,
+        "market": None,
+        "services": [],
+        "since": None,
+        "queue": None,
+    }
 
 
 async def test_leaving_withdraws_what_the_engine_asked_and_nothing_else(

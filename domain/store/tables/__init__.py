@@ -8,6 +8,7 @@ from domain.store.tables.accounts import (
     IdempotencyKey,
     Provider,
     SentMessage,
+    StationTurn,
     TokenFamily,
     WsTicket,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "SentMessage",
     "Service",
     "Share",
+    "StationTurn",
     "Stop",
     "Stream",
     "Timer",

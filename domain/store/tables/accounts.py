@@ -115,6 +115,21 @@ class DutySession(Base):
     off_at: Mapped[datetime | None]
 
 
+class StationTurn(Base):
+    """Somebody's place in the queue of a station: the moment they joined it. Where they are is not here.
+
+    Only this moment is stored, so that a restart of the engine keeps the order (`domain.rules.stations`).
+    """
+
+    __tablename__ = "station_turns"
+    __table_args__ = (Index(None, "market_id", "zone", "joined_at"),)
+
+    provider_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True)
+    market_id: Mapped[str] = mapped_column(ForeignKey("markets.id"))
+    zone: Mapped[str]  # the slug of a zone of kind `queue`
+    joined_at: Mapped[datetime]
+
+
 class IdempotencyKey(Base):
     """The first answer given to a key; written in the same transaction as what it answers for."""
 

@@ -71,6 +71,8 @@ def _facts(decision: Decision, problem: dict[str, Any], language: Language) -> d
     }
     if decision.eta_s is not None:
         facts["eta"] = span(decision.eta_s, language)
+    if ask.get("zone") is not None and ask["zone"] == provider.get("queue_zone"):
+        facts["station"] = ask["zone"]
     if provider["max_travel_s"] is not None:
         facts["own_limit"] = span(provider["max_travel_s"], language)
     return facts
