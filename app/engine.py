@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 
 from api.app import ApiSettings, create_api
@@ -31,6 +32,7 @@ from app.pages import add_pages
 from app.psp_sandbox import SandboxPsp
 from app.pusher import Pusher
 from app.relay import Relay
+from app.roundmetrics import RoundMetrics
 from app.settings import Settings, SettingsError, keys
 from app.timekeeper import Timekeeper
 from domain.rules.errors import Refusal
@@ -95,15 +97,17 @@ async def running(settings: Settings, database_url: str, parts: Part = Part.ALL)
         loops: list[Loop] = []
         api: FastAPI | None = None
         gateway: Gateway | None = None
+        registry = CollectorRegistry()
         positions = Positions(tools, node=str(new_id()))
         if parts & (Part.API | Part.DISPATCH):
             loops.append(positions.run)
         if Part.API in parts:
             gateway = Gateway(tools, positions, problem_of=_problem)
-            api = _api(settings, tools, gateway, positions)
+            api = _api(settings, tools, gateway, positions, registry)
             loops.append(gateway.run)
         if Part.DISPATCH in parts:
-            loops += [MarketDispatcher(tools, market).run for market in sorted(cities)]
+            metrics = RoundMetrics(registry)
+            loops += [MarketDispatcher(tools, market, metrics).run for market in sorted(cities)]
         if Part.RELAY in parts:
             sender = fcm or ConsoleSender(tools)
             stack.push_async_callback(sender.close)
@@ -139,11 +143,14 @@ def _tools(
     )
 
 
-def _api(settings: Settings, tools: Tools, gateway: Gateway, positions: Positions) -> FastAPI:
+def _api(
+    settings: Settings, tools: Tools, gateway: Gateway, positions: Positions, registry: CollectorRegistry
+) -> FastAPI:
     """HTTP, the socket, its document, and the pages."""
     rates = ApiSettings(
         account=Rate(settings.account_per_s, settings.account_burst),
         stranger=Rate(settings.address_per_s, settings.address_burst),
+        registry=registry,
     )
     api = create_api(tools, rates)
     api.state.positions = positions

@@ -76,26 +76,41 @@ class Seeking:
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """Providers and where they were last heard of: rows of the live snapshot by provider."""
+    """Providers on duty and where they were last heard of: rows of the live snapshot by provider, and each as the
+    matcher knows them, in the same order."""
 
     people: Sequence[OnDuty]
     seen: LiveSnapshot
     row_of: Mapping[UUID, int]
+    supply: Sequence[Supply]
 
-    @classmethod
-    def of(cls, people: Sequence[OnDuty], seen: LiveSnapshot) -> "Crowd":
-        """Join the two."""
-        return cls(people, seen, {provider: row for row, provider in enumerate(seen.ids)})
+    @property
+    def idle(self) -> int:
+        """How many could be offered something now."""
+        return sum(1 for one in self.supply if one.available)
 
-    def as_supply(self, one: OnDuty, now: datetime) -> Supply:
-        """A provider with what the live index knows of them."""
-        row = self.row_of.get(one.id)
+
+def crowd_of(
+    work: Work, market: str, people: Sequence[OnDuty], incomes: Mapping[UUID, float | None] | None = None
+) -> Crowd:
+    """People joined with what the live index knows of them."""
+    seen = work.tools.live.of(market).snapshot(work.now.timestamp())
+    row_of = {provider: row for row, provider in enumerate(seen.ids)}
+    known = incomes or {}
+
+    def told(one: OnDuty) -> Supply:
+        row, income = row_of.get(one.id), known.get(one.id)
         if row is None:
-            return as_supply(one, now, fix_age_s=GONE_AFTER, stale=True)
-        return as_supply(one, now, fix_age_s=float(self.seen.age_s[row]), stale=bool(self.seen.stale[row]))
+            return as_supply(one, work.now, fix_age_s=GONE_AFTER, stale=True, income_per_hour=income)
+        age, stale = float(seen.age_s[row]), bool(seen.stale[row])
+        return as_supply(one, work.now, fix_age_s=age, stale=stale, income_per_hour=income)
+
+    return Crowd(people, seen, row_of, [told(one) for one in people])
 
 
-def as_supply(one: OnDuty, now: datetime, *, fix_age_s: float, stale: bool) -> Supply:
+def as_supply(
+    one: OnDuty, now: datetime, *, fix_age_s: float, stale: bool, income_per_hour: float | None = None
+) -> Supply:
     """A provider as the matcher knows them. Nobody is put in touch with themselves."""
     return Supply(
         id=str(one.id),
@@ -108,7 +123,7 @@ def as_supply(one: OnDuty, now: datetime, *, fix_age_s: float, stale: bool) -> S
         pending_offer=one.pending_offer,
         max_travel_s=one.max_travel_s,
         free_until_s=None if one.next_hold_at is None else (one.next_hold_at - now).total_seconds(),
-        income_per_hour=None,
+        income_per_hour=income_per_hour,
         queue_rank=one.queue_rank,
         queue_zone=one.queue_zone,
         blocked_customers=frozenset({str(one.id)}),
@@ -120,14 +135,15 @@ async def look_around(
     work: Work,
     market: str,
     seekings: Sequence[Seeking],
-    people: Sequence[OnDuty],
+    crowd: Crowd,
     *,
     policy: Policy,
     seed: int,
+    keep: int = KEPT_NEAREST,
 ) -> Problem:
-    """The round's problem. Travel times are asked for once a request, for those who could come at all."""
-    crowd = Crowd.of(people, work.tools.live.of(market).snapshot(work.now.timestamp()))
-    supply = [crowd.as_supply(one, work.now) for one in people]
+    """The round's problem. Travel times are asked for once a request, for those who could come at all; the `keep`
+    nearest by road are judged."""
+    people, supply = crowd.people, crowd.supply
     rows: list[tuple[int, int, float, float]] = []
     sources: set[str] = set()
     for i, seeking in enumerate(seekings):
@@ -144,7 +160,7 @@ async def look_around(
             continue
         travel = await _travel(work, market, seeking, [_place(crowd, j) for j in near])
         sources.add(travel.source)
-        kept = dict.fromkeys([*range(len(first_in_line)), *_kept(travel.seconds)])
+        kept = dict.fromkeys([*range(len(first_in_line)), *_kept(travel.seconds, keep)])
         rows += [(i, near[k], *_way(travel, k)) for k in kept]
     asks = tuple(seeking.as_ask(work.now) for seeking in seekings)
     # A round answered by two sources is trusted as far as the worse of them.
@@ -193,8 +209,8 @@ async def _travel(work: Work, market: str, seeking: Seeking, origins: Sequence[L
     return await travel.to_one(origins, seeking.first, Profile(seeking.spec.profile))
 
 
-def _kept(seconds: NDArray[np.float32]) -> list[int]:
-    return [int(k) for k in np.argsort(seconds, kind="stable")[:KEPT_NEAREST]]
+def _kept(seconds: NDArray[np.float32], keep: int) -> list[int]:
+    return [int(k) for k in np.argsort(seconds, kind="stable")[:keep]]
 
 
 def _way(travel: Travel, k: int) -> tuple[float, float]:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.rules.stations import AWAY_S
@@ -252,7 +252,7 @@ async def test_an_accept_at_the_moment_of_a_look_leaves_no_worker_in_the_queue(r
         await a_round(rank.tools)
         offer = await rank.offered(driver)
         async with rank.tools.sessions.begin() as db:
-            await db.execute(StationTurn.__table__.delete())
+            await db.execute(delete(StationTurn))
         await asyncio.gather(run_as(rank.tools, driver, accept_offer, offer), rank.look())
         await rank.look()
         assert await rank.line() == []

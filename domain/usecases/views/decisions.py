@@ -38,6 +38,7 @@ def round_view(row: Round, candidates: Sequence[dict[str, Any]], unserved: str |
         "objective": row.objective,
         "solve_ms": row.solve_ms,
         "travel_source": row.travel_source,
+        "measures": row.measures,
         "candidates": list(candidates),
         "unserved": unserved,
     }
