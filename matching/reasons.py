@@ -36,6 +36,13 @@ class Reason(StrEnum):
     BEYOND_OWN_LIMIT = "beyond_own_limit"
     TOO_FAR = "too_far"
     AGENDA_CONFLICT = "agenda_conflict"
+    NOT_HOMEWARD = "not_homeward"  # would not bring them nearer to where they want to be
+    LONGER_THAN_WANTED = "longer_than_wanted"  # the way there is longer than the distance they take
+    HOURS_WORKED = "hours_worked"  # the day's longest working time is reached
+
+
+BARRING = frozenset({Reason.NOT_HOMEWARD, Reason.LONGER_THAN_WANTED, Reason.HOURS_WORKED})
+"""Reasons that whoever states the problem finds, from what has no place in it: a home, a day's work."""
 
 
 class Unserved(StrEnum):
@@ -117,7 +124,10 @@ _EN: _Sentences = {
         "You were {eta} away; the request looked out to {limit} at that moment.",
         "You were too far away at that moment.",
     ),
-    Reason.AGENDA_CONFLICT: ("It would have run into the next job on your agenda.",),
+    Reason.AGENDA_CONFLICT: ("It would have made you late for the next job on your agenda.",),
+    Reason.NOT_HOMEWARD: ("It would not have brought you nearer to where you asked to be taken.",),
+    Reason.LONGER_THAN_WANTED: ("The way to the pickup was longer than the distance you have set.",),
+    Reason.HOURS_WORKED: ("You had worked as long today as the rules for this service allow.",),
 }
 
 _FR: _Sentences = {
@@ -171,7 +181,14 @@ _FR: _Sentences = {
         "Vous étiez à {eta} ; la demande cherchait à {limit} à la ronde à ce moment.",
         "Vous étiez trop loin à ce moment.",
     ),
-    Reason.AGENDA_CONFLICT: ("Elle aurait débordé sur le prochain travail de votre agenda.",),
+    Reason.AGENDA_CONFLICT: ("Elle vous aurait mis en retard pour le prochain travail de votre agenda.",),
+    Reason.NOT_HOMEWARD: ("Elle ne vous aurait pas rapproché de l'endroit que vous avez demandé.",),
+    Reason.LONGER_THAN_WANTED: (
+        "Le chemin jusqu'à la prise en charge dépassait la distance que vous avez fixée.",
+    ),
+    Reason.HOURS_WORKED: (
+        "Vous aviez travaillé aujourd'hui aussi longtemps que les règles de ce service le permettent.",
+    ),
 }
 
 SENTENCES: Mapping[Language, _Sentences] = {"en": _EN, "fr": _FR}

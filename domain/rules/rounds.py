@@ -33,6 +33,11 @@ class RoundSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """nearest by road that are judged for a request: in ample supply, in between, and with fewer than two idle a
     request."""
 
+    homeward_a_day: int = 2
+    """times a day that somebody may ask for work on their way home only."""
+    most_hours_a_day: dict[str, float] = {}
+    """hours of activity time a day after which nobody is asked, by the regime of the service; none unless said."""
+
     @property
     def fairness_most_s(self) -> float:
         """The most that fairness may add to one offer's approach, in seconds: one person lifted to the limit over
@@ -50,8 +55,9 @@ def read_round_settings(settings: Mapping[str, Any]) -> RoundSettings:
         read = msgspec.convert(settings.get("dispatch", {}), RoundSettings)
     except msgspec.ValidationError as wrong:
         raise Invalid.field("/settings/dispatch", str(wrong)) from None
-    for name in read.__struct_fields__:
-        value = getattr(read, name)
+    numbers = {name: getattr(read, name) for name in read.__struct_fields__ if name != "most_hours_a_day"}
+    hours = {f"most_hours_a_day/{regime}": most for regime, most in read.most_hours_a_day.items()}
+    for name, value in (numbers | hours).items():
         if not 0 <= value < float("inf"):
             raise Invalid.field(f"/settings/dispatch/{name}", "not below zero")
     if not 1 <= read.candidates_ample <= read.candidates <= read.candidates_scarce:

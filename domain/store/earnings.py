@@ -107,3 +107,24 @@ async def worked_since(
         .group_by(Engagement.provider_id)
     )
     return {provider: (int(net), float(active_s)) for provider, net, active_s in await db.execute(statement)}
+
+
+async def worked_today(
+    db: AsyncSession, market: str, providers: Collection[UUID], now: datetime
+) -> dict[UUID, float]:
+    """Seconds of activity of each on the market's own calendar day so far, in every market, running work included."""
+    zone = select(Market.timezone).where(Market.id == market).scalar_subquery()
+    midnight = func.timezone(zone, func.date_trunc("day", func.timezone(zone, now)))
+    bound_at = case((Engagement.start_at.is_(None), Engagement.confirmed_at), else_=Engagement.en_route_at)
+    began, ended = func.greatest(bound_at, midnight), func.coalesce(Engagement.ended_at, now)
+    statement = (
+        select(Engagement.provider_id, func.sum(func.extract("epoch", ended - began)))
+        .where(
+            Engagement.provider_id.in_(providers),
+            Engagement.state != EngagementState.CANCELLED,
+            bound_at.is_not(None),
+            ended > began,
+        )
+        .group_by(Engagement.provider_id)
+    )
+    return {provider: float(seconds) for provider, seconds in await db.execute(statement)}

@@ -85,7 +85,7 @@ async def tell(work: Work, request: Request) -> int:
     )
     # A posted job is read at work and between offers too: whoever is on duty for the service hears of it.
     people = [
-        replace(one, busy=False, pending_offer=False, next_hold_at=None)
+        replace(one, busy=False, pending_offer=False, next_hold_at=None, towards=None, max_pickup_m=None)
         for one in await supply.on_duty(work.db, request.market_id, [request.service_slug], work.now)
     ]
     round_id = work.new_id()

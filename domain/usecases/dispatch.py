@@ -4,6 +4,7 @@ One round takes a snapshot without locks, solves one assignment for the whole ma
 under the schema's guards: whoever got another offer meanwhile is passed over, whoever was taken is left alone.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -16,7 +17,7 @@ from domain.rules.events import EventType
 from domain.rules.rounds import USUAL, Rest, RoundSettings, candidates_for, read_round_settings, rest_after
 from domain.rules.states import OfferOrigin, OfferState
 from domain.rules.terms import terms
-from domain.store import catalogue, offers, requests, stations, supply
+from domain.store import catalogue, earnings, offers, requests, stations, supply
 from domain.store.supply import OnDuty
 from domain.store.tables import Offer, Request
 from domain.store.timers import TimerKind
@@ -89,6 +90,7 @@ async def _solved(
     settings = read_round_settings((await catalogue.market(work.db, market)).settings)
     known = await incomes.of(work, [one.id for one in people], settings) if settings.fairness_s else None
     crowd = crowd_of(work, market, people, known)
+    seekings = await _within_hours(work, seekings, people, settings)
     wanted, idle = len(seekings), crowd.idle
     round_id, nearest = work.new_id(), candidates_for(requests=wanted, idle=idle, settings=settings)
     policy = _policy(market, settings)
@@ -109,6 +111,29 @@ async def _solved(
         fairness=price_of_fairness(problem, result),
     )
     return Solved(round_id, market, problem, result, took_ms, _measures(report)), report
+
+
+async def _within_hours(
+    work: Work, seekings: Sequence[Seeking], people: Sequence[OnDuty], settings: RoundSettings
+) -> Sequence[Seeking]:
+    """Requests whose regime bounds a day's work, with those who have reached the bound."""
+    most = {
+        regime: settings.most_hours_a_day[regime]
+        for seeking in seekings
+        for regime in seeking.spec.regimes
+        if regime in settings.most_hours_a_day
+    }
+    if not most:
+        return seekings
+    worked = await earnings.worked_today(
+        work.db, seekings[0].request.market_id, [one.id for one in people], work.now
+    )
+
+    def out(seeking: Seeking) -> frozenset[UUID]:
+        bound = min((most[regime] for regime in seeking.spec.regimes if regime in most), default=math.inf)
+        return frozenset(who for who, seconds in worked.items() if seconds >= bound * 3_600)
+
+    return [replace(seeking, worked_out=out(seeking)) for seeking in seekings]
 
 
 def _policy(market: str, settings: RoundSettings) -> Policy:

@@ -140,6 +140,7 @@ async def _begin(work: Work, account_id: UUID, market: str, services: Sequence[s
 
 async def _end(work: Work, session: DutySession) -> None:
     session.off_at = work.now
+    session.towards_lat = session.towards_lon = None
     await work.db.flush()
 
 

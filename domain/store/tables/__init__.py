@@ -2,9 +2,11 @@
 
 from domain.store.tables.accounts import (
     Account,
+    Block,
     Challenge,
     Device,
     DutySession,
+    HomewardUse,
     IdempotencyKey,
     Provider,
     SentMessage,
@@ -33,6 +35,7 @@ __all__ = [
     "Account",
     "Action",
     "Base",
+    "Block",
     "Challenge",
     "Decision",
     "Device",
@@ -41,6 +44,7 @@ __all__ = [
     "Erasure",
     "EventRow",
     "Hold",
+    "HomewardUse",
     "IdempotencyKey",
     "LedgerEntry",
     "Market",

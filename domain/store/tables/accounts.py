@@ -1,6 +1,6 @@
 """Who people are: accounts, what they provide, their devices, and how they signed in."""
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, Integer, Text, UniqueConstraint, text
@@ -39,6 +39,7 @@ class Provider(Base):
     languages: Mapped[list[str]] = mapped_column(ARRAY(Text))
     tags: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
     max_travel_s: Mapped[int | None]
+    max_pickup_m: Mapped[int | None]
     updated_at: Mapped[datetime]
 
 
@@ -113,6 +114,29 @@ class DutySession(Base):
     services: Mapped[list[str]] = mapped_column(ARRAY(Text))
     on_at: Mapped[datetime]
     off_at: Mapped[datetime | None]
+    towards_lat: Mapped[float | None]  # only work that brings them nearer; private, gone with the session
+    towards_lon: Mapped[float | None]
+
+
+class HomewardUse(Base):
+    """How often somebody has asked for work on their way home on a day of their market. Not where home is."""
+
+    __tablename__ = "homeward_uses"
+
+    provider_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    uses: Mapped[int]
+
+
+class Block(Base):
+    """Two who are not put in touch, because one of them wished it. Only that one sees it."""
+
+    __tablename__ = "blocks"
+    __table_args__ = (Index(None, "blocked_id"),)
+
+    blocker_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True)
+    blocked_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True)
+    created_at: Mapped[datetime]
 
 
 class StationTurn(Base):

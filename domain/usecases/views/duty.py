@@ -16,6 +16,7 @@ def duty_view(row: DutySession | None, queue: Place | None = None) -> dict[str, 
         "market": row.market_id if row is not None else None,
         "services": list(row.services) if row is not None and on else [],
         "since": maybe_moment(row.on_at) if row is not None and on else None,
+        "homeward": on and row is not None and row.towards_lat is not None,
         "queue": None
         if queue is None
         else {"zone": queue.zone, "rank": queue.rank, "waiting": queue.waiting},
