@@ -38,6 +38,12 @@ class Reason(StrEnum):
     AGENDA_CONFLICT = "agenda_conflict"
 
 
+REASONS: tuple[Reason, ...] = tuple(Reason)
+"""A reason's code, where many are kept in an array, is its index here. Of one run, never stored."""
+
+CODES: Mapping[Reason, int] = {reason: code for code, reason in enumerate(REASONS)}
+
+
 class Unserved(StrEnum):
     """Why a request was offered to nobody in a round: named after the providers who came nearest to being
     asked."""
