@@ -4,8 +4,9 @@ edges in the same run. CPU time of this process: the machine may be busy."""
 import math
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, TypeVar
 
 import numpy as np
@@ -49,7 +50,7 @@ def measure(sizes: Sizes, seed: int, say: Say) -> Outcome:
     figures: dict[str, Spread | float] = {}
     ratios: dict[str, float] = {}
     notes = [
-        "end_to_end_ms: candidates, travel times, checks, costs, lots, assignment, ranks, reasons, repairs; columns in and out",
+        "end_to_end_ms: candidates, ways, checks, costs, lots, assignment, ranks, reasons, repairs; columns in and out",
         "the others: the assignment alone on the first pass's edges, model building included",
     ]
     sound = True
@@ -57,7 +58,7 @@ def measure(sizes: Sizes, seed: int, say: Say) -> Outcome:
     for asks, supply in sizes.rounds:
         name = f"{asks}x{supply}"
         town = city(asks, supply, seed)
-        spent, (_, answered) = _timed(lambda town=town: match(town, POLICY, seed), sizes.repeats)
+        spent, (_, answered) = _timed(partial(match, town, POLICY, seed), sizes.repeats)
         figures[f"{name}_end_to_end_ms"] = Spread.of(spent)
         i, j = candidates(town)
         edges = _edges(town, i, j)
@@ -109,7 +110,7 @@ def city(asks: int, supply: int, seed: int) -> Town:
 
 
 def _people(count: int, spots: Floats, chance: np.random.Generator) -> Floats:
-    weights = chance.dirichlet(np.full(len(spots), 0.5))
+    weights = chance.dirichlet(np.full(len(spots), 2.0))
     near = spots[chance.choice(len(spots), count, p=weights)] + chance.normal(0, SPREAD_M, (count, 2))
     anywhere = chance.uniform(0, SIDE_M, (count, 2))
     places: Floats = np.where((chance.random(count) < UNIFORM)[:, np.newaxis], anywhere, near).clip(0, SIDE_M)
@@ -172,7 +173,7 @@ def _peers(
 ) -> tuple[dict[str, tuple[float, float]], dict[str, tuple[float, float]]]:
     """Of each exact peer and of both ways of our own: median CPU in ms, and the objective."""
     told: list[dict[str, tuple[float, float]]] = []
-    own = {
+    own: dict[str, Callable[[Edges], Rows]] = {
         "ours": lambda edges: compiled.assign(edges.rows, edges.columns, edges.costs, edges.nobody),
         "ours_scipy": lambda edges: assign(edges.rows, edges.columns, edges.costs, edges.nobody),
     }
@@ -180,7 +181,7 @@ def _peers(
     for group in (peers, own):
         measured = {}
         for who, solve in group.items():
-            spent, given = _timed(lambda solve=solve: solve(edges), repeats)
+            spent, given = _timed(partial(solve, edges), repeats)
             figures[f"{name}_{who}_ms"] = Spread.of(spent)
             measured[who] = (statistics.median(spent), edges.objective(given))
         told.append(measured)
@@ -208,12 +209,12 @@ def _whole_optimum(town: Town) -> float | None:
 
 def _timed(work: Callable[[], T], repeats: int) -> tuple[list[float], T]:
     """ms of this process's CPU, each time, and the last answer."""
-    spent = []
+    spent, answers = [], []
     for _ in range(repeats):
         began = time.process_time()
-        answered = work()
+        answers = [work()]
         spent.append((time.process_time() - began) * 1_000)
-    return spent, answered
+    return spent, answers[0]
 
 
 def _warm(seed: int) -> tuple[Field, Answer]:

@@ -115,4 +115,5 @@ def _matched(
     if not len(among):
         return among
     rows, columns = seen.ask[among], seen.supply[among]
-    return among[assignment(rows, columns, costs, nobody, room)[rows] == columns]
+    won: Rows = among[assignment(rows, columns, costs, nobody, room)[rows] == columns]
+    return won

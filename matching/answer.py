@@ -134,7 +134,7 @@ def _unserved(field: Field, reason: NDArray[np.int8], alone: Rows) -> tuple[tupl
     heard[i, first_broken(_without_a_way(field, i, j), WITHOUT_A_WAY)] = True
     why = np.full(len(alone), len(MOST_HOPEFUL))
     for row in reversed(range(len(MOST_HOPEFUL))):
-        codes = [CODES[reason] for reason in sorted(MOST_HOPEFUL[row][1])]
+        codes = np.array([CODES[reason] for reason in sorted(MOST_HOPEFUL[row][1])])
         why[heard[np.ix_(alone, codes)].any(axis=1)] = row
     names = [*(name for name, _ in MOST_HOPEFUL), Unserved.NO_SUPPLY]
     return tuple((ask, names[row]) for ask, row in zip(alone.tolist(), why.tolist(), strict=True))

@@ -90,7 +90,8 @@ def weigh(supply: SupplyColumns, j: Rows, weighing: Weighing) -> NDArray[np.floa
 
 def totals(terms: NDArray[np.float64]) -> Floats:
     """The costs of pairs whose terms `weigh` told."""
-    return np.round(terms.sum(axis=0), DECIMALS)
+    costs: Floats = np.round(terms.sum(axis=0), DECIMALS)
+    return costs
 
 
 def terms(
@@ -124,4 +125,5 @@ def nobody_prices(asks: AskColumns, policy: Policy) -> Floats:
 
 
 def _rounded(terms: list[Floats]) -> NDArray[np.float64]:
-    return np.round(np.array(terms), DECIMALS) + 0.0  # -0.0 + 0.0 is 0.0
+    told: NDArray[np.float64] = np.round(np.array(terms, dtype=np.float64), DECIMALS) + 0.0
+    return told  # -0.0 + 0.0 is 0.0

@@ -46,7 +46,8 @@ class PairSet:
             return np.zeros(len(first), dtype=np.bool_)
         wanted = first.astype(np.int64) * self.width + second
         place = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
-        return self.keys[place] == wanted
+        found: Flags = self.keys[place] == wanted
+        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -192,7 +193,8 @@ def masks(sets: Iterable[Iterable[str]], codes: Mapping[str, int], rows: int) ->
 def lacking(wanted: Masks, held: Masks) -> Flags:
     """Row by row: is a bit of `wanted` missing in `held`?"""
     missing = wanted & ~held
-    return missing[:, 0] != 0 if missing.shape[1] == 1 else missing.any(axis=1)
+    found: Flags = missing[:, 0] != 0 if missing.shape[1] == 1 else missing.any(axis=1)
+    return found
 
 
 def pair_keys(ask: Rows, supply: Rows, width: int) -> Whole:

@@ -78,7 +78,8 @@ class Policy:
     ) -> NDArray[np.float64]:
         """The same for many requests at once."""
         reached = np.minimum(np.maximum(wave, age_s // self.wave_every_s), len(self.wave_reach_s))
-        return np.minimum(limit_s, np.array([*self.wave_reach_s, np.inf])[reached.astype(np.intp)])
+        looked: NDArray[np.float64] = np.array([*self.wave_reach_s, np.inf])[reached.astype(np.intp)]
+        return np.minimum(limit_s, looked)
 
     def nobody_price_s(self, *, age_s: float, limit_s: float) -> float:
         """What leaving a request without an offer costs this round, in seconds of approach.

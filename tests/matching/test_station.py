@@ -7,7 +7,7 @@ from matching.reasons import Reason
 from matching.solve import solve
 from tests.matching.factories import ask, problem, provider
 from tests.matching.strategies import problems
-from tests.matching.test_solve import offered, reason
+from tests.matching.test_solve import full, offered, reason
 
 
 def queued(name: str, rank: int, zone: str = "station", **said: object) -> Supply:
@@ -66,7 +66,7 @@ def test_the_older_request_goes_first_at_a_station() -> None:
 def test_nobody_in_a_queue_is_passed_over_for_a_later_place(of: Problem) -> None:
     result = solve(of)
     asks, supply = {one.id: one for one in of.asks}, {one.id: one for one in of.supply}
-    busy_now = {offer.provider_id for offer in result.offers}
+    busy_now = full(of, result)
 
     def place(ask_id: str, provider_id: str) -> tuple[bool, int, str]:
         one = supply[provider_id]
