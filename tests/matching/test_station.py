@@ -77,6 +77,8 @@ def test_nobody_in_a_queue_is_passed_over_for_a_later_place(of: Problem) -> None
         mine = place(verdict.ask_id, verdict.provider_id)
         if verdict.rank is None or verdict.provider_id in busy_now or mine[0]:
             continue
+        if verdict.reason is Reason.OFFERED:
+            continue
         later = [
             o for o in result.offers if o.ask_id == verdict.ask_id and place(o.ask_id, o.provider_id) > mine
         ]
