@@ -125,5 +125,5 @@ def nobody_prices(asks: AskColumns, policy: Policy) -> Floats:
 
 
 def _rounded(terms: list[Floats]) -> NDArray[np.float64]:
-    told: NDArray[np.float64] = np.round(np.array(terms, dtype=np.float64), DECIMALS) + 0.0
-    return told  # -0.0 + 0.0 is 0.0
+    told = np.round(np.array(terms), DECIMALS) + 0.0  # -0.0 + 0.0 is 0.0
+    return np.asarray(told, dtype=np.float64)

@@ -193,8 +193,10 @@ def masks(sets: Iterable[Iterable[str]], codes: Mapping[str, int], rows: int) ->
 def lacking(wanted: Masks, held: Masks) -> Flags:
     """Row by row: is a bit of `wanted` missing in `held`?"""
     missing = wanted & ~held
-    found: Flags = missing[:, 0] != 0 if missing.shape[1] == 1 else missing.any(axis=1)
-    return found
+    if missing.shape[1] == 1:  # the usual case: no reduction
+        missing = missing[:, 0]
+        return np.asarray(missing != 0, dtype=np.bool_)
+    return np.asarray(missing.any(axis=1), dtype=np.bool_)
 
 
 def pair_keys(ask: Rows, supply: Rows, width: int) -> Whole:
