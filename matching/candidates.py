@@ -58,7 +58,7 @@ def match(
     i, j = candidates(town)
     field = _field(town, i, j, policy, seed)
     found = answer(field, assignment)
-    for _ in range(repairs):
+    for _ in range(repairs if found.unserved else 0):
         more_i, more_j = _overlooked(town, field, found)
         if not len(more_i):
             break
