@@ -22,7 +22,6 @@ BENCHMARKS: Final[dict[str, Callable[[int, Say], Outcome]]] = {
     "accepts": lambda seed, say: asyncio.run(accepts.measure(accepts.Sizes(), seed, say)),
     "index": lambda seed, say: asyncio.run(index.measure(index.Sizes(), seed, say)),
     "town": lambda seed, say: asyncio.run(town.measure(town.Sizes(), seed, say)),
-    "town": lambda seed, say: asyncio.run(town.measure(town.Sizes(), seed, say)),
     "round": lambda seed, say: rounds.measure(rounds.Sizes(), seed, say),
 }
 LATER: Final = ("travel", "pooling", "phones", "chaos")
