@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench import accepts, index, machine, offers, start, town
+from bench import round as rounds
 from bench.figures import RESULTS, Outcome, keep, table
 
 Say = Callable[[str], None]
@@ -21,8 +22,9 @@ BENCHMARKS: Final[dict[str, Callable[[int, Say], Outcome]]] = {
     "accepts": lambda seed, say: asyncio.run(accepts.measure(accepts.Sizes(), seed, say)),
     "index": lambda seed, say: asyncio.run(index.measure(index.Sizes(), seed, say)),
     "town": lambda seed, say: asyncio.run(town.measure(town.Sizes(), seed, say)),
+    "round": lambda seed, say: rounds.measure(rounds.Sizes(), seed, say),
 }
-LATER: Final = ("travel", "round", "pooling", "phones", "chaos")
+LATER: Final = ("travel", "pooling", "phones", "chaos")
 
 
 def main(arguments: Sequence[str], results: Path = RESULTS) -> int:

@@ -8,6 +8,9 @@ through what-if replay.
 import math
 from dataclasses import dataclass, fields
 
+import numpy as np
+from numpy.typing import NDArray
+
 ALLOWED_FEATURES = frozenset({"income_per_hour"})
 """All that a cost may read of a provider, besides the travel time of the pair. How a person answered earlier
 offers is not here and must never be: declining costs nothing (EU 2024/2831 and a promise of this project).
@@ -73,8 +76,15 @@ class Policy:
 
     def reach_s(self, *, wave: int, age_s: float, limit_s: float) -> float:
         """How many seconds of approach a request looks out to: its own limit, and less in its first waves."""
-        reached = max(wave, int(age_s // self.wave_every_s))
-        return limit_s if reached >= len(self.wave_reach_s) else min(limit_s, self.wave_reach_s[reached])
+        return float(self.reaches_s(np.array([wave]), np.array([age_s]), np.array([limit_s]))[0])
+
+    def reaches_s(
+        self, wave: NDArray[np.int64], age_s: NDArray[np.float64], limit_s: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """The same for many requests at once."""
+        reached = np.minimum(np.maximum(wave, age_s // self.wave_every_s), len(self.wave_reach_s))
+        looked: NDArray[np.float64] = np.array([*self.wave_reach_s, np.inf])[reached.astype(np.intp)]
+        return np.minimum(limit_s, looked)
 
     def nobody_price_s(self, *, age_s: float, limit_s: float) -> float:
         """What leaving a request without an offer costs this round, in seconds of approach.
@@ -82,7 +92,13 @@ class Policy:
         Never under the approach the request allows: a customer who accepts half an hour is worth half an
         hour.
         """
-        return max(self.nobody_s, limit_s) + self.age_weight * age_s
+        return float(self.nobody_prices_s(np.array([age_s]), np.array([limit_s]))[0])
+
+    def nobody_prices_s(
+        self, age_s: NDArray[np.float64], limit_s: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """The same for many requests at once."""
+        return np.maximum(self.nobody_s, limit_s) + self.age_weight * age_s
 
 
 PRIORS = Policy(version="priors-1")

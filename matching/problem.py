@@ -99,8 +99,12 @@ class Supply:
     queue_zone: str | None = None
     next_start_s: float | None = None
     """Seconds until the next booked job begins, the way there not counted (`free_until_s` is less that way)."""
+    capacity: int = 1
+    """How many requests of one round the provider may be offered at once: parcels that still fit, say."""
 
     def __post_init__(self) -> None:
+        if self.capacity < 1:
+            raise ValueError(f"provider {self.id} has a capacity of {self.capacity}: at least 1")
         _round(self, "max_travel_s", at_least=0.0)
         _round(self, "fix_age_s", "free_until_s", "income_per_hour", "next_start_s")
         if (self.queue_rank is None) != (self.queue_zone is None):

@@ -14,7 +14,7 @@ from statistics import median
 import numpy as np
 
 from matching.assign import lots
-from matching.feasible import CALL_CHECKS, Case
+from matching.feasible import CALL_CHECKS, first_of
 from matching.policy import CALL_PRIORS, PRIORS, CallWeights
 from matching.problem import Ask, Supply
 from matching.reasons import Reason
@@ -70,8 +70,7 @@ class Ranked:
 def eligible_for_call(ask: Ask, supply: Supply, travel_s: float) -> Reason | None:
     """The first constraint that keeps a posted job from this provider, or None. `travel_s` may be
     infinite."""
-    case = Case(ask, supply, travel_s, PRIORS)
-    return next((reason for reason, check in CALL_CHECKS if check(case)), None)
+    return first_of(ask, supply, travel_s, PRIORS, CALL_CHECKS)
 
 
 def bayesian_rating(n: float, total: float, mean: float, pseudo: float = PSEUDO_RATINGS) -> float:

@@ -45,6 +45,12 @@ BARRING = frozenset({Reason.NOT_HOMEWARD, Reason.LONGER_THAN_WANTED, Reason.HOUR
 """Reasons that whoever states the problem finds, from what has no place in it: a home, a day's work."""
 
 
+REASONS: tuple[Reason, ...] = tuple(Reason)
+"""A reason's code, where many are kept in an array, is its index here. Of one run, never stored."""
+
+CODES: Mapping[Reason, int] = {reason: code for code, reason in enumerate(REASONS)}
+
+
 class Unserved(StrEnum):
     """Why a request was offered to nobody in a round: named after the providers who came nearest to being
     asked."""

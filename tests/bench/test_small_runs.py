@@ -7,6 +7,7 @@ import time
 import pytest
 
 from bench import accepts, index, offers, start, town
+from bench import round as rounds
 from bench.processes import Cost, children_of, cost_of, data
 
 
@@ -31,6 +32,16 @@ async def test_the_nearest_are_asked_of_every_index_and_ours_is_exact():
     told = outcome.as_json()
     assert told["figures"]["batch_5k_ms"]["n"] == 2
     assert told["ratios"]["postgis_to_ours_updates_5k"] > 0
+
+
+@pytest.mark.timeout(180)  # a machine that compiles the kernel for the first time
+def test_a_round_is_as_good_as_its_peers_and_better_than_greedy():
+    outcome = rounds.measure(rounds.Sizes(rounds=((40, 60),), repeats=2), seed=3, say=silent)
+    assert outcome.sound, outcome.notes
+    told = outcome.as_json()["figures"]
+    assert told["40x60_ours_ms"]["n"] == told["40x60_scipy_dense_ms"]["n"] == 2
+    assert told["40x60_greedy_gap_percent"] > 0
+    assert told["40x60_repaired_gap_percent"] == pytest.approx(0, abs=0.01)
 
 
 @pytest.mark.slow

@@ -101,7 +101,7 @@ def test_all_that_stands_against_an_offer_is_told() -> None:
 
 @given(providers("ann"))
 def test_an_available_provider_is_one_whose_state_forbids_nothing(one: Supply) -> None:
-    assert one.available == (not any(check(Case(ask(), one, 0.0, PRIORS)) for _, check in STATE))
+    assert one.available == (not any(check(Case.of(ask(), one, 0.0, PRIORS)).item() for _, check in STATE))
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,7 @@ def test_an_impossible_ask_is_refused_at_the_door(said: dict[str, Any], complain
     [
         ({"max_travel_s": -1.0}, "max_travel_s"),
         ({"income_per_hour": inf}, "income_per_hour"),
+        ({"capacity": 0}, "capacity of 0"),
         ({"queue_rank": 1}, "come together"),
         ({"queue_zone": "station"}, "come together"),
     ],

@@ -1,3 +1,4 @@
+from collections import Counter
 from dataclasses import replace
 from itertools import product
 
@@ -6,6 +7,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from matching import compiled
+from matching.assign import assign
 from matching.cost import income_level, nobody_price, terms, total
 from matching.feasible import feasible
 from matching.policy import PRIORS
@@ -27,6 +30,12 @@ def reason(result: Result, ask_id: str, provider_id: str) -> Reason:
     return found
 
 
+def full(of: Problem, result: Result) -> set[str]:
+    """Those who were offered all that they have room for."""
+    givens = Counter(offer.provider_id for offer in result.offers)
+    return {one.id for one in of.supply if givens[one.id] == one.capacity}
+
+
 def least_by_trying_all(of: Problem) -> float:
     level = income_level(of.supply)
     costs: dict[tuple[int, int], float] = {}
@@ -39,7 +48,7 @@ def least_by_trying_all(of: Problem) -> float:
     return min(
         sum(nobody_price(of.asks[i], of.policy) if j < 0 else costs[i, j] for i, j in enumerate(chosen))
         for chosen in product(*choices)
-        if len({j for j in chosen if j >= 0}) == sum(j >= 0 for j in chosen)
+        if all(n <= of.supply[j].capacity for j, n in Counter(chosen).items() if j >= 0)
     )
 
 
@@ -59,10 +68,16 @@ def test_the_order_of_the_input_changes_nothing(of: Problem, seed: int) -> None:
 
 
 @given(problems())
-def test_nobody_gets_two_offers_and_no_ask_more_than_it_wants(of: Problem) -> None:
+def test_both_ways_of_assigning_cost_the_same(of: Problem) -> None:
+    assert solve(of, compiled.assign).objective == solve(of, assign).objective
+
+
+@given(problems())
+def test_nobody_gets_more_offers_than_they_have_room_for_and_no_ask_more_than_it_wants(of: Problem) -> None:
     result = solve(of)
-    givens = [offer.provider_id for offer in result.offers]
-    assert len(set(givens)) == len(givens)
+    givens = Counter(offer.provider_id for offer in result.offers)
+    assert all(givens[one.id] <= one.capacity for one in of.supply)
+    assert len(offered(result)) == len(result.offers)
     for one in of.asks:
         given_to = [offer for offer in result.offers if offer.ask_id == one.id]
         assert len(given_to) <= one.wanted
@@ -99,7 +114,7 @@ def test_what_is_offered_is_allowed(of: Problem) -> None:
 def test_no_free_provider_is_left_while_an_ask_would_gain_from_one(of: Problem) -> None:
     result = solve(of)
     prices = {one.id: nobody_price(one, of.policy) for one in of.asks}
-    with_offer = {offer.provider_id for offer in result.offers}
+    with_offer = full(of, result)
     for verdict in result.verdicts:
         if verdict.ask_id in dict(result.unserved) and verdict.rank is not None:
             worth = total(verdict.terms) < prices[verdict.ask_id]
@@ -165,6 +180,22 @@ def test_an_ask_that_wants_three_gets_its_others_once_everyone_has_one() -> None
     assert offered(result) == {("a", "ann"), ("b", "bob"), ("a", "cid"), ("a", "dan")}
     assert result.passes == 3
     assert [offer.rank for offer in result.offers] == [1, 3, 4, 1]
+
+
+def test_a_courier_with_room_for_two_parcels_is_offered_two() -> None:
+    asks = [ask("a"), ask("b"), ask("c")]
+    etas = {("a", "ann"): 30.0, ("b", "ann"): 10.0, ("c", "ann"): 20.0, ("c", "bob"): 900.0}
+    slow = provider("bob", max_travel_s=600.0)
+    result = solve(problem(asks, [provider("ann", capacity=2), slow], etas))
+    assert offered(result) == {("b", "ann"), ("c", "ann")}
+    assert reason(result, "a", "ann") is Reason.OFFERED_ANOTHER
+    assert result.unserved == (("a", Unserved.ALL_TAKEN),)
+
+
+def test_room_for_two_is_not_the_same_request_twice() -> None:
+    result = solve(problem([ask(wanted=3)], [provider("ann", capacity=2)], {("ask-1", "ann"): 30.0}))
+    assert offered(result) == {("ask-1", "ann")}
+    assert len(result.offers) == 1
 
 
 def test_those_farther_than_all_who_were_offered_it_are_told_so() -> None:

@@ -7,7 +7,7 @@ from matching.reasons import Reason
 from matching.solve import solve
 from tests.matching.factories import ask, problem, provider
 from tests.matching.strategies import problems
-from tests.matching.test_solve import offered, reason
+from tests.matching.test_solve import full, offered, reason
 
 
 def queued(name: str, rank: int, zone: str = "station", **said: object) -> Supply:
@@ -66,7 +66,7 @@ def test_the_older_request_goes_first_at_a_station() -> None:
 def test_nobody_in_a_queue_is_passed_over_for_a_later_place(of: Problem) -> None:
     result = solve(of)
     asks, supply = {one.id: one for one in of.asks}, {one.id: one for one in of.supply}
-    busy_now = {offer.provider_id for offer in result.offers}
+    busy_now = full(of, result)
 
     def place(ask_id: str, provider_id: str) -> tuple[bool, int, str]:
         one = supply[provider_id]
@@ -76,6 +76,8 @@ def test_nobody_in_a_queue_is_passed_over_for_a_later_place(of: Problem) -> None
     for verdict in result.verdicts:
         mine = place(verdict.ask_id, verdict.provider_id)
         if verdict.rank is None or verdict.provider_id in busy_now or mine[0]:
+            continue
+        if verdict.reason is Reason.OFFERED:
             continue
         later = [
             o for o in result.offers if o.ask_id == verdict.ask_id and place(o.ask_id, o.provider_id) > mine
