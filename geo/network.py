@@ -31,12 +31,12 @@ Weights = NDArray[np.float64]
 class Ends:
     """How places join the network: some stands each, (n, k), and the weight between (inf: no way).
 
-    `on_twin` says of each of the k whether it is by the place's edge (False) or against it.
+    `share` is the end of the place's edge that each of the k passes: 0, 1, or nan where the place is at it.
     """
 
     stand: NDArray[np.int64]
     weight: Weights
-    on_twin: tuple[bool, ...]
+    share: tuple[float, ...]
 
 
 class Network:
@@ -77,28 +77,32 @@ class Network:
         self.forward, self.backward = _spreader(self._graph), _spreader(csr_array(self._graph.T))
 
     def departures(self, at: Snaps) -> Ends:
-        """From places on the streets to the first stands. At a junction all its streets are open."""
-        twin = self._streets.edge_twin[at.edge]
+        """From places on the streets to the first stands. At a junction all its streets are open, at no cost."""
+        twin, here = self._streets.edge_twin[at.edge], self._junction_stands(at)
         ahead = part(self.weight[at.edge], 1 - at.share) + self._in[at.edge]
         back = part(self.twin_weight[at.edge], at.share) + self._in[twin]
-        here = self._at[self._streets.edge_from[at.edge]]
-        junction = np.where((at.share == 0)[:, None] & (here >= 0), self._begin[here], np.inf)
         stand = np.column_stack((self._after[at.edge], self._after[twin], here))
-        on_twin = (False, *(True,) * (stand.shape[1] - 1))
-        return Ends(np.maximum(stand, 0), np.column_stack((ahead, back, junction)), on_twin)
+        weight = np.column_stack((ahead, back, np.where(here >= 0, self._begin[here], np.inf)))
+        return Ends(np.maximum(stand, 0), weight, (1.0, 0.0, *(np.nan,) * here.shape[1]))
 
     def arrivals(self, at: Snaps) -> Ends:
         """From the last stands to places on the streets."""
-        twin = self._streets.edge_twin[at.edge]
-        onward = part(self.weight[at.edge], at.share)
-        back = part(self.twin_weight[at.edge], 1 - at.share)
-        here = self._at[self._streets.edge_to[at.edge]]
-        junction = np.where((at.share == 1)[:, None] & (here >= 0), 0.0, np.inf)
+        twin, here = self._streets.edge_twin[at.edge], self._junction_stands(at)
         by, against = self._arcs[at.edge], self._arcs[twin]
         stand = np.column_stack((self._arc_start[by], self._arc_start[against], here))
-        weight = (self._onto(by, onward), self._onto(against, back), junction)
-        on_twin = tuple(column >= by.shape[1] for column in range(stand.shape[1]))
-        return Ends(np.maximum(stand, 0), np.column_stack(weight), on_twin)
+        onward = self._onto(by, part(self.weight[at.edge], at.share))
+        back = self._onto(against, part(self.twin_weight[at.edge], 1 - at.share))
+        weight = np.column_stack((onward, back, np.where(here >= 0, 0.0, np.inf)))
+        width = by.shape[1]
+        return Ends(
+            np.maximum(stand, 0), weight, (*(0.0,) * width, *(1.0,) * width, *(np.nan,) * here.shape[1])
+        )
+
+    def _junction_stands(self, at: Snaps) -> Edges:
+        """The stands of the junction each place is exactly at; -1 fills."""
+        streets = self._streets
+        tip = np.where(at.share == 0, streets.edge_from[at.edge], streets.edge_to[at.edge])
+        return np.where(((at.share == 0) | (at.share == 1))[:, None], self._at[tip], -1)
 
     def _onto(self, arcs: Edges, more: Weights) -> Weights:
         return np.where(arcs >= 0, self._arc_out[arcs] + more[:, None], np.inf)
@@ -117,8 +121,8 @@ class Network:
         open_ends = np.isfinite(ends.weight[0])
         return graph.reach(ends.stand[0, open_ends], ends.weight[0, open_ends], limit)
 
-    def path(self, departures: Ends, arrivals: Ends) -> tuple[float, list[int], bool, bool]:
-        """The lightest way between two places: its weight, the edges between, `on_twin` of its two ends."""
+    def path(self, departures: Ends, arrivals: Ends) -> tuple[float, list[int], float, float]:
+        """The lightest way between two places: its weight, the edges between, the `share` of its two ends."""
         open_ends = np.flatnonzero(np.isfinite(departures.weight[0]))
         sources, goals = departures.stand[0, open_ends], arrivals.stand[0]
         reached, before = dijkstra(self._graph, indices=sources, return_predecessors=True)
@@ -130,7 +134,7 @@ class Network:
             trail.append(previous * self._graph.shape[0] + node)
             node = previous
         edges = self._fastest[np.searchsorted(self._key, trail[::-1])].tolist() if trail else []
-        return float(total[row, last]), edges, departures.on_twin[open_ends[row]], arrivals.on_twin[last]
+        return float(total[row, last]), edges, departures.share[open_ends[row]], arrivals.share[last]
 
 
 def part(weight: Weights, share: NDArray[np.float64]) -> Weights:
@@ -143,7 +147,7 @@ def part(weight: Weights, share: NDArray[np.float64]) -> Weights:
 def read(weight: Weights) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Seconds and meters of weights; inf and inf of inf."""
     closed = np.isinf(weight)
-    seconds, meters = np.divmod(np.where(closed, 0.0, weight), _SHIFT)
+    seconds, meters = np.divmod(np.where(closed, 0.0, np.maximum(weight, 0.0)), _SHIFT)
     return np.where(closed, np.inf, seconds / _SECOND), np.where(closed, np.inf, meters / _METER)
 
 

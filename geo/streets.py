@@ -8,6 +8,7 @@ as OSRM does it. Drivers keep to turn restrictions and lose time turning. The ho
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from itertools import groupby, pairwise
+from math import isnan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,16 +98,17 @@ class StreetGraph:
         a, b = _snap(network, [origin]), _snap(network, [destination])
         if max(a.offset_m[0], b.offset_m[0]) > SNAP_WITHIN_M:
             return None
-        weight, edges, backs_out, comes_against = network.path(network.departures(a), network.arrivals(b))
+        weight, edges, out, into = network.path(network.departures(a), network.arrivals(b))
         stay = float(network.along(a, b)[0])
         if stay <= weight:
             stretches = [self._stretch(int(a.edge[0]), float(a.share[0]), float(b.share[0]))]
             weight = stay
         else:
+            begin, end = float(a.share[0]), float(b.share[0])
             stretches = [
-                self._stretch(int(a.edge[0]), float(a.share[0]), 0.0 if backs_out else 1.0),
+                self._stretch(int(a.edge[0]), begin, begin if isnan(out) else out),
                 *((edge, 0.0, 1.0) for edge in edges),
-                self._stretch(int(b.edge[0]), 1.0 if comes_against else 0.0, float(b.share[0])),
+                self._stretch(int(b.edge[0]), end if isnan(into) else into, end),
             ]
         seconds, meters = read(np.array([weight]))
         return Route(

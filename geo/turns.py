@@ -10,7 +10,7 @@ that belongs to the street one comes from (`in`) and a part that belongs to the 
 - A street from which something is banned (`StreetArrays.bans`) makes a stand of its own, and so does each step
   of a ban through via ways.
 
-The parts are fitted by least squares and never negative. Bans are exact. At a junction next to a restricted one
+The parts are fitted by least squares, closest where one goes straight on. Bans are exact. At a junction next to a restricted one
 nobody turns around unless the street ends there: that would be the restriction's way around. Elsewhere turning
 around is not forbidden, and gains nothing. Traffic is taken to drive on the right.
 """
@@ -29,7 +29,8 @@ from geo.streetarrays import StreetArrays
 TURN_S, ONCOMING_S, U_TURN_S = 7.5, 2.0, 20.0  # free-flow s: car.lua `turn_penalty` and the two after it
 _BIAS = 1.075  # car.lua `turn_bias`: turning right is a little easier
 _SIGHT_M = 15.0  # a street's direction at a junction is its first meters', not its first corner's
-_FITS = 12  # rounds of fitting one part to the other; twice as many change nothing by 0.01 s
+_SPOILT_S = 0.5  # a fit that pays more for turning around is not used
+_FITS = 24  # rounds of fitting one part to the other; twice as many change nothing by 0.01 s
 
 Edges = NDArray[np.int64]
 Seconds = NDArray[np.float64]
@@ -72,9 +73,9 @@ def driven_stands(streets: StreetArrays, edges: Edges, plane: Plane) -> Stands:
     cost = _turn_seconds(streets, edges, into, out, plane) * URBAN_DELAY
     alone = np.array(sorted({edge for ban in bans for edge in ban[:-1]}), np.int64)
     after, (in_s, cell, out_s) = _fit(streets, edges, plane, alone, (into, out, cost))
-    gain = _gains_by_turning_around(streets, edges, after, in_s, cell, out_s)
-    if len(gain):
-        after, (in_s, cell, out_s) = _fit(streets, edges, plane, np.append(alone, gain), (into, out, cost))
+    while len(more := _gains_by_turning_around(streets, edges, after, in_s, cell, out_s)):
+        alone = np.append(alone, more)
+        after, (in_s, cell, out_s) = _fit(streets, edges, plane, alone, (into, out, cost))
     start, edge = np.divmod(cell, len(streets.edge_m))
     junction = np.zeros(int(after.max()) + 1, np.int64)
     junction[after[edges]] = streets.edge_to[edges]
@@ -175,7 +176,8 @@ def _gains_by_turning_around(
     both = edges[np.isin(streets.edge_twin[edges], edges)]
     key = after[both] * len(after) + streets.edge_twin[both]
     found = np.minimum(np.searchsorted(cell, key), len(cell) - 1)
-    return both[(cell[found] == key) & (in_s[both] + out_s[found] < 0)]
+    shared = np.bincount(after[edges])[after[both]] > 1
+    return both[shared & (cell[found] == key) & (in_s[both] + out_s[found] < -_SPOILT_S)]
 
 
 def _needed(streets: StreetArrays, after: Edges, into: Edges, out: Edges) -> NDArray[np.bool_]:
@@ -189,12 +191,13 @@ def _fitted(after: Edges, into: Edges, out: Edges, cost: Seconds) -> tuple[Secon
     """`in` by edge, the cells (stand times the number of edges, plus the edge taken), and `out` by cell."""
     size = len(after)
     cell, of = np.unique(after[into] * size + out, return_inverse=True)
-    turns_in = np.maximum(np.bincount(into, minlength=size), 1)
-    turns_out = np.bincount(of)
+    trust = 1 / (0.5 + cost) ** 2  # going straight on is the commonest and the cheapest: it is fitted closest
+    sum_in, sum_out = np.bincount(into, trust, minlength=size), np.bincount(of, trust)
+    sum_in[sum_in == 0] = 1.0
     out_s = np.zeros(len(cell))
     for _ in range(_FITS):
-        in_s = np.bincount(into, cost - out_s[of], minlength=size) / turns_in
-        out_s = np.bincount(of, cost - in_s[into]) / turns_out
+        in_s = np.bincount(into, trust * (cost - out_s[of]), minlength=size) / sum_in
+        out_s = np.bincount(of, trust * (cost - in_s[into])) / sum_out
     least = np.full(int(after.max()) + 1, np.inf)
     np.minimum.at(least, after[into], in_s[into])
     in_s[into] -= least[after[into]]
