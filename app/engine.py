@@ -28,6 +28,7 @@ from app.dispatcher import MarketDispatcher
 from app.ground import Ground
 from app.janitor import Janitor
 from app.live import Markets
+from app.osrm import OsrmTravelTimes
 from app.pages import add_pages
 from app.psp_sandbox import SandboxPsp
 from app.pusher import Pusher
@@ -92,7 +93,10 @@ async def running(settings: Settings, database_url: str, parts: Part = Part.ALL)
         firebase, fcm = _firebase(settings)
         tools = _tools(settings, database, bus, cities, firebase)
         await migrate.to_head(database)
-        await _found(tools, cities)
+        osrm = OsrmTravelTimes(settings.osrm_url) if settings.osrm_url else None
+        if osrm is not None:
+            stack.push_async_callback(osrm.close)
+        await _found(tools, cities, osrm)
         loops: list[Loop] = []
         api: FastAPI | None = None
         gateway: Gateway | None = None
@@ -177,7 +181,7 @@ async def _bus(settings: Settings) -> Bus:
         raise SettingsError(f"no NATS server answers at {settings.nats_url} (COUDMAIN_NATS_URL)") from None
 
 
-async def _found(tools: Tools, cities: dict[str, Ground]) -> None:
+async def _found(tools: Tools, cities: dict[str, Ground], osrm: OsrmTravelTimes | None) -> None:
     """The demo market where there is room for one, and the ground of every market."""
     async with working(tools, ENGINE) as work:
         if tools.development:
@@ -185,7 +189,7 @@ async def _found(tools: Tools, cities: dict[str, Ground]) -> None:
                 await found_market(work, json.loads(demo.read_text()))
         slugs = [market.id for market in await list_markets(work)]
     for slug in slugs:
-        cities[slug] = await asyncio.to_thread(ground.load, slug)
+        cities[slug] = await asyncio.to_thread(ground.load, slug, osrm)
 
 
 def _firebase(settings: Settings) -> tuple[Firebase | None, PushSender | None]:

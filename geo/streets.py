@@ -48,6 +48,10 @@ class StreetGraph:
         named = np.flatnonzero(streets.edge_name > 0)
         self._named = Snapper(streets, named, self._plane) if len(named) else None
 
+    def knows(self, profile: Profile) -> bool:
+        """Whether there is any street for the profile; every other question raises LookupError where not."""
+        return profile in self._networks
+
     def size(self, profile: Profile) -> tuple[int, int]:
         """How many junctions and directed edges the profile can use."""
         network = self._network(profile)
