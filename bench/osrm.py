@@ -5,6 +5,7 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,14 @@ from bench.processes import free_port
 BUILD_WITHIN: Final = 300.0  # s; Monaco takes two, a metropolis half a minute
 READY_WITHIN: Final = 30.0
 LARGEST_TABLE: Final = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running osrm-routed."""
+
+    url: str
+    pid: int
 
 
 def why_not() -> str:
@@ -35,15 +44,15 @@ def build(extract: Path, directory: Path) -> Path:
 
 
 @contextlib.contextmanager
-def serving(base: Path, port: int | None = None) -> Iterator[str]:
-    """A running osrm-routed's address."""
+def serving(base: Path, port: int | None = None) -> Iterator[Server]:
+    """A running osrm-routed, on a port of its own unless told."""
     port = port or free_port()
     size = ["--max-table-size", str(LARGEST_TABLE)]
     command = [osrm.program("osrm-routed"), "-i", "127.0.0.1", "-p", str(port), "-a", "MLD", *size, base]
     with subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
             _wait(f"http://127.0.0.1:{port}", server)
-            yield f"http://127.0.0.1:{port}"
+            yield Server(f"http://127.0.0.1:{port}", server.pid)
         finally:
             server.kill()
 

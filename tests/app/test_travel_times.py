@@ -39,8 +39,8 @@ def osrm_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def osrm_url(osrm_files: Path) -> Iterator[str]:
-    with osrm.serving(osrm_files) as url:
-        yield url
+    with osrm.serving(osrm_files) as server:
+        yield server.url
 
 
 @pytest_asyncio.fixture
@@ -156,14 +156,14 @@ async def test_osrm_and_the_streets_mean_the_same_by_a_second(osrm_times, street
 @needs_osrm
 async def test_a_dead_osrm_is_asked_once_and_a_living_one_again(osrm_files, streets):
     moment = [0.0]
-    with osrm.serving(osrm_files) as url:
-        asked = OsrmTravelTimes(url)
+    with osrm.serving(osrm_files) as server:
+        asked = OsrmTravelTimes(server.url)
         port = FallingBack(asked, StreetTravel(streets), Breaker(lambda: moment[0]))
         assert (await port.to_one([CASINO], PORT, Profile.DRIVE)).source == "osrm"
     for _ in range(2):  # the second time nobody knocks
         assert (await port.to_one([CASINO], PORT, Profile.DRIVE)).source == "streets"
     moment[0] += REST
-    with osrm.serving(osrm_files, int(url.rpartition(":")[2])):
+    with osrm.serving(osrm_files, int(server.url.rpartition(":")[2])):
         route = await port.route(CASINO, PORT, Profile.DRIVE)
         assert route is not None
         assert route.source == "osrm"
