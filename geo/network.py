@@ -5,12 +5,12 @@ second times 2**27, plus centimeters. Sums stay exact, the lowest weight is the 
 shortest, and one Dijkstra gives both without walking any path. Room: 1,342 km, 7.7 days.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components, dijkstra
+from scipy.sparse import csr_array, csr_matrix
+from scipy.sparse.csgraph import connected_components, dijkstra, reverse_cuthill_mckee
 
 from geo.planes import Plane
 from geo.shortest import Spreader
@@ -45,7 +45,7 @@ class Network:
     def __init__(self, streets: StreetArrays, profile: Profile, plane: Plane) -> None:
         """LookupError where the profile gets nowhere and back."""
         self._streets = streets
-        stands = _largest_part(_stands(streets, profile, plane))
+        stands = _in_walking_order(_largest_part(_stands(streets, profile, plane)))
         if not len(stands.start):
             raise LookupError(f"the map has no street to {profile} on")
         edges = np.unique(stands.edge)
@@ -191,6 +191,22 @@ def _largest_part(stands: Stands) -> Stands:
         after,
     )
     return part_of_it if kept.sum() == reached.sum() else _largest_part(part_of_it)
+
+
+def _in_walking_order(stands: Stands) -> Stands:
+    """The same, neighbours numbered near each other: a search finds most of what it reads in the cache."""
+    n = len(stands.junction)
+    graph = csr_array((np.ones(len(stands.start)), (stands.start, stands.end)), shape=(n, n))
+    order = np.asarray(reverse_cuthill_mckee(csr_matrix(graph + graph.T), symmetric_mode=True), np.int64)
+    number = np.full(n + 1, -1)
+    number[order] = np.arange(n)
+    return replace(
+        stands,
+        junction=stands.junction[order],
+        start=number[stands.start],
+        end=number[stands.end],
+        after=number[stands.after],
+    )
 
 
 def _table(row_of: Edges, rows: int) -> Edges:
