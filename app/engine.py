@@ -22,6 +22,7 @@ from api.app import ApiSettings, create_api
 from api.limits import Rate
 from api.problems import refusal_body
 from app import ground, migrate
+from app.calibrator import Calibrator
 from app.clock import SystemClock, new_id
 from app.database import open_database
 from app.dispatcher import MarketDispatcher
@@ -103,7 +104,7 @@ async def running(settings: Settings, database_url: str, parts: Part = Part.ALL)
         positions = Positions(tools, node=str(new_id()))
         registry = CollectorRegistry()
         if parts & (Part.API | Part.DISPATCH):
-            loops.append(positions.run)
+            loops += [positions.run, Calibrator(tools, cities).run]
         if Part.API in parts:
             gateway = Gateway(tools, positions, problem_of=_problem)
             api = _api(settings, tools, gateway, positions, registry)
@@ -187,9 +188,9 @@ async def _found(tools: Tools, cities: dict[str, Ground], osrm: OsrmTravelTimes 
         if tools.development:
             for demo in sorted(DEMO.glob("*.json")):
                 await found_market(work, json.loads(demo.read_text()))
-        slugs = [market.id for market in await list_markets(work)]
-    for slug in slugs:
-        cities[slug] = await asyncio.to_thread(ground.load, slug, osrm)
+        zones = {market.id: market.timezone for market in await list_markets(work)}
+    for slug, zone in zones.items():
+        cities[slug] = await asyncio.to_thread(ground.load, slug, osrm, timezone=zone, clock=tools.clock)
 
 
 def _firebase(settings: Settings) -> tuple[Firebase | None, PushSender | None]:

@@ -10,11 +10,12 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from app import cities
+from app.clock import SystemClock
 from app.directories import city_directory
 from app.mapimport import read_places, read_streets
 from app.osrm import OsrmTravelTimes
-from app.travelling import FallingBack, StreetTravel
-from domain.rules.ports import TravelTimes
+from app.travelling import CalibratedTravel, FallingBack, StreetTravel
+from domain.rules.ports import Clock, TravelTimes
 from geo.cells import cell_of, center
 from geo.points import LatLng
 from geo.streets import StreetArrays, StreetGraph
@@ -45,7 +46,7 @@ class Quarters:
 class Ground:
     """What the engine knows of a market's ground."""
 
-    travel: TravelTimes
+    travel: CalibratedTravel
     streets: StreetGraph | None
     quarters: Quarters
 
@@ -67,20 +68,25 @@ def build(slug: str) -> None:
     _put(kept / KEPT_STREETS, read_streets(extract).to_bytes())
 
 
-def load(slug: str, osrm: OsrmTravelTimes | None = None) -> Ground:
+def load(
+    slug: str, osrm: OsrmTravelTimes | None = None, *, timezone: str = "UTC", clock: Clock | None = None
+) -> Ground:
     """The ground of a market: from the kept graph, built now if need be; straight lines where there is no extract.
 
-    With an OSRM its times and ways come first.
+    With an OSRM its times and ways come first. Factors are those of the hour in `timezone`.
     """
+    now = (clock or SystemClock()).now
     kept = city_directory(slug)
     if not (kept / KEPT_STREETS).exists() and not cities.extract(slug).exists():
         log.warning("no street data for %s: travel times are straight lines (./coudmain up fetches it)", slug)
-        return Ground(_travel(None, osrm), None, Quarters([]))
+        return Ground(CalibratedTravel(_travel(None, osrm), timezone, now), None, Quarters([]))
     build(slug)
     streets = StreetGraph(StreetArrays.from_bytes((kept / KEPT_STREETS).read_bytes()))
     named = [(name, LatLng(lat, lon)) for name, kind, lat, lon in places(slug) if kind in QUARTERS]
-    streets.to_one([], streets.random_point(np.random.default_rng(0)))  # the kernel is compiled now, not in a round
-    return Ground(_travel(streets, osrm), streets, Quarters(named))
+    streets.to_one(
+        [], streets.random_point(np.random.default_rng(0))
+    )  # the kernel is compiled now, not in a round
+    return Ground(CalibratedTravel(_travel(streets, osrm), timezone, now), streets, Quarters(named))
 
 
 def _travel(streets: StreetGraph | None, osrm: OsrmTravelTimes | None) -> TravelTimes:

@@ -7,9 +7,14 @@ again for a while, so that a dead one costs a market one wait and not one a roun
 import logging
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from app.osrm import OsrmTravelTimes, OsrmUnavailable
+from domain.rules.ports import TravelTimes
+from geo.calibration import CALIBRATION_RES, Calibration
+from geo.cells import cell_of
 from geo.crow import CrowTravel
 from geo.points import LatLng
 from geo.streets import StreetGraph
@@ -39,6 +44,36 @@ class StreetTravel:
     def _way(self, profile: Profile) -> StreetGraph | CrowTravel:
         known = self._streets is not None and self._streets.knows(profile)
         return self._streets if known and self._streets else self._crow
+
+
+class CalibratedTravel:
+    """A travel port under the factors learnt for its market. Ways (`route`) stay as the streets have them."""
+
+    def __init__(self, inner: TravelTimes, timezone: str, now: Callable[[], datetime]) -> None:
+        self._inner, self._zone, self._now = inner, ZoneInfo(timezone), now
+        self._calibration = Calibration()
+
+    def use(self, calibration: Calibration) -> None:
+        """From now on with these factors."""
+        self._calibration = calibration
+
+    async def to_one(self, origins: Sequence[LatLng], destination: LatLng, profile: Profile) -> Travel:
+        travel = await self._inner.to_one(origins, destination, profile)
+        return self._calibrated(travel, [destination], profile)
+
+    async def from_one(self, origin: LatLng, destinations: Sequence[LatLng], profile: Profile) -> Travel:
+        travel = await self._inner.from_one(origin, destinations, profile)
+        return self._calibrated(travel, destinations, profile)
+
+    async def route(self, origin: LatLng, destination: LatLng, profile: Profile) -> Route | None:
+        return await self._inner.route(origin, destination, profile)
+
+    def _calibrated(self, travel: Travel, places: Sequence[LatLng], profile: Profile) -> Travel:
+        """Drivers' times only: the hour's traffic is not the walkers'."""
+        if profile is not Profile.DRIVE:
+            return travel
+        cells = [cell_of(place, CALIBRATION_RES) for place in places]
+        return travel.calibrated(self._calibration, cells, self._now().astimezone(self._zone).hour)
 
 
 class Breaker:

@@ -49,7 +49,9 @@ def serving(base: Path, port: int | None = None) -> Iterator[Server]:
     port = port or free_port()
     size = ["--max-table-size", str(LARGEST_TABLE)]
     command = [osrm.program("osrm-routed"), "-i", "127.0.0.1", "-p", str(port), "-a", "MLD", *size, base]
-    with subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+    with subprocess.Popen(
+        list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as server:
         try:
             _wait(f"http://127.0.0.1:{port}", server)
             yield Server(f"http://127.0.0.1:{port}", server.pid)
@@ -61,7 +63,7 @@ def _wait(url: str, server: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + READY_WITHIN
     while True:
         with contextlib.suppress(OSError):
-            urllib.request.urlopen(f"{url}/nearest/v1/driving/7.42,43.73", timeout=5).close()  # noqa: S310 - ours
+            urllib.request.urlopen(f"{url}/nearest/v1/driving/7.42,43.73", timeout=5).close()
             return
         if server.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError("osrm-routed did not start")

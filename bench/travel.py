@@ -92,7 +92,10 @@ async def _compare(
         "large_1_to_all_search_alone_cpu_ms": _search_alone(large, there, sizes.questions),
     }
     await peer.close()
-    ours_ms, theirs_ms = figures[f"streets_{sizes.asked}_to_1_cpu_ms"], figures[f"osrm_{sizes.asked}_to_1_wall_ms"]
+    ours_ms, theirs_ms = (
+        figures[f"streets_{sizes.asked}_to_1_cpu_ms"],
+        figures[f"osrm_{sizes.asked}_to_1_wall_ms"],
+    )
     assert isinstance(ours_ms, Spread)
     assert isinstance(theirs_ms, Spread)
     return Outcome(
@@ -126,8 +129,12 @@ async def _timed(
     began, before = time.perf_counter(), cost_of(server.pid).cpu_s
     await _peer_table(peer, hundred, hundred)
     return {
-        f"streets_{len(asked)}_to_1_cpu_ms": _cpu_ms(lambda k: graph.to_one(asked, asked[k]), sizes.questions),
-        f"streets_1_to_{len(asked)}_cpu_ms": _cpu_ms(lambda k: graph.from_one(asked[k], asked), sizes.questions),
+        f"streets_{len(asked)}_to_1_cpu_ms": _cpu_ms(
+            lambda k: graph.to_one(asked, asked[k]), sizes.questions
+        ),
+        f"streets_1_to_{len(asked)}_cpu_ms": _cpu_ms(
+            lambda k: graph.from_one(asked[k], asked), sizes.questions
+        ),
         "streets_20_to_1_cpu_ms": _cpu_ms(lambda k: graph.to_one(asked[:20], asked[k]), sizes.questions),
         "streets_route_cpu_ms": _cpu_ms(lambda k: graph.route(asked[k], asked[-k - 1]), sizes.questions),
         "streets_100_by_100_cpu_ms": _cpu_ms(lambda _: _table(graph, hundred, hundred), 3),
@@ -172,13 +179,14 @@ def side_by_side(streets: StreetArrays, copies: int, rng: np.random.Generator) -
         edge_s_walk=np.concatenate((again(streets.edge_s_walk), seconds * 10)),
         edge_s_cycle=np.concatenate((again(streets.edge_s_cycle), seconds * 3)),
         edge_name=np.concatenate((again(streets.edge_name), np.zeros(bridges))).astype(np.int32),
-        edge_geom_start=np.concatenate((again(streets.edge_geom_start[:-1], inner), [inner * copies], end)).astype(
-            np.int32
-        ),
+        edge_geom_start=np.concatenate(
+            (again(streets.edge_geom_start[:-1], inner), [inner * copies], end)
+        ).astype(np.int32),
         geom_lat=again(streets.geom_lat),
         geom_lon=again(streets.geom_lon, width),
-        ban_start=np.concatenate((again(streets.ban_start[:-1], len(streets.ban_edge)), [len(streets.ban_edge) * copies]))
-        .astype(np.int32),
+        ban_start=np.concatenate(
+            (again(streets.ban_start[:-1], len(streets.ban_edge)), [len(streets.ban_edge) * copies])
+        ).astype(np.int32),
         ban_edge=again(streets.ban_edge, edges),
     )
 
@@ -193,7 +201,9 @@ def _table(graph: StreetGraph, origins: Sequence[LatLng], destinations: Sequence
     return np.column_stack(columns).astype(np.float64)
 
 
-async def _peer_table(peer: OsrmTravelTimes, origins: Sequence[LatLng], destinations: Sequence[LatLng]) -> Table:
+async def _peer_table(
+    peer: OsrmTravelTimes, origins: Sequence[LatLng], destinations: Sequence[LatLng]
+) -> Table:
     columns = [(await peer.to_one(origins, one, Profile.DRIVE)).seconds for one in destinations]
     return np.column_stack(columns).astype(np.float64)
 

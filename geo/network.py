@@ -60,7 +60,9 @@ class Network:
         self._at = _table(stands.junction, len(streets.node_lat))
         self._arc_start, self._arc_out = stands.start, _whole(stands.out_s) * _SHIFT
         self._arcs = _table(stands.edge, len(streets.edge_m))
-        self._begin = np.zeros(len(stands.junction))  # one who sets off at a junction turns nowhere: at no cost
+        self._begin = np.zeros(
+            len(stands.junction)
+        )  # one who sets off at a junction turns nowhere: at no cost
         np.maximum.at(self._begin, stands.start, -self._arc_out)
         self._build_graphs(stands)
 

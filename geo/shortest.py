@@ -18,7 +18,9 @@ _BUCKETS_AT_MOST = 1 << 15  # one edge of many hours must not cost megabytes: th
 class Spreader:
     """A graph's edges, laid out for the kernel: edge `i` of node `u` leads to `head[i]` at `weight[i]`."""
 
-    def __init__(self, start: NDArray[np.int32], head: NDArray[np.int32], weight: Weights, width: float) -> None:
+    def __init__(
+        self, start: NDArray[np.int32], head: NDArray[np.int32], weight: Weights, width: float
+    ) -> None:
         """Compressed rows; weights above 0. `width` is a bucket's: about the weight of a usual edge."""
         self._start, self._head, self._weight = start, head, weight
         self._width, self._heaviest = width, float(weight.max(initial=0.0))
@@ -30,7 +32,14 @@ class Spreader:
         width = max(self._width, 2 * at_once / _BUCKETS_AT_MOST)
         buckets = 1 << int(np.ceil(np.log2(at_once / width + 2)))
         return spread(
-            self._start, self._head, self._weight, nodes[begin], weights[begin], limit, 1 / width, np.int32(buckets - 1)
+            self._start,
+            self._head,
+            self._weight,
+            nodes[begin],
+            weights[begin],
+            limit,
+            1 / width,
+            np.int32(buckets - 1),
         )
 
 
@@ -58,8 +67,7 @@ def spread(
     waiting, bucket = 0, np.int32(0)
     for k in range(len(nodes)):
         source = np.int32(nodes[k])
-        if weights[k] < best[source]:
-            best[source] = weights[k]
+        best[source] = min(best[source], weights[k])
     for k in range(len(nodes)):
         source = np.int32(nodes[k])
         if bucket_of[source] < 0 and best[source] <= limit:

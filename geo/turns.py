@@ -232,4 +232,3 @@ def _with_bans(stands: Stands, bans: list[Banned], cost: dict[tuple[int, int], f
         stands.in_s,
         stands.after,
     )
-

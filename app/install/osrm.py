@@ -61,8 +61,25 @@ def install(progress: Progress) -> None:
     progress.say(f"{STEP}: {PACKAGE} {VERSION}")
     directory().parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=directory().parent) as scratch:
-        pip = [tools.python(progress), "-m", "pip", "download", "-q", "--disable-pip-version-check", "--no-deps"]
-        where = ["--python-version", "3.12", "--platform", wheel_platform, "--only-binary", ":all:", "-d", scratch]
+        pip = [
+            tools.python(progress),
+            "-m",
+            "pip",
+            "download",
+            "-q",
+            "--disable-pip-version-check",
+            "--no-deps",
+        ]
+        where = [
+            "--python-version",
+            "3.12",
+            "--platform",
+            wheel_platform,
+            "--only-binary",
+            ":all:",
+            "-d",
+            scratch,
+        ]
         progress.run(STEP, [*pip, *where, f"{PACKAGE}=={VERSION}"])
         wheel = next(Path(scratch).glob("*.whl"))
         if hashlib.sha256(wheel.read_bytes()).hexdigest() != sha256:

@@ -147,7 +147,10 @@ async def test_osrm_and_the_streets_mean_the_same_by_a_second(osrm_times, street
     places = [streets.random_point(rng) for _ in range(60)]
     ratios = []
     for one in places[:12]:
-        asked, ours = await osrm_times.to_one(places[12:], one, Profile.DRIVE), streets.to_one(places[12:], one)
+        asked, ours = (
+            await osrm_times.to_one(places[12:], one, Profile.DRIVE),
+            streets.to_one(places[12:], one),
+        )
         ratios += (ours.seconds / asked.seconds).tolist()
     assert float(np.median(ratios)) == pytest.approx(1.0, abs=0.05)
 
@@ -192,7 +195,9 @@ async def test_a_connection_that_osrm_closed_is_opened_again():
     assert len(heard) == 2
 
 
-@pytest.mark.parametrize("answer", [httpx.Response(200, text="<html>"), httpx.Response(400, json={"code": "TooBig"})])
+@pytest.mark.parametrize(
+    "answer", [httpx.Response(200, text="<html>"), httpx.Response(400, json={"code": "TooBig"})]
+)
 async def test_what_is_no_answer_is_left_to_others(answer):
     times = OsrmTravelTimes("http://osrm", httpx.AsyncClient(transport=httpx.MockTransport(lambda _: answer)))
     with pytest.raises(OsrmUnavailable):

@@ -34,7 +34,9 @@ ways = st.lists(
 low, left = place_of(0, 0)
 places = st.builds(LatLng, st.floats(low - 0.001, low + 0.004), st.floats(left - 0.001, left + 0.004))
 
-bans = st.lists(st.tuples(st.integers(0, 99), st.lists(st.integers(0, 9), min_size=1, max_size=2)), max_size=4)
+bans = st.lists(
+    st.tuples(st.integers(0, 99), st.lists(st.integers(0, 9), min_size=1, max_size=2)), max_size=4
+)
 
 Cost = tuple[float, float]  # hundredths of a second, centimeters: compared in that order
 NO_WAY: Cost = (inf, inf)
