@@ -12,6 +12,7 @@ import numpy as np
 import osmium
 from osmium.filter import KeyFilter
 from osmium.osm import NODE, RELATION, WAY
+from osmium.osm import Relation as OsmRelation
 from osmium.osm import Way as OsmWay
 from shapely.geometry import Polygon
 
@@ -68,6 +69,7 @@ def read_restrictions(pbf: Path) -> list[Restriction]:
     return [
         restriction
         for relation in relations
+        if isinstance(relation, OsmRelation)
         for restriction in restrictions_of(
             dict(relation.tags), [Member(member.role, member.type, member.ref) for member in relation.members]
         )

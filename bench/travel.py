@@ -108,8 +108,7 @@ async def _compare(
         ratios={f"osrm_wall_to_streets_cpu_{sizes.asked}_to_1": theirs_ms.median / ours_ms.median},
         notes=(
             f"one factor for the whole city, fitted on {sizes.fitted} other places",
-            f"the large graph is {sizes.copies} copies of the demo city joined by {BRIDGES} roads each: real junctions, "
-            "made-up extent",
+            f"the large graph is {sizes.copies} copies of the demo city, joined by {BRIDGES} made-up roads each",
             "OSRM's own model is the reference, not observed traffic",
             "osrm CPU is the server's; the client's JSON comes on top",
         ),

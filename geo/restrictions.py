@@ -90,7 +90,7 @@ class Turns:
 
     def banned(self, restriction: Restriction, closed: AbstractSet[int]) -> Iterator[Banned]:
         """The sequences a restriction takes away; none where its members meet twice, or on `closed` edges only."""
-        chains = [chain for chain in self._chains(restriction) if not closed.intersection(chain)]
+        chains = [chain for chain in self._chains(restriction) if closed.isdisjoint(chain)]
         if restriction.u_turn and restriction.from_way == restriction.to_way:
             chains = [chain for chain in chains if chain[1] == self._twins[chain[0]]]
         elif len(chains) != 1:

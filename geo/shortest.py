@@ -44,7 +44,7 @@ class Spreader:
 
 
 @njit(cache=True, error_model="numpy")
-def spread(
+def spread(  # noqa: C901, PLR0912 - one function on purpose, see below
     start: NDArray[np.int32],
     head: NDArray[np.int32],
     weight: Weights,

@@ -10,9 +10,9 @@ that belongs to the street one comes from (`in`) and a part that belongs to the 
 - A street from which something is banned (`StreetArrays.bans`) makes a stand of its own, and so does each step
   of a ban through via ways.
 
-The parts are fitted by least squares, closest where one goes straight on. Bans are exact. At a junction next to a restricted one
-nobody turns around unless the street ends there: that would be the restriction's way around. Elsewhere turning
-around is not forbidden, and gains nothing. Traffic is taken to drive on the right.
+The parts are fitted by least squares, closest where one goes straight on. Bans are exact. At a junction next to a
+restricted one nobody turns around unless the street ends there: that would be the restriction's way around.
+Elsewhere turning around is not forbidden, and gains next to nothing. Traffic is taken to drive on the right.
 """
 
 from dataclasses import dataclass
@@ -82,7 +82,8 @@ def driven_stands(streets: StreetArrays, edges: Edges, plane: Plane) -> Stands:
     out_s = np.maximum(out_s, -streets.edge_s_drive[edge])  # a stand's cheap street must not take time back
     stands = Stands(junction, start, edge, after[edge], out_s, in_s, after)
     at = np.isin(into, alone)
-    return _with_bans(stands, bans, dict(zip(zip(into[at].tolist(), out[at].tolist()), cost[at].tolist())))
+    rows = zip(into[at].tolist(), out[at].tolist(), cost[at].tolist(), strict=True)
+    return _with_bans(stands, bans, {(i, o): seconds for i, o, seconds in rows})
 
 
 def _held(streets: StreetArrays, edges: Edges) -> list[Banned]:
@@ -177,7 +178,9 @@ def _gains_by_turning_around(
     key = after[both] * len(after) + streets.edge_twin[both]
     found = np.minimum(np.searchsorted(cell, key), len(cell) - 1)
     shared = np.bincount(after[edges])[after[both]] > 1
-    return both[shared & (cell[found] == key) & (in_s[both] + out_s[found] < -_SPOILT_S)]
+    return np.asarray(
+        both[shared & (cell[found] == key) & (in_s[both] + out_s[found] < -_SPOILT_S)], np.int64
+    )
 
 
 def _needed(streets: StreetArrays, after: Edges, into: Edges, out: Edges) -> NDArray[np.bool_]:
@@ -194,7 +197,7 @@ def _fitted(after: Edges, into: Edges, out: Edges, cost: Seconds) -> tuple[Secon
     trust = 1 / (0.5 + cost) ** 2  # going straight on is the commonest and the cheapest: it is fitted closest
     sum_in, sum_out = np.bincount(into, trust, minlength=size), np.bincount(of, trust)
     sum_in[sum_in == 0] = 1.0
-    out_s = np.zeros(len(cell))
+    in_s, out_s = np.zeros(size), np.zeros(len(cell))
     for _ in range(_FITS):
         in_s = np.bincount(into, trust * (cost - out_s[of]), minlength=size) / sum_in
         out_s = np.bincount(of, trust * (cost - in_s[into])) / sum_out
@@ -212,7 +215,8 @@ def _with_bans(stands: Stands, bans: list[Banned], cost: dict[tuple[int, int], f
     alone = {edge: int(stands.after[edge]) for ban in bans for edge in ban[:-1]}
     plain = ~np.isin(stands.start, list(alone.values()))
     arcs: list[tuple[int, int, int, float]] = []
-    for driven, stand in [*(((edge,), stand) for edge, stand in sorted(alone.items())), *stand_of.items()]:
+    places: list[tuple[Banned, int]] = [((edge,), stand) for edge, stand in sorted(alone.items())]
+    for driven, stand in [*places, *stand_of.items()]:
         first, last = np.searchsorted(stands.start, [alone[driven[-1]], alone[driven[-1]] + 1])
         for edge in stands.edge[first:last].tolist():
             now = [(*driven, edge)[i:] for i in range(len(driven))]
@@ -221,14 +225,15 @@ def _with_bans(stands: Stands, bans: list[Banned], cost: dict[tuple[int, int], f
                 end = int(stands.after[edge]) if step is None else stand_of[step]
                 out_s = cost[driven[-1], edge] - float(stands.in_s[driven[-1]])
                 arcs.append((stand, edge, end, out_s))
-    start, edges, end, out = (np.array(column) for column in zip(*arcs, strict=True)) if arcs else ([],) * 4
+    table = np.array(arcs, np.float64).reshape(-1, 4)  # edge numbers are whole in a float64
+    start, edges, end = (table[:, i].astype(np.int64) for i in range(3))
     ends = [stands.junction[stands.after[step[-1]]] for step in steps]
     return Stands(
         np.concatenate((stands.junction, np.array(ends, np.int64))),
-        np.concatenate((stands.start[plain], np.array(start, np.int64))),
-        np.concatenate((stands.edge[plain], np.array(edges, np.int64))),
-        np.concatenate((stands.end[plain], np.array(end, np.int64))),
-        np.concatenate((stands.out_s[plain], np.array(out, np.float64))),
+        np.concatenate((stands.start[plain], start)),
+        np.concatenate((stands.edge[plain], edges)),
+        np.concatenate((stands.end[plain], end)),
+        np.concatenate((stands.out_s[plain], table[:, 3])),
         stands.in_s,
         stands.after,
     )

@@ -5,7 +5,6 @@ machine the tests that want a real OSRM say so and are skipped.
 """
 
 import hashlib
-import os
 import platform
 import shutil
 import tempfile
@@ -90,4 +89,4 @@ def install(progress: Progress) -> None:
         for binary in (whole / "osrm" / "bin").iterdir():
             binary.chmod(0o755)
         shutil.rmtree(directory(), ignore_errors=True)
-        os.replace(whole, directory())
+        whole.replace(directory())

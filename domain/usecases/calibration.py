@@ -6,7 +6,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from domain.rules.catalogue import ServiceSpec
-from domain.rules.errors import NotFound
+from domain.rules.errors import UnknownMarket
 from domain.store import calibration as store
 from domain.store import requests
 from domain.store.tables import Engagement, Request
@@ -52,7 +52,7 @@ async def learnt(work: Work, market_id: str) -> Calibration:
 async def report(work: Work, market_id: str) -> dict[str, Any]:
     """How often the promises of a market's pick-ups held, overall and by local hour."""
     if await store.timezone_of(work.db, market_id) is None:
-        raise NotFound("no such market")
+        raise UnknownMarket
     found = await store.approaches(work.db, market_id, work.now - LEARNT_FROM, MOST_LEARNT_FROM)
     calibration = learn(found)
     hours = kept_by_hour(found)

@@ -189,7 +189,7 @@ def check_start(now: datetime, start_at: datetime | None) -> None:
 
 
 async def pickup_eta(work: Work, trip: Trip) -> dict[str, Any] | None:
-    """How long until somebody could be there: `{p50_s, p90_s, source, calibration}` over the nearest free provider, never where they are."""
+    """How long until somebody could be there, never where they are: `{p50_s, p90_s, source, calibration}`."""
     live = work.tools.live
     near = live.of(trip.market_id).nearest(
         trip.first,

@@ -204,12 +204,15 @@ async def test_what_is_no_answer_is_left_to_others(answer):
         await times.from_one(CASINO, [PORT], Profile.DRIVE)
     port = FallingBack(times, StreetTravel(None))
     assert (await port.from_one(CASINO, [PORT], Profile.DRIVE)).source == "crow"
-    assert (await port.route(CASINO, PORT, Profile.DRIVE)).source == "crow"
+    route = await port.route(CASINO, PORT, Profile.DRIVE)
+    assert route is not None
+    assert route.source == "crow"
 
 
 async def test_a_place_without_a_way_is_unreachable():
-    body = {"code": "Ok", "sources": [{"distance": 1}], "destinations": [{"distance": 1}] * 2}
-    body |= {"durations": [[10, None]], "distances": [[99, None]]}
+    near = {"distance": 1}
+    columns = {"durations": [[10, None]], "distances": [[99, None]]}
+    body = {"code": "Ok", "sources": [near], "destinations": [near, near], **columns}
     answer = httpx.Response(200, json=body)
     times = OsrmTravelTimes("http://osrm", httpx.AsyncClient(transport=httpx.MockTransport(lambda _: answer)))
     travel = await times.from_one(CASINO, [PORT, STATION], Profile.DRIVE)
@@ -232,8 +235,9 @@ def test_the_rest_after_failures_grows_to_a_bound_and_is_short_again_after_an_an
     for rest in (REST, 2 * REST, 4 * REST):
         assert breaker.open
         breaker.failed()
+        shut = [breaker.open]
         moment[0] += rest - 1
-        assert not breaker.open
+        assert [*shut, breaker.open] == [False, False]
         moment[0] += 1
     for _ in range(10):
         breaker.failed()

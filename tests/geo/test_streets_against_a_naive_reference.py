@@ -130,7 +130,7 @@ class Reference:
 
 
 def usable(stands: Stands) -> list[int]:
-    return np.unique(_largest_part(stands).edge).tolist()
+    return [int(edge) for edge in np.unique(_largest_part(stands).edge)]
 
 
 @settings(max_examples=150, deadline=None)
