@@ -222,17 +222,17 @@ def _with_bans(stands: Stands, bans: list[Banned], cost: dict[tuple[int, int], f
             now = [(*driven, edge)[i:] for i in range(len(driven))]
             if forbidden.isdisjoint(now):
                 step = next((tail for tail in now if tail in stand_of), None)
-                end = int(stands.after[edge]) if step is None else stand_of[step]
+                to = int(stands.after[edge]) if step is None else stand_of[step]
                 out_s = cost[driven[-1], edge] - float(stands.in_s[driven[-1]])
-                arcs.append((stand, edge, end, out_s))
+                arcs.append((stand, edge, to, out_s))
     table = np.array(arcs, np.float64).reshape(-1, 4)  # edge numbers are whole in a float64
-    start, edges, end = (table[:, i].astype(np.int64) for i in range(3))
+    starts, taken, to_stands = (table[:, i].astype(np.int64) for i in range(3))
     ends = [stands.junction[stands.after[step[-1]]] for step in steps]
     return Stands(
         np.concatenate((stands.junction, np.array(ends, np.int64))),
-        np.concatenate((stands.start[plain], start)),
-        np.concatenate((stands.edge[plain], edges)),
-        np.concatenate((stands.end[plain], end)),
+        np.concatenate((stands.start[plain], starts)),
+        np.concatenate((stands.edge[plain], taken)),
+        np.concatenate((stands.end[plain], to_stands)),
         np.concatenate((stands.out_s[plain], table[:, 3])),
         stands.in_s,
         stands.after,
