@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
-from geo.shortest import Spreader, spread
+from geo.shortest import Spreader, _spread, compiled
 
 edges = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8), st.integers(1, 400)), max_size=40)
 sources = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 300)), max_size=3)
@@ -22,7 +22,7 @@ def graph(rows: list[tuple[int, int, int]]) -> csr_array:
 @pytest.mark.parametrize("compiled", [False, True])
 def test_every_node_is_reached_at_the_least_weight_whatever_the_width(compiled, monkeypatch):
     if not compiled:
-        monkeypatch.setattr("geo.shortest.spread", spread.py_func)
+        monkeypatch.setattr("geo.shortest.spread", _spread)
 
     @settings(max_examples=150, deadline=None)
     @given(edges, sources, st.sampled_from([1.0, 7.0, 100.0, 1e6]), st.sampled_from([np.inf, 250.0]))
@@ -44,3 +44,16 @@ def test_every_node_is_reached_at_the_least_weight_whatever_the_width(compiled, 
 def test_an_edge_of_many_hours_makes_the_buckets_wider_not_more():
     far = Spreader(np.array([0, 1, 1], np.int32), np.array([1], np.int32), np.array([1e9]), 1.0)
     assert far.reach(np.array([0]), np.array([0.0])).tolist() == [0.0, 1e9]
+
+
+def test_where_machine_code_cannot_be_kept_it_is_made_anew():
+    asked = []
+
+    def compiler(**options):
+        asked.append(options)
+        if options.get("cache"):
+            raise RuntimeError("cannot cache function: no locator available")
+        return lambda kernel: kernel
+
+    assert compiled(_spread, compiler) is _spread
+    assert [one.get("cache", False) for one in asked] == [True, False]

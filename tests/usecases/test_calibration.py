@@ -17,8 +17,10 @@ from domain.usecases.actions import Deed, act
 from domain.usecases.calibration import learnt, report
 from domain.usecases.work import ENGINE, working
 from geo.travel import Profile
-from tests.factories import CASINO, MARKET, PORT, run_as
+from tests.factories import CASINO, PORT, run_as
 from tests.usecases.engaged import Town
+
+MARKET = "monaco"
 
 
 async def ridden(town: Town, approach_s: float) -> UUID:
