@@ -1,6 +1,6 @@
 """What an engagement's pick-up was promised to take: nullable, so that the old version goes on inserting.
 
-Revision: 0002_engagement_promise
+Revision: 0003
 """
 
 from collections.abc import Sequence
@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision: str = "0002_engagement_promise"
-down_revision: str | None = "0001"
+revision: str = "0003"
+down_revision: str | None = "0002"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
