@@ -45,9 +45,10 @@ class Network:
     def __init__(self, streets: StreetArrays, profile: Profile, plane: Plane) -> None:
         """LookupError where the profile gets nowhere and back."""
         self._streets = streets
-        stands = _in_walking_order(_largest_part(_stands(streets, profile, plane)))
+        stands = _largest_part(_stands(streets, profile, plane))
         if not len(stands.start):
             raise LookupError(f"the map has no street to {profile} on")
+        stands = _in_walking_order(stands)
         edges = np.unique(stands.edge)
         self.weight = np.full(len(streets.edge_m), np.inf)
         self.weight[edges] = _weigh(streets.seconds(profile)[edges], streets.edge_m[edges])
