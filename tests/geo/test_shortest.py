@@ -57,3 +57,14 @@ def test_where_machine_code_cannot_be_kept_it_is_made_anew():
 
     assert compiled(_spread, compiler) is _spread
     assert [one.get("cache", False) for one in asked] == [True, False]
+
+
+def test_a_node_found_lighter_moves_between_its_neighbours(monkeypatch):
+    monkeypatch.setattr("geo.shortest.spread", _spread)
+    rows = [(0, 1, 300), (0, 2, 301), (0, 3, 302), (0, 4, 10), (4, 2, 20), (4, 3, 50), (4, 1, 90), (2, 3, 10)]
+    matrix = graph(rows)
+    wheel = Spreader(
+        matrix.indptr.astype(np.int32), matrix.indices.astype(np.int32), matrix.data.astype(float), 9.0
+    )
+    found = wheel.reach(np.array([0]), np.array([0.0]))
+    assert found[:5].tolist() == [0.0, 100.0, 30.0, 40.0, 10.0]
