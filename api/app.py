@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from api import (
     auth,
+    blocks,
     catalogue,
     dev,
     engagements,
@@ -44,6 +45,7 @@ VERSION: Final = "1.0.0"
 # Every resource, by noun. Append yours.
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     auth.router,
+    blocks.router,
     catalogue.router,
     engagements.router,
     events.router,

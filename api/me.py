@@ -12,10 +12,11 @@ from api.problems import problems
 from api.schemas import NO_NUL, Count, Flag, In, Language, Out, ShortText, Slug, Time
 from domain.rules.errors import NotFound
 from domain.rules.pushes import INSTALLATION_ID
-from domain.usecases import duty, profiles
+from domain.usecases import duty, homeward, profiles
 from domain.usecases.profiles import QuietHours
 from domain.usecases.views.accounts import device_view, me_view, provider_view
 from domain.usecases.views.duty import duty_view
+from geo.points import LatLng
 
 router = APIRouter(prefix="/v1/me", tags=["oneself"])
 
@@ -39,6 +40,7 @@ class ProviderIn(In):
     vehicle: Vehicle | None = None
     languages: Annotated[list[Language], Field(max_length=20)] | None = None
     max_travel_s: Annotated[Count, Field(le=86_400)] | None = None
+    max_pickup_m: Annotated[Count, Field(le=500_000)] | None = None
 
 
 class ProviderOut(Out):
@@ -46,6 +48,7 @@ class ProviderOut(Out):
     vehicle: dict[str, Any] | None
     languages: list[str]
     max_travel_s: int | None
+    max_pickup_m: int | None
     updated_at: Time
 
 
@@ -122,12 +125,24 @@ class DeviceOut(Out):
     updated_at: Time
 
 
+class PointIn(In):
+    """A place in degrees, WGS84."""
+
+    lat: Annotated[float, Field(ge=-90, le=90)]
+    lon: Annotated[float, Field(ge=-180, le=180)]
+
+
 class DutyIn(In):
-    """`market` is needed to go on duty; `services` are one's own there unless fewer are named."""
+    """`market` is needed to go on duty; `services` are one's own there unless fewer are named.
+
+    `towards`: only work that ends nearer to this place than one is; `null` ends it, left out it stays. It is kept
+    for this session on duty, shown to nobody, and a market allows a few new ones a day.
+    """
 
     on: Flag
     market: Slug | None = None
     services: Annotated[list[Slug], Field(min_length=1, max_length=50)] | None = None
+    towards: PointIn | None = None
 
     @model_validator(mode="after")
     def _somewhere(self) -> Self:
@@ -136,11 +151,21 @@ class DutyIn(In):
         return self
 
 
+class QueueOut(Out):
+    """One's place in a station's queue: the first is 1, among those who wait for work one does too."""
+
+    zone: str
+    rank: int
+    waiting: int
+
+
 class DutyOut(Out):
     on: bool
     market: str | None
     services: list[str]
     since: Time | None
+    queue: QueueOut | None
+    homeward: bool
 
 
 def _etag(version: int) -> str:
@@ -188,6 +213,7 @@ async def put_provider(body: ProviderIn, work: SignedIn) -> Mapping[str, Any]:
         vehicle=None if body.vehicle is None else body.vehicle.model_dump(exclude_defaults=True),
         languages=body.languages,
         max_travel_s=body.max_travel_s,
+        max_pickup_m=body.max_pickup_m,
     )
     return provider_view(row)
 
@@ -222,14 +248,18 @@ async def drop_device(device_id: DeviceId, work: SignedIn) -> None:
 
 @router.get("/duty", response_model=DutyOut)
 async def read_duty(work: SignedIn) -> Mapping[str, Any]:
-    """Whether one is on duty, where, for what and since when."""
-    return duty_view(await duty.read_duty(work))
+    """Whether one is on duty, where, for what and since when; one's place in a station's queue."""
+    return await duty.read_duty(work)
 
 
-@router.put("/duty", response_model=DutyOut, responses=problems(409))
+@router.put("/duty", response_model=DutyOut, responses=problems(409, 429))
 async def change_duty(body: DutyIn, work: SignedIn) -> Mapping[str, Any]:
     """Go on duty or off. Leaving is free at any time: offers still pending are withdrawn, at no cost to anybody."""
     if body.on:
         assert body.market is not None
-        return duty_view(await duty.go_on_duty(work, body.market, body.services))
+        await duty.go_on_duty(work, body.market, body.services)
+        if "towards" in body.model_fields_set:
+            place = body.towards
+            await homeward.head(work, None if place is None else LatLng(place.lat, place.lon))
+        return await duty.read_duty(work)
     return duty_view(await duty.go_off_duty(work))

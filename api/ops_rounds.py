@@ -30,6 +30,26 @@ class CandidateOut(Out):
     terms: dict[str, float]
 
 
+class FairnessOut(Out):
+    """What fairness cost a round: seconds of approach more than without it, offers that it moved, and the most that
+    one offer's approach may grow by."""
+
+    extra_pickup_s: float
+    moved: int
+    most_s: float
+
+
+class MeasuresOut(Out):
+    """How scarce supply was in a round, and what followed from it."""
+
+    requests: int
+    idle: int
+    candidates: int
+    window_s: float
+    at_once: bool
+    fairness: FairnessOut | None
+
+
 class RoundOut(Out):
     """One run of the matcher. `seed` is a text: it has more digits than a JavaScript number keeps."""
 
@@ -40,6 +60,7 @@ class RoundOut(Out):
     objective: float
     solve_ms: float
     travel_source: str
+    measures: MeasuresOut | None
     candidates: list[CandidateOut]
     unserved: str | None
 

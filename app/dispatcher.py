@@ -1,4 +1,5 @@
-"""The dispatcher: a round a market every two seconds, sooner when something happens in a quiet one.
+"""The dispatcher: a round a market every two seconds, at once where supply is in plenty, less often where it is
+scarce (`domain.rules.rounds.rest_after`).
 
 Several may run; a market is leased to one of them at a time and a standby takes over. The lease only spares
 work: two dispatchers on one market still cannot put two offers to one provider or assign anything twice.
@@ -10,9 +11,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from app.roundmetrics import RoundMetrics
 from domain.store.rounds import MarketLease
 from domain.usecases.call import tell_newcomers
 from domain.usecases.dispatch import RoundReport, run_round
+from domain.usecases.incomes import Incomes
+from domain.usecases.stations import Stations
 from domain.usecases.work import ENGINE, Tools, working
 
 TELL_EVERY: Final = 10.0  # s between looks for people who have not heard of a posted job yet
@@ -24,12 +28,15 @@ log = logging.getLogger(__name__)
 class MarketDispatcher:
     """One market's rounds, one after another, on one lease."""
 
-    def __init__(self, tools: Tools, market: str) -> None:
+    def __init__(self, tools: Tools, market: str, metrics: RoundMetrics | None = None) -> None:
+        self._metrics = metrics
+        self._incomes = Incomes(market)
         self._tools = tools
         self._market = market
         self._lease = MarketLease(tools.sessions, market)
         self._woken = asyncio.Event()
         self._told_at: datetime | None = None
+        self._stations = Stations(market)
 
     async def step(self) -> RoundReport | None:
         """One round now, and now and then a look for newcomers; `None` when another dispatcher has the market."""
@@ -38,7 +45,11 @@ class MarketDispatcher:
         began = self._tools.clock.now()
         async with asyncio.timeout(ONE_ROUND):
             async with working(self._tools, ENGINE) as work:
-                report = await run_round(work, self._market)
+                await self._stations.step(work)
+            async with working(self._tools, ENGINE) as work:
+                report = await run_round(work, self._market, self._incomes)
+            if self._metrics is not None:
+                self._metrics.observe(self._market, report)
             if self._told_at is None or (began - self._told_at).total_seconds() >= TELL_EVERY:
                 self._told_at = began
                 async with working(self._tools, ENGINE) as work:
@@ -57,7 +68,11 @@ class MarketDispatcher:
                     report = await self.step()
                 except Exception:  # a bad row or an outage must not stop the market
                     log.exception("the round of %s failed; the next one comes", self._market)
-                await _first_of(*self._reasons_to_rise(stop, report), within=self._tools.knobs.round_window)
+                usual = self._tools.knobs.round_window
+                await _first_of(
+                    *self._reasons_to_rise(stop, report),
+                    within=usual if report is None else report.rest.window_s,
+                )
         finally:
             await unsubscribe()
             await self._lease.release()
@@ -65,11 +80,10 @@ class MarketDispatcher:
     def _reasons_to_rise(self, stop: asyncio.Event, report: RoundReport | None) -> tuple[asyncio.Event, ...]:
         """What ends the rest before the window is over.
 
-        After a round that had something to match nothing does: requests that come close together are matched
-        together. In a quiet market the first one is not kept waiting.
+        In a market that has something to match and nobody to spare nothing does: requests that come close together
+        are matched together. In a quiet one, or with supply in plenty, none is kept waiting.
         """
-        quiet = report is not None and report.open == 0
-        return (stop, self._woken) if quiet else (stop,)
+        return (stop, self._woken) if report is not None and report.rest.at_once else (stop,)
 
 
 class Dispatcher:

@@ -34,6 +34,7 @@ from app.pages import add_pages
 from app.psp_sandbox import SandboxPsp
 from app.pusher import Pusher
 from app.relay import Relay
+from app.roundmetrics import RoundMetrics
 from app.settings import Settings, SettingsError, keys
 from app.timekeeper import Timekeeper
 from domain.rules.errors import Refusal
@@ -101,6 +102,7 @@ async def running(settings: Settings, database_url: str, parts: Part = Part.ALL)
         loops: list[Loop] = []
         api: FastAPI | None = None
         gateway: Gateway | None = None
+        registry = CollectorRegistry()
         positions = Positions(tools, node=str(new_id()))
         registry = CollectorRegistry()
         if parts & (Part.API | Part.DISPATCH):
@@ -110,7 +112,8 @@ async def running(settings: Settings, database_url: str, parts: Part = Part.ALL)
             api = _api(settings, tools, gateway, positions, registry)
             loops.append(gateway.run)
         if Part.DISPATCH in parts:
-            loops += [MarketDispatcher(tools, market).run for market in sorted(cities)]
+            metrics = RoundMetrics(registry)
+            loops += [MarketDispatcher(tools, market, metrics).run for market in sorted(cities)]
         if Part.RELAY in parts:
             sender = fcm or ConsoleSender(tools)
             stack.push_async_callback(sender.close)

@@ -1,61 +1,44 @@
 """The live index: where every provider on duty is now. In memory only; the newest fix wins."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from math import inf, isfinite, nan
+from operator import attrgetter
 from typing import TypeVar
 from uuid import UUID
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from geo.cells import LIVE_RES, cell_of, cells_of, parents
-from geo.nearby import Crowd, Rows
-from geo.points import LatLng, crow_m, crow_many_m
+from geo.addresses import Addresses
+from geo.cells import LIVE_RES, cells_of, parents
+from geo.fixes import CLOCK_SKEW as CLOCK_SKEW
+from geo.fixes import FASTEST_MPS as FASTEST_MPS
+from geo.fixes import GONE_AFTER as GONE_AFTER
+from geo.fixes import (
+    JUMP_OVER_M,
+    TRUST_FOR,
+    VERDICT_OF,
+    known_or_nan,
+    known_or_nan_many,
+    too_bad,
+    too_bad_many,
+    turns,
+)
+from geo.fixes import STALE_AFTER as STALE_AFTER
+from geo.fixes import VERDICTS as VERDICTS
+from geo.fixes import Fix as Fix
+from geo.fixes import Fixes as Fixes
+from geo.fixes import FixRefusal as FixRefusal
+from geo.nearby import Crowd, Rows, Search
+from geo.points import LatLng, chord2_of, crow_m, crow_pairs_m, meters_of, on_sphere
 from geo.units import Meters
 
-STALE_AFTER = (
-    30.0  # s without a fix: offered nothing more (phones report every 1-5 s, some networks pause for 20 s)
-)
-GONE_AFTER = 120.0  # s: off the map
-CLOCK_SKEW = 5.0  # s a phone's clock may run ahead: NTP-kept phones stay within 1 s, a tired one within a few
-POOR_ACCURACY_M = 200.0  # a cell-tower fix: worse than the cells it would be indexed by
-FASTEST_MPS = 70.0  # 252 km/h: no vehicle of the catalogue
-JUMP_OVER_M = 300.0  # shorter leaps are GPS multipath between buildings, not impossible
-TRUST_FOR = 60.0  # s: a fix older than this no longer proves a newer one impossible
-
 ANY_SERVICE = -1
+_NEARLY_A_JUMP_M = JUMP_OVER_M - 1e-3  # from here on a batch's fix is judged as one fix is, to the last bit
+_SETTLE_AT = 4_096  # rows: 2 ms of work put off, no more
 
 _T = TypeVar("_T", bound=np.generic)
-
-
-@dataclass(frozen=True, slots=True)
-class Fix:
-    """What a phone says of its place at unix second `at`. Negative: unknown, as on iOS."""
-
-    lat: float
-    lon: float
-    at: float
-    accuracy_m: float | None = None
-    heading_deg: float | None = None
-    speed_mps: float | None = None
-
-    def __post_init__(self) -> None:
-        LatLng(self.lat, self.lon)
-        if not isfinite(self.at):
-            raise ValueError(f"a fix at {self.at} has no moment")
-
-
-class FixRefusal(StrEnum):
-    """Why a fix changed nothing."""
-
-    OLDER = "older_than_known"
-    FUTURE = "from_the_future"
-    ANCIENT = "too_old"
-    INACCURATE = "poor_accuracy"
-    JUMP = "impossible_jump"
-    DUPLICATE = "duplicate"
-    OFF_DUTY = "off_duty"  # a late fix must not bring back someone who has left
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +88,15 @@ class LiveIndex:
     def __init__(self, fastest_mps: float = FASTEST_MPS) -> None:
         """`fastest_mps`: an implied speed above it is a JUMP (a town in fast motion needs more)."""
         self._fastest_mps = fastest_mps
-        self._row_of: dict[UUID, int] = {}
+        self._row_of: dict[int, int] = {}  # by the id's number: hashed in a third of a UUID's time
         self._free: list[int] = []
-        self._crowd = Crowd()
+        self._crowd, self._addresses = Crowd(), Addresses()
+        self._unsettled: list[int] = []  # rows whose newest fix the crowd has not been told of
         self._id = np.empty(0, np.object_)
-        self._id_high, self._id_low = np.empty(0, np.uint64), np.empty(0, np.uint64)  # to sort by id
         self._services, self._available = np.empty(0, np.int64), np.empty(0, np.bool_)
         self._stamp = np.empty(0)  # unix s on the phone's clock: orders its fixes; -inf without a fix
         self._at = np.empty(0)  # the same, never ahead of ours
-        self._lat, self._lon, self._cell = np.empty(0), np.empty(0), np.empty(0, np.uint64)
+        self._lat, self._lon = np.empty(0), np.empty(0)
         self._accuracy, self._heading, self._speed = np.empty(0), np.empty(0), np.empty(0)  # NaN: unknown
         self._grow(64)
 
@@ -124,19 +107,20 @@ class LiveIndex:
 
     def put_on_duty(self, provider: UUID, services_mask: int) -> None:
         """From now on take fixes. A new row is available; a repeat changes the services and nothing else."""
-        row = self._row_of.get(provider)
+        row = self._row_of.get(provider.int)
         if row is None:
             if not self._free:
                 self._grow(2 * len(self._at))
-            row = self._row_of[provider] = self._free.pop()
+            row = self._row_of[provider.int] = self._free.pop()
             self._id[row] = provider
-            self._id_high[row], self._id_low[row] = divmod(provider.int, 2**64)
+            self._crowd.ids[row] = divmod(provider.int, 2**64)
             self._available[row] = True
         self._services[row] = services_mask
+        self._offer(row)
 
     def take_off_duty(self, provider: UUID) -> None:
         """Forget the row at once; nothing if there is none."""
-        row = self._row_of.pop(provider, None)
+        row = self._row_of.pop(provider.int, None)
         if row is not None:
             self._forget_fix(row)
             self._id[row] = None
@@ -144,18 +128,22 @@ class LiveIndex:
 
     def set_available(self, provider: UUID, available: bool) -> None:
         """Whether searches may find this provider; nothing to say of someone off duty."""
-        row = self._row_of.get(provider)
+        row = self._row_of.get(provider.int)
         if row is not None:
             self._available[row] = available
+            self._offer(row)
+
+    def _offer(self, row: int) -> None:
+        self._crowd.offer(row, int(self._services[row]), bool(self._available[row]))
 
     # Fixes
 
     def report(self, provider: UUID, fix: Fix, now: float) -> FixRefusal | None:
         """Take a fix that is newer than the known one by its own timestamp, and believable: None."""
-        row = self._row_of.get(provider)
+        row = self._row_of.get(provider.int)
         if row is None:
             return FixRefusal.OFF_DUTY
-        refusal = _too_bad(fix, now) or self._against_known(row, fix)
+        refusal = too_bad(fix, now) or self._against_known(row, fix)
         if refusal is None:
             self._write(row, fix, now)
         return refusal
@@ -177,11 +165,67 @@ class LiveIndex:
         place = LatLng(fix.lat, fix.lon)
         self._stamp[row], self._at[row] = fix.at, min(fix.at, now)
         self._lat[row], self._lon[row] = fix.lat, fix.lon
-        self._cell[row] = cell_of(place, LIVE_RES)
-        self._accuracy[row] = _or_nan(fix.accuracy_m)
-        self._heading[row] = _or_nan(fix.heading_deg)
-        self._speed[row] = _or_nan(fix.speed_mps)
-        self._crowd.put(row, place)
+        self._addresses.move(row, place)
+        self._accuracy[row] = known_or_nan(fix.accuracy_m)
+        self._heading[row] = known_or_nan(fix.heading_deg)
+        self._speed[row] = known_or_nan(fix.speed_mps)
+        self._unsettled.append(row)
+        if len(self._unsettled) >= _SETTLE_AT:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Let searches see the fixes that came one by one: together they cost a tenth."""
+        if self._unsettled:
+            rows = np.unique(np.array(self._unsettled, np.int64))
+            self._unsettled.clear()
+            rows = rows[np.isfinite(self._at[rows])]  # some may have been forgotten since
+            self._crowd.put(rows, on_sphere(self._lat[rows], self._lon[rows]), self._at[rows])
+
+    def report_many(self, providers: Sequence[UUID], fixes: Fixes, now: float) -> NDArray[np.int8]:
+        """Exactly `report` of one after another, in order: of each fix the place of its answer in `VERDICTS`."""
+        return self.report_rows(self.rows_of(providers), fixes, now)
+
+    def report_rows(self, rows: Rows, fixes: Fixes, now: float) -> NDArray[np.int8]:
+        """`report_many` of those whose rows are known (`rows_of`): whose duty has not ended since.
+
+        ValueError if there are not as many rows as fixes.
+        """
+        if len(rows) != len(fixes):
+            raise ValueError(f"{len(fixes)} fixes of {len(rows)} providers")
+        verdicts = too_bad_many(fixes, now)
+        verdicts[rows < 0] = VERDICT_OF[FixRefusal.OFF_DUTY]
+        believable = np.flatnonzero(verdicts == 0)
+        moves = turns(rows[believable], len(self._at))
+        for turn in moves:
+            asked = believable[turn]
+            verdicts[asked] = self._against_known_many(rows[asked], asked, fixes)
+            taken = asked[verdicts[asked] == 0]
+            self._write_many(rows[taken], taken, fixes, now)
+        moved = rows[verdicts == 0] if len(moves) == 1 else np.unique(rows[verdicts == 0])
+        lat, lon = self._lat[moved], self._lon[moved]
+        places = on_sphere(lat, lon)
+        self._addresses.move_many(moved, lat, lon, places)
+        self._crowd.put(moved, places, self._at[moved])
+        return verdicts
+
+    def _against_known_many(self, rows: Rows, asked: Rows, fixes: Fixes) -> NDArray[np.int8]:
+        since = fixes.at[asked] - self._stamp[rows]
+        verdicts = np.zeros(len(rows), np.int8)
+        verdicts[since < 0] = VERDICT_OF[FixRefusal.OLDER]
+        verdicts[since == 0] = VERDICT_OF[FixRefusal.DUPLICATE]
+        soon = np.flatnonzero((since > 0) & (since <= TRUST_FOR))
+        of, sent = rows[soon], asked[soon]
+        leaps = crow_pairs_m(self._lat[of], self._lon[of], fixes.lat[sent], fixes.lon[sent])
+        for n in soon[leaps > _NEARLY_A_JUMP_M].tolist():
+            verdicts[n] = VERDICT_OF[self._against_known(int(rows[n]), fixes.fix(int(asked[n])))]
+        return verdicts
+
+    def _write_many(self, rows: Rows, taken: Rows, fixes: Fixes, now: float) -> None:
+        self._stamp[rows], self._at[rows] = fixes.at[taken], np.minimum(fixes.at[taken], now)
+        self._lat[rows], self._lon[rows] = fixes.lat[taken], fixes.lon[taken]
+        self._accuracy[rows] = fixes.accuracy_m[taken]
+        self._heading[rows] = known_or_nan_many(fixes.heading_deg[taken])
+        self._speed[rows] = known_or_nan_many(fixes.speed_mps[taken])
 
     def sweep(self, now: float) -> list[UUID]:
         """Forget the fixes that are gone; whose they were, by id. Duty stays: tunnels end."""
@@ -194,7 +238,7 @@ class LiveIndex:
 
     def newest(self, provider: UUID) -> LivePoint | None:
         """The newest fix however old, until `sweep` forgets it; None without one."""
-        row = self._row_of.get(provider)
+        row = self._row_of.get(provider.int)
         return None if row is None or not isfinite(self._at[row]) else self._point(row, None)
 
     def nearest(
@@ -212,27 +256,54 @@ class LiveIndex:
         Leaves out the stale and those who offer none of the services in the mask.
         """
 
-        def findable(rows: Rows) -> Rows:
-            found = now - self._at[rows] <= STALE_AFTER
-            if only_available:
-                found &= self._available[rows]
-            if services_mask != ANY_SERVICE:
-                found &= (self._services[rows] & services_mask) != 0
-            return rows[found]
-
-        rows = self._crowd.candidates(p, k, within_m, findable)
-        away = crow_many_m(self._lat[rows], self._lon[rows], p)
-        rows, away = rows[away <= within_m], away[away <= within_m]
-        order = np.lexsort((self._id_low[rows], self._id_high[rows], away))[:k]
+        rows, away = self.nearest_many(
+            [p.lat],
+            [p.lon],
+            k=k,
+            within_m=within_m,
+            services_mask=services_mask,
+            now=now,
+            only_available=only_available,
+        )
         return [
             self._point(row, Meters(m))
-            for row, m in zip(rows[order].tolist(), away[order].tolist(), strict=True)
+            for row, m in zip(rows[0].tolist(), away[0].tolist(), strict=True)
+            if row >= 0
         ]
+
+    def nearest_many(
+        self,
+        lat: ArrayLike,
+        lon: ArrayLike,
+        *,
+        k: int,
+        within_m: Meters,
+        services_mask: int = ANY_SERVICE,
+        now: float,
+        only_available: bool = True,
+    ) -> tuple[Rows, NDArray[np.float64]]:
+        """`nearest` of each point, no object a hit: rows and meters (n, k), -1 and inf where none is left.
+
+        A row is its provider's until that one goes off duty: `providers_of` says whose it is.
+        """
+        self._settle()
+        search = Search(k, chord2_of(within_m), now - STALE_AFTER, services_mask, only_available)
+        rows, chord2 = self._crowd.nearest(on_sphere(lat, lon), search)
+        return rows, meters_of(chord2)
+
+    def rows_of(self, providers: Sequence[UUID]) -> Rows:
+        """The row of each, now; -1 for who is off duty."""
+        row_of = self._row_of
+        return np.array([row_of.get(number, -1) for number in map(attrgetter("int"), providers)], np.int64)
+
+    def providers_of(self, rows: Rows) -> list[UUID | None]:
+        """Whose each row is, now; None for -1 and for a free one."""
+        return [self._id[row] if row >= 0 else None for row in rows.tolist()]
 
     def snapshot(self, now: float) -> LiveSnapshot:
         """A frozen copy for a round of matching or a frame of the map."""
         rows = self._live_rows(now)
-        rows = rows[np.lexsort((self._id_low[rows], self._id_high[rows]))]
+        rows = rows[np.lexsort((self._crowd.ids[rows, 1], self._crowd.ids[rows, 0]))]
         age = np.maximum(0.0, now - self._at[rows])
         return LiveSnapshot(
             now=now,
@@ -241,7 +312,7 @@ class LiveIndex:
             lon=_frozen(self._lon[rows]),
             at=_frozen(self._at[rows]),
             age_s=_frozen(age),
-            cell=_frozen(self._cell[rows]),
+            cell=_frozen(self._addresses.cell[rows]),
             services=_frozen(self._services[rows]),
             available=_frozen(self._available[rows]),
             stale=_frozen(age > STALE_AFTER),
@@ -256,7 +327,7 @@ class LiveIndex:
         """
         rows = self._live_rows(now)
         cells = (
-            parents(self._cell[rows], res)
+            parents(self._addresses.cell[rows], res)
             if res <= LIVE_RES
             else cells_of(self._lat[rows], self._lon[rows], res)
         )
@@ -274,7 +345,7 @@ class LiveIndex:
             lat=float(self._lat[row]),
             lon=float(self._lon[row]),
             at=float(self._at[row]),
-            cell=int(self._cell[row]),
+            cell=int(self._addresses.cell[row]),
             services=int(self._services[row]),
             available=bool(self._available[row]),
             accuracy_m=_or_none(self._accuracy[row]),
@@ -286,9 +357,9 @@ class LiveIndex:
     def _forget_fix(self, row: int) -> None:
         self._stamp[row] = self._at[row] = -inf
         self._lat[row] = self._lon[row] = nan
-        self._cell[row] = 0
+        self._addresses.forget(row)
         self._accuracy[row] = self._heading[row] = self._speed[row] = nan
-        self._crowd.remove(row)
+        self._crowd.remove(np.array([row]))
 
     def _grow(self, capacity: int) -> None:
         old = len(self._at)
@@ -296,39 +367,23 @@ class LiveIndex:
             column = getattr(self, name)
             setattr(self, name, np.concatenate((column, np.full(capacity - old, empty, column.dtype))))
         self._crowd.grow(capacity)
+        self._addresses.grow(capacity)
         self._free.extend(range(capacity - 1, old - 1, -1))
 
 
 # What a row without a provider, or without a fix, holds in each column.
 _COLUMNS = {
     "_id": None,
-    "_id_high": 0,
-    "_id_low": 0,
     "_services": 0,
     "_available": False,
     "_stamp": -inf,
     "_at": -inf,
     "_lat": nan,
     "_lon": nan,
-    "_cell": 0,
     "_accuracy": nan,
     "_heading": nan,
     "_speed": nan,
 }
-
-
-def _too_bad(fix: Fix, now: float) -> FixRefusal | None:
-    if fix.at > now + CLOCK_SKEW:
-        return FixRefusal.FUTURE
-    if fix.at < now - GONE_AFTER:
-        return FixRefusal.ANCIENT
-    if fix.accuracy_m is not None and not 0 <= fix.accuracy_m <= POOR_ACCURACY_M:
-        return FixRefusal.INACCURATE  # below zero is how iOS says "no position"
-    return None
-
-
-def _or_nan(value: float | None) -> float:
-    return value if value is not None and 0 <= value < inf else nan
 
 
 def _or_none(value: float) -> float | None:

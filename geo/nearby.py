@@ -1,104 +1,125 @@
-"""The nearest rows of a moving crowd, exactly: a KD-tree that lags behind, and a list of who has moved since.
+"""The nearest rows of a moving crowd, exactly: all of a small crowd are measured, a large one lies in a grid.
 
-A tree costs 20 ms to build over 100,000 rows and 20 us to ask, so it is rebuilt only when the list of movers
-has grown to a sixteenth of the crowd; until then movers are measured one by one (10 ns each).
+Both measure the same squared chord with the same operations and break ties by id: they answer the same, bit by
+bit. numba is imported, and compiles or loads its loops, when a crowd first outgrows the scan.
 """
 
-from collections.abc import Callable
-from math import cos, inf, pi, radians, sin
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
-from geo.points import EARTH_RADIUS_M, LatLng
-from geo.units import Meters
+if TYPE_CHECKING:
+    from geo.grid import Grid
 
 Rows = NDArray[np.int64]
 
-_TREE_FROM = 1_024  # movers: up to here measuring them all (20 us) beats building anything
-_SPARE = 8  # rows asked for beyond twice the need: some are busy or have moved
-_NEAR_TIE = 1e-12  # unit spheres, 6 um: wider than the rounding of a chord or a haversine
+GRID_FROM = (
+    4_096  # rows with a place: up to here a scan (60 us) is as good, and a town starts without a compiler
+)
+_MOST_IN_GRID = 256  # neighbours: the grid keeps them by insertion, which for more costs as much as a scan
+
+
+class Search(NamedTuple):
+    """What to look for around a point."""
+
+    k: int
+    reach2: float  # squared chord on the unit globe, still within
+    since: float  # unix s: older fixes are not found
+    services: int  # any of these bits; -1: all rows
+    only_available: bool
 
 
 class Crowd:
     """Rows with a place each on the unit sphere. Rows without a place are never found."""
 
     def __init__(self) -> None:
-        self._sphere = np.full((0, 3), np.nan)
-        self._moved = np.empty(0, np.int64)  # the first `_moved_count` are rows the tree is wrong about
-        self._has_moved = np.empty(0, np.bool_)
-        self._moved_count = 0
-        self._tree: cKDTree | None = None
-        self._tree_rows: Rows = np.empty(0, np.int64)
+        self._places = np.empty((0, 4))  # x, y, z, and unix s of the fix; NaN without one
+        self._tags = np.empty((0, 2), np.int64)  # services; 2 * row + (1 if available)
+        self.ids = np.empty((0, 2), np.uint64)  # high and low half: ties go by id
+        self._placed = 0
+        self._grid: Grid | None = None
 
     def grow(self, capacity: int) -> None:
         """Make room for rows up to `capacity`."""
-        more = capacity - len(self._sphere)
-        self._sphere = np.concatenate((self._sphere, np.full((more, 3), np.nan)))
-        self._moved = np.concatenate((self._moved, np.zeros(more, np.int64)))
-        self._has_moved = np.concatenate((self._has_moved, np.zeros(more, np.bool_)))
+        old = len(self._places)
+        tags = np.column_stack((np.zeros(capacity - old, np.int64), 2 * np.arange(old, capacity)))
+        self._places = np.concatenate((self._places, np.full((capacity - old, 4), np.nan)))
+        self._tags = np.concatenate((self._tags, tags))
+        self.ids = np.concatenate((self.ids, np.zeros((capacity - old, 2), np.uint64)))
+        if self._grid is not None:
+            self._grid.grow(self.ids)
 
-    def put(self, row: int, p: LatLng) -> None:
-        self._sphere[row] = _unit(p)
-        self._note(row)
+    def offer(self, row: int, services: int, available: bool) -> None:
+        """What a search may ask of the row."""
+        self._tags[row] = services, 2 * row + available
+        if self._grid is not None:
+            self._grid.tag(row, self._tags[row])
 
-    def remove(self, row: int) -> None:
-        self._sphere[row] = np.nan
-        self._note(row)
+    def put(self, rows: Rows, places: NDArray[np.float64], at: NDArray[np.float64]) -> None:
+        """Each row, once, is at its place (n, 3) since its fix's moment."""
+        self._placed += int(np.count_nonzero(np.isnan(self._places[rows, 0])))
+        self._places[rows, :3], self._places[rows, 3] = places, at
+        if self._grid is None or self._placed > 2 * self._grid.built_for:
+            if self._placed > GRID_FROM:
+                self._build()
+        elif not self._grid.put(rows, self._places[rows], self._tags[rows]):
+            self._build()
 
-    def candidates(self, p: LatLng, k: int, within_m: Meters, keep: Callable[[Rows], Rows]) -> Rows:
-        """Rows that hold the `k` nearest which `keep` lets through, and all that tie with the last."""
-        self._refresh()
-        movers = self._moved[: self._moved_count]
-        rows = keep(movers[~np.isnan(self._sphere[movers, 0])])
-        if self._tree is None:
-            return rows
-        return np.concatenate((rows, self._indexed(self._tree, p, k, within_m, keep)))
+    def remove(self, rows: Rows) -> None:
+        """Each row, once, has no place any more."""
+        self._placed -= int(np.count_nonzero(~np.isnan(self._places[rows, 0])))
+        self._places[rows] = np.nan
+        if self._grid is not None:
+            self._grid.remove(rows)
 
-    def _indexed(
-        self, tree: cKDTree, p: LatLng, k: int, within_m: Meters, keep: Callable[[Rows], Rows]
-    ) -> Rows:
-        at, reach = _unit(p), _chord(within_m) + _NEAR_TIE
-        wanted = k
-        while True:  # ends at the latest when the whole tree has been asked for
-            wanted = min(2 * wanted + _SPARE, tree.n)
-            found = tree.query(at, wanted, distance_upper_bound=reach)
-            chords, places = np.atleast_1d(found[0]), np.atleast_1d(found[1])  # one neighbour comes bare
-            seen = np.isfinite(chords)
-            rows = self._tree_rows[places[seen]]
-            steady = ~self._has_moved[rows]
-            kept = keep(rows[steady])
-            if not seen.all() or wanted == tree.n:
-                return kept
-            if len(kept) >= k:
-                last = np.linalg.norm(self._sphere[kept[k - 1]] - at)
-                if chords[-1] > last + _NEAR_TIE:
-                    return kept
+    def nearest(self, points: NDArray[np.float64], search: Search) -> tuple[Rows, NDArray[np.float64]]:
+        """Rows and squared chords (n, k) of the nearest to each of the points (n, 3); -1 and inf: no more."""
+        if self._grid is not None and search.k <= _MOST_IN_GRID:
+            return self._grid.nearest(points, *search)
+        rows = np.full((len(points), search.k), -1, np.int64)
+        chord2 = np.full((len(points), search.k), np.inf)
+        findable = self._findable(search)
+        for n, point in enumerate(points):
+            found, away2 = self._scan(point, findable, search)
+            rows[n, : len(found)], chord2[n, : len(found)] = found, away2
+        return rows, chord2
 
-    def _refresh(self) -> None:
-        if self._moved_count <= max(_TREE_FROM, len(self._tree_rows) // 16):
-            return
-        self._tree_rows = np.flatnonzero(~np.isnan(self._sphere[:, 0]))
-        # Sliding midpoints: a third faster to build, as fast to ask on cities (21 against 33 ms at 100,000).
-        places = self._sphere[self._tree_rows]
-        self._tree = cKDTree(places, balanced_tree=False, compact_nodes=False) if len(places) else None
-        self._has_moved[self._moved[: self._moved_count]] = False
-        self._moved_count = 0
+    def _findable(self, search: Search) -> Rows:
+        wanted = self._places[:, 3] >= search.since  # NaN is not
+        if search.only_available:
+            wanted &= (self._tags[:, 1] & 1) != 0
+        if search.services != -1:
+            wanted &= (self._tags[:, 0] & search.services) != 0
+        return np.flatnonzero(wanted)
 
-    def _note(self, row: int) -> None:
-        if not self._has_moved[row]:
-            self._has_moved[row] = True
-            self._moved[self._moved_count] = row
-            self._moved_count += 1
+    def _scan(
+        self, point: NDArray[np.float64], findable: Rows, search: Search
+    ) -> tuple[Rows, NDArray[np.float64]]:
+        x, y, z = (self._places[findable, :3] - point).T
+        away2 = x * x + y * y + z * z
+        near = np.flatnonzero(away2 <= search.reach2)
+        if len(near) > search.k:
+            kth = np.partition(away2[near], search.k - 1)[search.k - 1]
+            near = near[away2[near] <= kth]
+        rows, away2 = findable[near], away2[near]
+        order = np.lexsort((self.ids[rows, 1], self.ids[rows, 0], away2))[: search.k]
+        return rows[order], away2[order]
 
+    def _build(self) -> None:
+        from geo.grid import Grid  # noqa: PLC0415  half a second of numba that a small town never pays
 
-def _unit(p: LatLng) -> tuple[float, float, float]:
-    lat, lon = radians(p.lat), radians(p.lon)
-    return cos(lat) * cos(lon), cos(lat) * sin(lon), sin(lat)
+        self._grid = Grid(self._places, self._tags, self.ids)
 
 
-def _chord(meters: float) -> float:
-    """The straight line through the unit globe under an arc of `meters`."""
-    arc = meters / EARTH_RADIUS_M
-    return inf if arc >= pi else 2 * sin(arc / 2)
+def prepare_grid() -> None:
+    """Compile the grid's loops, or load them compiled: ten seconds once per installation, half a second a process.
+
+    Whoever expects a crowd of more than `GRID_FROM` calls it before; otherwise its growth pays.
+    """
+    crowd = Crowd()
+    crowd.grow(2)
+    crowd.put(np.array([0, 1]), np.eye(3)[:2], np.zeros(2))
+    crowd._build()  # noqa: SLF001  a crowd too small to want one
+    crowd.nearest(np.eye(3)[:1], Search(1, np.inf, 0.0, -1, only_available=False))
+    crowd.remove(np.array([0]))

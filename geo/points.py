@@ -1,7 +1,7 @@
 """Points on the globe and the straight lines between them."""
 
 from dataclasses import dataclass
-from math import asin, atan2, cos, degrees, pi, radians, sin, sqrt
+from math import asin, atan2, cos, degrees, inf, pi, radians, sin, sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -64,3 +64,22 @@ def moved(p: LatLng, bearing_deg: float, meters: float) -> LatLng:
     to = asin(max(-1.0, min(1.0, sin_to)))
     turn = atan2(sin(course) * sin(arc) * cos(lat), cos(arc) - sin(lat) * sin_to)
     return LatLng(degrees(to), (p.lon + degrees(turn) + 540.0) % 360.0 - 180.0)
+
+
+def on_sphere(lat: ArrayLike, lon: ArrayLike) -> NDArray[np.float64]:
+    """(n, 3): each (lat, lon) in degrees on the unit sphere. A place gives the same bits in whatever company."""
+    lats, lons = np.radians(np.asarray(lat, np.float64)), np.radians(np.asarray(lon, np.float64))
+    flat = np.cos(lats)
+    return np.column_stack((flat * np.cos(lons), flat * np.sin(lons), np.sin(lats)))
+
+
+def chord2_of(meters: float) -> float:
+    """The square of the straight line through the unit globe under an arc of `meters`; inf from half-way round."""
+    return inf if meters >= HALF_WAY_ROUND_M else 4 * sin(max(meters, 0.0) / EARTH_RADIUS_M / 2) ** 2
+
+
+def meters_of(chord2: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The arc over each squared chord; within a micrometer of `crow_m` up to 10,000 km. inf stays inf."""
+    half = np.sqrt(chord2) / 2
+    arcs = 2 * EARTH_RADIUS_M * np.arcsin(np.minimum(half, 1.0))
+    return np.where(np.isfinite(chord2), arcs, inf)

@@ -49,6 +49,13 @@ class Zone:
     def contains_many(self, lat: ArrayLike, lon: ArrayLike) -> NDArray[np.bool_]:
         return np.asarray(shapely.intersects_xy(self.polygon, lon, lat), np.bool_)
 
+    def away_m(self, lat: ArrayLike, lon: ArrayLike) -> NDArray[np.float64]:
+        """Straight meters from each place to the zone; 0 for those in it."""
+        plane = Plane(self._middle())
+        flat = shapely.transform(self.polygon, lambda lon_lat: plane.to_xy(lon_lat[:, 1], lon_lat[:, 0]))
+        away = np.asarray(shapely.distance(flat, shapely.points(plane.to_xy(lat, lon))), np.float64)
+        return np.where(self.contains_many(lat, lon), 0.0, away)
+
     def nearest_inside(self, p: LatLng) -> LatLng:
         """`p` itself if inside, else the nearest place at least `INSIDE_BY_M` from the edge."""
         if self.contains(p):

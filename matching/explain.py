@@ -146,6 +146,8 @@ def _facts(
     }
     if verdict.eta_s is not None:
         facts["eta"] = span(verdict.eta_s, language)
+    if ask.zone is not None and ask.zone == provider.queue_zone:
+        facts["station"] = ask.zone
     if provider.max_travel_s is not None:
         facts["own_limit"] = span(provider.max_travel_s, language)
     return facts

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeAlias
 
 from matching.policy import Policy
 from matching.problem import Ask, Supply
-from matching.reasons import Reason
+from matching.reasons import BARRING, Reason
 
 
 class Case(NamedTuple):
@@ -29,7 +29,15 @@ def _agenda_conflict(case: Case) -> bool:
     if case.supply.free_until_s is None:
         return False
     done_s = max(case.eta_s, case.ask.starts_in_s) + case.ask.duration_s
-    return done_s + case.policy.agenda_buffer_s > case.supply.free_until_s
+    onward_s = dict(case.ask.onward_s).get(case.supply.id)
+    if onward_s is None or case.supply.next_start_s is None:
+        return done_s + case.policy.agenda_buffer_s > case.supply.free_until_s
+    claimed = done_s + case.policy.leave_s > case.supply.free_until_s
+    return claimed or done_s + onward_s > case.supply.next_start_s
+
+
+def _barred(reason: Reason) -> Check:
+    return lambda case: (case.supply.id, reason) in case.ask.barred
 
 
 TRADE: tuple[Reason, Check] = (
@@ -52,6 +60,7 @@ TOGETHER: tuple[tuple[Reason, Check], ...] = (
     (Reason.MISSING_TAG, lambda case: not case.ask.needs <= case.supply.tags),
     (Reason.BLOCKED, lambda case: case.ask.customer in case.supply.blocked_customers),
     (Reason.ALREADY_ASKED, lambda case: case.supply.id in case.ask.already_asked),
+    *((reason, _barred(reason)) for reason in sorted(BARRING)),
 )
 """What the two say together, wherever they are."""
 

@@ -51,7 +51,12 @@ class Policy:
     fairness_s`."""
 
     agenda_buffer_s: float = 600.0
-    """s kept free before the next booked job. A judgement: a ten-minute trip across a small town."""
+    """s kept free before the next booked job where the way to it is not known. A judgement: a ten-minute trip
+    across a small town."""
+
+    leave_s: float = 300.0
+    """s to take leave after work before the way to the next job begins; an agenda claims the same five minutes
+    (`domain.rules.clocks.AFTERWARDS`)."""
 
     def __post_init__(self) -> None:
         for field in fields(self):

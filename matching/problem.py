@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matching.policy import Policy
+from matching.reasons import BARRING, Reason
 
 JsonObject: TypeAlias = dict[str, Any]
 
@@ -51,10 +52,22 @@ class Ask:
     alone."""
     zone: str | None = None
     """The station queue's zone that the pickup lies in."""
+    onward_s: tuple[tuple[str, float], ...] = ()
+    """By provider, the seconds from where this request ends to the place of their next booked job."""
+    barred: tuple[tuple[str, Reason], ...] = ()
+    """By provider, what keeps them from this request and shows in nothing else here: `BARRING`."""
 
     def __post_init__(self) -> None:
         _round(self, "age_s", "max_approach_s", "duration_s", at_least=0.0)
         _round(self, "starts_in_s")
+        onward = sorted((provider, round(float(s), DECIMALS)) for provider, s in self.onward_s)
+        barred = sorted((provider, Reason(reason)) for provider, reason in self.barred)
+        object.__setattr__(self, "onward_s", tuple(onward))
+        object.__setattr__(self, "barred", tuple(barred))
+        if not all(math.isfinite(s) and s >= 0 for _, s in onward):
+            raise ValueError(f"ask {self.id}: a way onward is not a finite number of at least 0")
+        if not {reason for _, reason in barred} <= BARRING:
+            raise ValueError(f"ask {self.id}: barred for a reason that bars nobody")
         if self.wanted < 1:
             raise ValueError(f"ask {self.id} wants {self.wanted} providers: at least 1")
         if self.wave < 0 or self.pay < 0:
@@ -84,10 +97,12 @@ class Supply:
     blocked_customers: frozenset[str]
     suspended: bool
     queue_zone: str | None = None
+    next_start_s: float | None = None
+    """Seconds until the next booked job begins, the way there not counted (`free_until_s` is less that way)."""
 
     def __post_init__(self) -> None:
         _round(self, "max_travel_s", at_least=0.0)
-        _round(self, "fix_age_s", "free_until_s", "income_per_hour")
+        _round(self, "fix_age_s", "free_until_s", "income_per_hour", "next_start_s")
         if (self.queue_rank is None) != (self.queue_zone is None):
             raise ValueError(f"provider {self.id}: queue_rank and queue_zone come together")
 
@@ -190,7 +205,10 @@ def from_json(stored: JsonObject) -> Problem:
         raise ValueError(f"a stored problem of format {stored['format']} is not {FORMAT}")
     pairs = stored["pairs"]
     return Problem(
-        asks=tuple(Ask(**_with_sets(ask, "needs", "already_asked")) for ask in stored["asks"]),
+        asks=tuple(
+            Ask(**_with_pairs(_with_sets(ask, "needs", "already_asked"), "onward_s", "barred"))
+            for ask in stored["asks"]
+        ),
         supply=tuple(
             Supply(**_with_sets(provider, "services", "tags", "blocked_customers"))
             for provider in stored["supply"]
@@ -232,7 +250,7 @@ def _to_json(record: Ask | Supply | Policy) -> JsonObject:
     return {
         name: sorted(value)
         if isinstance(value, frozenset)
-        else list(value)
+        else [list(one) if isinstance(one, tuple) else one for one in value]
         if isinstance(value, tuple)
         else value
         for name, value in values.items()
@@ -241,6 +259,11 @@ def _to_json(record: Ask | Supply | Policy) -> JsonObject:
 
 def _with_sets(stored: JsonObject, *names: str) -> JsonObject:
     return {**stored, **{name: frozenset(stored[name]) for name in names}}
+
+
+def _with_pairs(stored: JsonObject, *names: str) -> JsonObject:
+    """A problem stored before there were such pairs has none."""
+    return {**stored, **{name: tuple((who, what) for who, what in stored.get(name, ())) for name in names}}
 
 
 def _pairs_to_json(pairs: Pairs) -> JsonObject:

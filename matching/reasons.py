@@ -36,6 +36,13 @@ class Reason(StrEnum):
     BEYOND_OWN_LIMIT = "beyond_own_limit"
     TOO_FAR = "too_far"
     AGENDA_CONFLICT = "agenda_conflict"
+    NOT_HOMEWARD = "not_homeward"  # would not bring them nearer to where they want to be
+    LONGER_THAN_WANTED = "longer_than_wanted"  # the way there is longer than the distance they take
+    HOURS_WORKED = "hours_worked"  # the day's longest working time is reached
+
+
+BARRING = frozenset({Reason.NOT_HOMEWARD, Reason.LONGER_THAN_WANTED, Reason.HOURS_WORKED})
+"""Reasons that whoever states the problem finds, from what has no place in it: a home, a day's work."""
 
 
 class Unserved(StrEnum):
@@ -70,6 +77,7 @@ _Sentences: TypeAlias = Mapping[Reason, tuple[str, ...]]
 
 _EN: _Sentences = {
     Reason.OFFERED: (
+        "This request was offered to you: it was your turn in the queue of {station}.",
         "This request was offered to you: you were {eta} away.",
         "This request was offered to you.",
     ),
@@ -80,7 +88,10 @@ _EN: _Sentences = {
     Reason.OUTRANKED: (
         "You could have come, but over all the requests of the moment another arrangement was as good.",
     ),
-    Reason.QUEUE_TURN: ("The pickup lies at a station queue, where another place had its turn first.",),
+    Reason.QUEUE_TURN: (
+        "The pickup lies at a station, and in the queue of {station} an earlier place had its turn.",
+        "The pickup lies at a station queue, where another place had its turn first.",
+    ),
     Reason.OFFERED_ANOTHER: ("At the same moment you were offered another request.",),
     Reason.HELD: (
         "You were {eta} away; it was worth waiting a little for someone nearer.",
@@ -113,11 +124,15 @@ _EN: _Sentences = {
         "You were {eta} away; the request looked out to {limit} at that moment.",
         "You were too far away at that moment.",
     ),
-    Reason.AGENDA_CONFLICT: ("It would have run into the next job on your agenda.",),
+    Reason.AGENDA_CONFLICT: ("It would have made you late for the next job on your agenda.",),
+    Reason.NOT_HOMEWARD: ("It would not have brought you nearer to where you asked to be taken.",),
+    Reason.LONGER_THAN_WANTED: ("The way to the pickup was longer than the distance you have set.",),
+    Reason.HOURS_WORKED: ("You had worked as long today as the rules for this service allow.",),
 }
 
 _FR: _Sentences = {
     Reason.OFFERED: (
+        "Cette demande vous a été proposée : c'était votre tour dans la file de {station}.",
         "Cette demande vous a été proposée : vous étiez à {eta}.",
         "Cette demande vous a été proposée.",
     ),
@@ -129,6 +144,7 @@ _FR: _Sentences = {
         "Vous pouviez venir, mais sur l'ensemble des demandes une autre répartition était aussi bonne.",
     ),
     Reason.QUEUE_TURN: (
+        "La prise en charge est à une station, et dans la file de {station} une place antérieure avait son tour.",
         "La prise en charge est à une file de station, où le tour d'une autre place venait avant.",
     ),
     Reason.OFFERED_ANOTHER: ("Au même moment, une autre demande vous a été proposée.",),
@@ -165,7 +181,14 @@ _FR: _Sentences = {
         "Vous étiez à {eta} ; la demande cherchait à {limit} à la ronde à ce moment.",
         "Vous étiez trop loin à ce moment.",
     ),
-    Reason.AGENDA_CONFLICT: ("Elle aurait débordé sur le prochain travail de votre agenda.",),
+    Reason.AGENDA_CONFLICT: ("Elle vous aurait mis en retard pour le prochain travail de votre agenda.",),
+    Reason.NOT_HOMEWARD: ("Elle ne vous aurait pas rapproché de l'endroit que vous avez demandé.",),
+    Reason.LONGER_THAN_WANTED: (
+        "Le chemin jusqu'à la prise en charge dépassait la distance que vous avez fixée.",
+    ),
+    Reason.HOURS_WORKED: (
+        "Vous aviez travaillé aujourd'hui aussi longtemps que les règles de ce service le permettent.",
+    ),
 }
 
 SENTENCES: Mapping[Language, _Sentences] = {"en": _EN, "fr": _FR}

@@ -110,7 +110,7 @@ def _queue_places(problem: Problem) -> dict[int, int]:
 
 
 def _without_a_pair(problem: Problem) -> list[Verdict]:
-    """Those whose state, or who having been asked already, spared the caller a travel time.
+    """Those whom something that needs no travel time keeps from the ask: the caller was spared it.
 
     Others without a pair were not among the nearest: no verdict is stored for them (`explain` tells them so).
     """
@@ -122,12 +122,11 @@ def _without_a_pair(problem: Problem) -> list[Verdict]:
     refusals = []
     for i, ask in enumerate(problem.asks):
         for j in offering[ask.service]:
-            provider = problem.supply[j]
-            if (i, j) in paired or (provider.available and provider.id not in ask.already_asked):
+            if (i, j) in paired:
                 continue
-            reason = feasible(ask, provider, None, problem.policy)
-            assert reason is not None, "neither available nor new to the request"
-            refusals.append(_refusal(problem, i, j, reason, None))
+            reason = feasible(ask, problem.supply[j], None, problem.policy)
+            if reason is not None:
+                refusals.append(_refusal(problem, i, j, reason, None))
     return refusals
 
 

@@ -130,7 +130,8 @@ async def _set_duty(work: Work, args: DutyArgs) -> Mapping[str, Any]:
         return duty_view(None)
     if args.market is None:
         raise Invalid.field("/market", "going on duty needs a market")
-    return duty_view(await duty.go_on_duty(work, args.market, args.services))
+    await duty.go_on_duty(work, args.market, args.services)
+    return await duty.read_duty(work)
 
 
 @dataclass(frozen=True, slots=True)

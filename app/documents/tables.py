@@ -232,7 +232,8 @@ def waves_table() -> str:
 
 def reasons_table() -> str:
     """Every reason a provider may be told."""
-    return _table(("reason", "in words"), ((_code(one.value), SENTENCES["en"][one][0]) for one in Reason))
+    rows = ((_code(one.value), " *or* ".join(SENTENCES["en"][one])) for one in Reason)
+    return _table(("reason", "in words"), rows)
 
 
 def retention_table() -> str:

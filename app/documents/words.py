@@ -76,9 +76,10 @@ POLICY: Final[Mapping[str, str]] = {
     "age_weight": "s per s: how much dearer leaving a request alone gets for each second it has waited",
     "wave_reach_s": "s of approach each wave looks out to",
     "wave_every_s": "s; not used while waves are each service's own",
-    "fairness_s": "s per standard deviation of income per active hour; 0: switched off",
+    "fairness_s": "s per standard deviation of income per active hour; a market may set its own, 0: switched off",
     "fairness_cap": "standard deviations at which the fairness term is cut off",
-    "agenda_buffer_s": "s kept free before the provider's next booked job",
+    "agenda_buffer_s": "s kept free before the provider's next booked job where the way to it is not known",
+    "leave_s": "s to take leave, before the way to the next booked job begins",
 }
 
 WEIGHTS: Final[Mapping[str, str]] = {

@@ -1,11 +1,11 @@
 """What a provider made and how long it took, added up in SQL."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import Date, cast, func, or_, select
+from sqlalchemy import Date, case, cast, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -81,3 +81,50 @@ async def ended_between(
         Engagement.ended_at < until,
     )
     return (await db.execute(statement.order_by(Engagement.ended_at))).scalars().all()
+
+
+async def worked_since(
+    db: AsyncSession, market: str, providers: Collection[UUID], since: datetime
+) -> dict[UUID, tuple[int, float]]:
+    """`(net, seconds)` of each provider's engagements that came to a good end since then: cents after commission,
+    and activity time as `domain.rules.clocks` has it."""
+    if not providers:
+        return {}
+    bound_at = case((Engagement.start_at.is_(None), Engagement.confirmed_at), else_=Engagement.en_route_at)
+    statement = (
+        select(
+            Engagement.provider_id,
+            func.sum(Engagement.price_cents - Engagement.fee_cents),
+            func.sum(func.extract("epoch", Engagement.ended_at - bound_at)),
+        )
+        .where(
+            Engagement.market_id == market,
+            Engagement.provider_id.in_(providers),
+            Engagement.state.in_([EngagementState.COMPLETED, EngagementState.DISPUTED]),
+            Engagement.ended_at >= since,
+            bound_at.is_not(None),
+        )
+        .group_by(Engagement.provider_id)
+    )
+    return {provider: (int(net), float(active_s)) for provider, net, active_s in await db.execute(statement)}
+
+
+async def worked_today(
+    db: AsyncSession, market: str, providers: Collection[UUID], now: datetime
+) -> dict[UUID, float]:
+    """Seconds of activity of each on the market's own calendar day so far, in every market, running work included."""
+    zone = select(Market.timezone).where(Market.id == market).scalar_subquery()
+    midnight = func.timezone(zone, func.date_trunc("day", func.timezone(zone, now)))
+    bound_at = case((Engagement.start_at.is_(None), Engagement.confirmed_at), else_=Engagement.en_route_at)
+    began, ended = func.greatest(bound_at, midnight), func.coalesce(Engagement.ended_at, now)
+    statement = (
+        select(Engagement.provider_id, func.sum(func.extract("epoch", ended - began)))
+        .where(
+            Engagement.provider_id.in_(providers),
+            Engagement.state != EngagementState.CANCELLED,
+            bound_at.is_not(None),
+            ended > began,
+        )
+        .group_by(Engagement.provider_id)
+    )
+    return {provider: float(seconds) for provider, seconds in await db.execute(statement)}

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Text, cast, exists, func, select
+from sqlalchemy import Text, cast, exists, func, select, true
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.rules.states import ACTIVE_ENGAGEMENT, EngagementState, OfferOrigin, OfferState
-from domain.store.tables import Account, DutySession, Engagement, Hold, Offer, Provider
+from domain.store import blocks
+from domain.store.tables import Account, DutySession, Engagement, Hold, Offer, Provider, StationTurn, Stop
+from geo.points import LatLng
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,15 @@ class OnDuty:
     max_travel_s: int | None
     next_hold_at: datetime | None  # when the next thing on their agenda starts
     free_at: datetime | None  # when what they are doing now should be over
+    queue_zone: str | None = None  # the station in whose queue they wait
+    queue_rank: int | None = None  # their place in it, from 1
+    next_start_at: datetime | None = (
+        None  # when the next thing on their agenda begins, the way there not counted
+    )
+    next_place: LatLng | None = None  # and where
+    blocked: frozenset[UUID] = frozenset()  # whom they are not put in touch with, whoever wished it so
+    towards: LatLng | None = None  # only work that brings them nearer to this place
+    max_pickup_m: int | None = None
 
 
 async def on_duty(db: AsyncSession, market: str, services: Iterable[str], now: datetime) -> list[OnDuty]:
@@ -42,10 +53,25 @@ async def on_duty(db: AsyncSession, market: str, services: Iterable[str], now: d
         Offer.origin == OfferOrigin.DISPATCH,
         Offer.state == OfferState.PENDING,
     )
-    next_hold = (
-        select(func.min(func.lower(Hold.span))).where(held, func.lower(Hold.span) > now).scalar_subquery()
+    ahead = (
+        select(func.lower(Hold.span).label("from_at"), Engagement.start_at, Stop.lat, Stop.lon)
+        .select_from(Hold)
+        .outerjoin(Engagement, Engagement.id == Hold.engagement_id)
+        .outerjoin(Stop, (Stop.request_id == Engagement.request_id) & (Stop.seq == 0))
+        .where(held, func.lower(Hold.span) > now)
+        .order_by(func.lower(Hold.span))
+        .limit(1)
+        .lateral()
     )
     free_at = select(func.max(func.upper(Hold.span))).where(held, Hold.span.op("@>")(now)).scalar_subquery()
+    in_line = func.row_number().over(
+        partition_by=StationTurn.zone, order_by=(StationTurn.joined_at, StationTurn.provider_id)
+    )
+    queue = (
+        select(StationTurn.provider_id, StationTurn.zone, in_line.label("rank"))
+        .where(StationTurn.market_id == market)
+        .subquery()
+    )
     wanted = cast(sorted(set(services)), ARRAY(Text))
     statement = (
         select(
@@ -59,11 +85,21 @@ async def on_duty(db: AsyncSession, market: str, services: Iterable[str], now: d
             busy | at_work,
             pending,
             Provider.max_travel_s,
-            next_hold,
+            ahead.c.from_at,
             free_at,
+            queue.c.zone,
+            queue.c.rank,
+            ahead.c.start_at,
+            ahead.c.lat,
+            ahead.c.lon,
+            DutySession.towards_lat,
+            DutySession.towards_lon,
+            Provider.max_pickup_m,
         )
         .join(Provider, Provider.account_id == DutySession.account_id)
         .join(Account, Account.id == DutySession.account_id)
+        .outerjoin(ahead, true())
+        .outerjoin(queue, queue.c.provider_id == DutySession.account_id)
         .where(
             DutySession.market_id == market,
             DutySession.off_at.is_(None),
@@ -71,6 +107,8 @@ async def on_duty(db: AsyncSession, market: str, services: Iterable[str], now: d
         )
         .order_by(DutySession.account_id)
     )
+    found = (await db.execute(statement)).all()
+    blocked = await blocks.around(db, [row[0] for row in found])
     return [
         OnDuty(
             id=row[0],
@@ -82,8 +120,15 @@ async def on_duty(db: AsyncSession, market: str, services: Iterable[str], now: d
             max_travel_s=row[9],
             next_hold_at=row[10],
             free_at=row[11],
+            queue_zone=row[12],
+            queue_rank=row[13],
+            next_start_at=row[14],
+            next_place=None if row[15] is None else LatLng(row[15], row[16]),
+            towards=None if row[17] is None else LatLng(row[17], row[18]),
+            max_pickup_m=row[19],
+            blocked=blocked.get(row[0], frozenset()),
         )
-        for row in await db.execute(statement)
+        for row in found
     ]
 
 
@@ -149,4 +194,5 @@ async def one(db: AsyncSession, provider: UUID) -> OnDuty | None:
         max_travel_s=row.max_travel_s,
         next_hold_at=None,
         free_at=None,
+        blocked=(await blocks.around(db, [provider])).get(provider, frozenset()),
     )

@@ -24,7 +24,7 @@ from domain.rules.reviews import window_ends
 from domain.rules.states import ENGAGEMENT_MOVES, VERB_ROLES, EngagementState, Role, Verb, move
 from domain.rules.wire import moment
 from domain.store import engagements as store
-from domain.store import timers
+from domain.store import stations, timers
 from domain.store.tables import Engagement
 from domain.store.timers import TimerKind
 from domain.usecases import access, engagements, money, requests
@@ -80,6 +80,7 @@ async def _set_off(work: Work, engagement: Engagement, role: Role, _: Deed) -> E
         if await store.busy_with(work.db, engagement.provider_id) not in (None, engagement.id):
             raise AlreadyBusy
         raise LostRace
+    await stations.leave(work.db, [moved.provider_id])
     work.signal(f"duty.{moved.provider_id}")
     return await _told(work, moved, role, Verb.SET_OFF)
 

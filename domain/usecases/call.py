@@ -34,7 +34,7 @@ from domain.store import holds, offers, requests, reviews, supply, timers
 from domain.store.tables import Offer, Request, Stop
 from domain.store.timers import TimerKind
 from domain.usecases import access
-from domain.usecases.candidates import Seeking, as_supply, look_around, seed_of, specs_of
+from domain.usecases.candidates import Seeking, as_supply, crowd_of, look_around, seed_of, specs_of
 from domain.usecases.decisions import Solved, keep, keep_if_news
 from domain.usecases.quotes import check_start
 from domain.usecases.views.engagements import first_name
@@ -85,12 +85,13 @@ async def tell(work: Work, request: Request) -> int:
     )
     # A posted job is read at work and between offers too: whoever is on duty for the service hears of it.
     people = [
-        replace(one, busy=False, pending_offer=False, next_hold_at=None)
+        replace(one, busy=False, pending_offer=False, next_hold_at=None, towards=None, max_pickup_m=None)
         for one in await supply.on_duty(work.db, request.market_id, [request.service_slug], work.now)
     ]
     round_id = work.new_id()
+    crowd = crowd_of(work, request.market_id, people)
     problem = await look_around(
-        work, request.market_id, [seeking], people, policy=POLICY, seed=seed_of(round_id)
+        work, request.market_id, [seeking], crowd, policy=POLICY, seed=seed_of(round_id)
     )
     solved = Solved(round_id, request.market_id, problem, solve(problem), 0.0)
     matched = [UUID(match.provider_id) for match in solved.result.offers]

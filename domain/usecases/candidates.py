@@ -5,8 +5,8 @@ Both allocators that ask people (`dispatch` and `call`) look around with these e
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -20,13 +20,20 @@ from domain.store.tables import Request, Service, Stop
 from domain.usecases.work import Work
 from geo.cells import to_hex
 from geo.live import GONE_AFTER, LiveSnapshot
-from geo.points import LatLng, crow_many_m
+from geo.points import LatLng, crow_m, crow_many_m
 from geo.travel import Profile, Travel
+from matching.feasible import feasible
 from matching.policy import Policy
 from matching.problem import Ask, Pairs, Problem, Supply
+from matching.reasons import Reason
 
 ASKED_BY_ROAD: Final = 256  # candidates a request whose road time is computed: one Dijkstra serves them all
 KEPT_NEAREST: Final = 64  # of them, the nearest by road go into the problem, and into the stored decision
+LOOK_AHEAD_S: Final = (
+    3_600.0  # a booked job that begins this long after the work's end is reached from anywhere
+)
+NO_WAY_S: Final = 86_400.0  # stands for "no way there": a day is late for anything
+FIRST_IN_LINE: Final = 16  # of a station's queue, looked at besides: one is asked, the others may lack a tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +47,27 @@ class Seeking:
     wanted: int
     within_s: float
     already_asked: frozenset[UUID]
+    pending: int = 0
+    """How many have it to answer now."""
+    zone: str | None = None
+    """The station that the pickup lies at."""
+    worked_out: frozenset[UUID] = frozenset()
+    """Who has worked as long today as a regime of the service allows."""
 
     @property
     def first(self) -> LatLng:
         """The pickup, or the site."""
         return LatLng(self.stops[0].lat, self.stops[0].lon)
+
+    @property
+    def last(self) -> LatLng:
+        """Where the work ends."""
+        return LatLng(self.stops[-1].lat, self.stops[-1].lon)
+
+    def starts_in_s(self, now: datetime) -> float:
+        """Seconds until the agreed start; 0: now."""
+        start_at = self.request.start_at
+        return 0.0 if start_at is None else (start_at - now).total_seconds()
 
     def as_ask(self, now: datetime) -> Ask:
         """The request as the matcher knows it."""
@@ -61,35 +84,51 @@ class Seeking:
             needs=frozenset(self.spec.needs),
             duration_s=row.duration_s,
             pay=price - fee_of(self.spec.price_rule, price),
-            starts_in_s=0.0 if row.start_at is None else (row.start_at - now).total_seconds(),
+            starts_in_s=self.starts_in_s(now),
             customer=str(row.customer_id),
             destination_cell=to_hex(last.cell) if len(self.stops) > 1 else None,
             already_asked=frozenset(str(provider) for provider in self.already_asked),
+            zone=self.zone,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """Providers and where they were last heard of: rows of the live snapshot by provider."""
+    """Providers on duty and where they were last heard of: rows of the live snapshot by provider, and each as the
+    matcher knows them, in the same order."""
 
     people: Sequence[OnDuty]
     seen: LiveSnapshot
     row_of: Mapping[UUID, int]
+    supply: Sequence[Supply]
 
-    @classmethod
-    def of(cls, people: Sequence[OnDuty], seen: LiveSnapshot) -> "Crowd":
-        """Join the two."""
-        return cls(people, seen, {provider: row for row, provider in enumerate(seen.ids)})
+    @property
+    def idle(self) -> int:
+        """How many could be offered something now."""
+        return sum(1 for one in self.supply if one.available)
 
-    def as_supply(self, one: OnDuty, now: datetime) -> Supply:
-        """A provider with what the live index knows of them."""
-        row = self.row_of.get(one.id)
+
+def crowd_of(
+    work: Work, market: str, people: Sequence[OnDuty], incomes: Mapping[UUID, float | None] | None = None
+) -> Crowd:
+    """People joined with what the live index knows of them."""
+    seen = work.tools.live.of(market).snapshot(work.now.timestamp())
+    row_of = {provider: row for row, provider in enumerate(seen.ids)}
+    known = incomes or {}
+
+    def told(one: OnDuty) -> Supply:
+        row, income = row_of.get(one.id), known.get(one.id)
         if row is None:
-            return as_supply(one, now, fix_age_s=GONE_AFTER, stale=True)
-        return as_supply(one, now, fix_age_s=float(self.seen.age_s[row]), stale=bool(self.seen.stale[row]))
+            return as_supply(one, work.now, fix_age_s=GONE_AFTER, stale=True, income_per_hour=income)
+        age, stale = float(seen.age_s[row]), bool(seen.stale[row])
+        return as_supply(one, work.now, fix_age_s=age, stale=stale, income_per_hour=income)
+
+    return Crowd(people, seen, row_of, [told(one) for one in people])
 
 
-def as_supply(one: OnDuty, now: datetime, *, fix_age_s: float, stale: bool) -> Supply:
+def as_supply(
+    one: OnDuty, now: datetime, *, fix_age_s: float, stale: bool, income_per_hour: float | None = None
+) -> Supply:
     """A provider as the matcher knows them. Nobody is put in touch with themselves."""
     return Supply(
         id=str(one.id),
@@ -102,9 +141,11 @@ def as_supply(one: OnDuty, now: datetime, *, fix_age_s: float, stale: bool) -> S
         pending_offer=one.pending_offer,
         max_travel_s=one.max_travel_s,
         free_until_s=None if one.next_hold_at is None else (one.next_hold_at - now).total_seconds(),
-        income_per_hour=None,
-        queue_rank=None,
-        blocked_customers=frozenset({str(one.id)}),
+        income_per_hour=income_per_hour,
+        queue_rank=one.queue_rank,
+        queue_zone=one.queue_zone,
+        blocked_customers=frozenset(map(str, one.blocked | {one.id})),
+        next_start_s=None if one.next_start_at is None else (one.next_start_at - now).total_seconds(),
         suspended=one.suspended,
     )
 
@@ -113,34 +154,81 @@ async def look_around(
     work: Work,
     market: str,
     seekings: Sequence[Seeking],
-    people: Sequence[OnDuty],
+    crowd: Crowd,
     *,
     policy: Policy,
     seed: int,
+    keep: int = KEPT_NEAREST,
 ) -> Problem:
-    """The round's problem. Travel times are asked for once a request, for those who could come at all."""
-    crowd = Crowd.of(people, work.tools.live.of(market).snapshot(work.now.timestamp()))
-    supply = [crowd.as_supply(one, work.now) for one in people]
+    """The round's problem. Travel times are asked for once a request, for those who could come at all; the `keep`
+    nearest by road are judged."""
     rows: list[tuple[int, int, float, float]] = []
-    sources: set[str] = set()
+    asks, sources = [], set[str]()
     for i, seeking in enumerate(seekings):
-        could = [
-            j
-            for j, provider in enumerate(supply)
-            if provider.available
-            and seeking.request.service_slug in provider.services
-            and people[j].id not in seeking.already_asked
-        ]
-        near = _nearest(crowd, could, seeking.first)
-        if not near:
-            continue
-        travel = await _travel(work, market, seeking, [_place(crowd, j) for j in near])
-        sources.add(travel.source)
-        rows += [(i, near[k], *_way(travel, k)) for k in _kept(travel.seconds)]
-    asks = tuple(seeking.as_ask(work.now) for seeking in seekings)
+        ask = replace(seeking.as_ask(work.now), barred=_barred(crowd, seeking))
+        could = [j for j, one in enumerate(crowd.supply) if feasible(ask, one, None, policy) is None]
+        first_in_line = _first_in_line(crowd.people, could, seeking)
+        near = list(dict.fromkeys([*first_in_line, *_nearest(crowd, could, seeking.first)]))
+        if near:
+            travel = await _travel(work, market, seeking, [_place(crowd, j) for j in near])
+            sources.add(travel.source)
+            kept = dict.fromkeys([*range(len(first_in_line)), *_kept(travel.seconds, keep)])
+            ways = [(near[k], *_way(travel, k)) for k in kept]
+            rows += [(i, *way) for way in ways]
+            too_long = tuple(
+                (crowd.supply[j].id, Reason.LONGER_THAN_WANTED)
+                for j, _, meters in ways
+                if meters > (crowd.people[j].max_pickup_m or math.inf)
+            )
+            onward = await _onward(work, market, seeking, [crowd.people[j] for j, _, _ in ways])
+            ask = replace(ask, barred=ask.barred + too_long, onward_s=onward)
+        asks.append(ask)
     # A round answered by two sources is trusted as far as the worse of them.
     source = "crow" if "crow" in sources else min(sources, default="streets")
-    return Problem(asks=asks, supply=tuple(supply), pairs=Pairs.of(rows, source), policy=policy, seed=seed)
+    return Problem(
+        asks=tuple(asks),
+        supply=tuple(crowd.supply),
+        pairs=Pairs.of(rows, source),
+        policy=policy,
+        seed=seed,
+    )
+
+
+def _barred(crowd: Crowd, seeking: Seeking) -> tuple[tuple[str, Reason], ...]:
+    """Whom their own way home, or the length of their day, keeps from this request."""
+    found = []
+    for one in crowd.people:
+        row = crowd.row_of.get(one.id)
+        if one.id in seeking.worked_out:
+            found.append((str(one.id), Reason.HOURS_WORKED))
+        if one.towards is not None and row is not None:
+            here = LatLng(float(crowd.seen.lat[row]), float(crowd.seen.lon[row]))
+            if crow_m(seeking.last, one.towards) >= crow_m(here, one.towards):
+                found.append((str(one.id), Reason.NOT_HOMEWARD))
+    return tuple(found)
+
+
+async def _onward(
+    work: Work, market: str, seeking: Seeking, people: Sequence[OnDuty]
+) -> tuple[tuple[str, float], ...]:
+    """By road from the end of the request to the next booked job of each who has one soon: with the way there, and
+    not with a constant, it is seen whether they would be late."""
+    start = max(seeking.within_s, seeking.starts_in_s(work.now)) + seeking.request.duration_s
+    soon = work.now + timedelta(seconds=start + LOOK_AHEAD_S)
+    booked = [
+        (one.id, one.next_place)
+        for one in people
+        if one.next_place is not None and one.next_start_at is not None and one.next_start_at <= soon
+    ]
+    if not booked:
+        return ()
+    travel = await work.tools.cities[market].travel.from_one(
+        seeking.last, [place for _, place in booked], Profile(seeking.spec.profile)
+    )
+    return tuple(
+        (str(who), min(float(seconds), NO_WAY_S))
+        for (who, _), seconds in zip(booked, travel.seconds.tolist(), strict=True)
+    )
 
 
 def seed_of(row_id: UUID) -> int:
@@ -166,6 +254,14 @@ def _nearest(crowd: Crowd, could: list[int], place: LatLng) -> list[int]:
     return [could[k] for k in sorted(order.tolist())]
 
 
+def _first_in_line(people: Sequence[OnDuty], could: list[int], seeking: Seeking) -> list[int]:
+    """The first of the station's queue: they are looked at however many stand nearer."""
+    if seeking.zone is None:
+        return []
+    waiting = [j for j in could if people[j].queue_zone == seeking.zone]
+    return sorted(waiting, key=lambda j: (people[j].queue_rank, j))[:FIRST_IN_LINE]
+
+
 def _place(crowd: Crowd, j: int) -> LatLng:
     row = crowd.row_of[crowd.people[j].id]
     return LatLng(float(crowd.seen.lat[row]), float(crowd.seen.lon[row]))
@@ -176,8 +272,8 @@ async def _travel(work: Work, market: str, seeking: Seeking, origins: Sequence[L
     return await travel.to_one(origins, seeking.first, Profile(seeking.spec.profile))
 
 
-def _kept(seconds: NDArray[np.float32]) -> list[int]:
-    return [int(k) for k in np.argsort(seconds, kind="stable")[:KEPT_NEAREST]]
+def _kept(seconds: NDArray[np.float32], keep: int) -> list[int]:
+    return [int(k) for k in np.argsort(seconds, kind="stable")[:keep]]
 
 
 def _way(travel: Travel, k: int) -> tuple[float, float]:

@@ -31,6 +31,7 @@ class Solved:
     problem: Problem
     result: Result
     solve_ms: float
+    measures: dict[str, Any] | None = None
 
 
 async def keep(work: Work, solved: Solved, offered: Mapping[Pair, UUID | None]) -> None:
@@ -67,6 +68,7 @@ async def _insert(work: Work, solved: Solved, rows: list[dict[str, Any]]) -> Non
             result=results.to_json(solved.result),
             objective=solved.result.objective,
             solve_ms=solved.solve_ms,
+            measures=solved.measures,
         )
     )
     await work.db.flush()

@@ -4,77 +4,153 @@ One round takes a snapshot without locks, solves one assignment for the whole ma
 under the schema's guards: whoever got another offer meanwhile is passed over, whoever was taken is left alone.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from domain.rules.catalogue import ServiceSpec
 from domain.rules.events import EventType
+from domain.rules.rounds import USUAL, Rest, RoundSettings, candidates_for, read_round_settings, rest_after
 from domain.rules.states import OfferOrigin, OfferState
 from domain.rules.terms import terms
-from domain.store import offers, requests, supply
+from domain.store import catalogue, earnings, offers, requests, stations, supply
+from domain.store.supply import OnDuty
 from domain.store.tables import Offer, Request
 from domain.store.timers import TimerKind
-from domain.usecases.candidates import Seeking, look_around, seed_of, specs_of
+from domain.usecases.candidates import Seeking, crowd_of, look_around, seed_of, specs_of
 from domain.usecases.decisions import Pair, Solved, keep, keep_if_news
+from domain.usecases.incomes import Incomes
 from domain.usecases.views.offers import offer_view
 from domain.usecases.work import Work
+from matching.fairness import FairnessPrice, price_of_fairness
 from matching.policy import Policy
 from matching.result import Match
 from matching.solve import solve
 
 MOST_OPEN: Final = 500  # requests a round; the oldest first, the others wait two seconds longer
-POLICY: Final = Policy(version="dispatch-1", wave_reach_s=())
+POLICY: Final = Policy(
+    version="dispatch-2", wave_reach_s=(), fairness_s=USUAL.fairness_s, fairness_cap=USUAL.fairness_cap
+)
 """Waves are the service's own (`spec.dispatch.waves`): each request carries its reach, so the policy has none."""
 
 
 @dataclass(frozen=True, slots=True)
 class RoundReport:
-    """What one round came to. `round_id` is None when nothing was open or nothing had changed."""
+    """What one round came to. `round_id` is None when nothing was open or nothing had changed.
+
+    `idle` counts who could have been offered something, `candidates` how many were judged for a request at most;
+    `rest` is the pause that the market's settings want after it.
+    """
 
     open: int
     offers: int
     unserved: int
     round_id: UUID | None
+    rest: Rest
+    idle: int = 0
+    candidates: int = 0
+    fairness: FairnessPrice | None = None
 
 
-NOTHING_OPEN: Final = RoundReport(open=0, offers=0, unserved=0, round_id=None)
+async def run_round(work: Work, market: str, incomes: Incomes | None = None) -> RoundReport:
+    """Match everything open in a market once. The engine's own use case: nobody calls it from outside.
 
-
-async def run_round(work: Work, market: str) -> RoundReport:
-    """Match everything open in a market once. The engine's own use case: nobody calls it from outside."""
+    `incomes` are those of earlier rounds, where somebody keeps them.
+    """
     found = await requests.to_match(work.db, market, work.now, MOST_OPEN)
     seekings = await _seekings(work, found) if found else []
     if not seekings:
-        return NOTHING_OPEN
+        rest = rest_after(requests=0, idle=0, usual_s=work.knobs.round_window)
+        return RoundReport(open=0, offers=0, unserved=0, round_id=None, rest=rest)
     slugs = {seeking.request.service_slug for seeking in seekings}
     people = await supply.on_duty(work.db, market, slugs, work.now)
-    round_id = work.new_id()
-    problem = await look_around(work, market, seekings, people, policy=POLICY, seed=seed_of(round_id))
-    began = work.tools.clock.now()
-    result = solve(problem)
-    took_ms = (work.tools.clock.now() - began).total_seconds() * 1_000
-    solved = Solved(round_id, market, problem, result, took_ms)
+    seekings = _in_turn(seekings, people)
+    solved, report = await _solved(work, market, seekings, people, incomes or Incomes(market))
     still_open = await requests.still_open(work.db, (seeking.request.id for seeking in seekings))
-    put = await _put(work, [s for s in seekings if s.request.id in still_open], result.offers, round_id)
+    offered = solved.result.offers
+    put = await _put(work, [s for s in seekings if s.request.id in still_open], offered, solved.id)
     for seeking in seekings:
-        _grow(
-            seeking, still_open, sum(1 for match in result.offers if match.ask_id == str(seeking.request.id))
-        )
+        _grow(seeking, still_open, sum(1 for match in offered if match.ask_id == str(seeking.request.id)))
     stored = True
     if put:
         await keep(work, solved, put)
     else:
         stored = await keep_if_news(work, solved)
-    return RoundReport(
-        open=len(seekings),
-        offers=len(put),
-        unserved=len(result.unserved),
-        round_id=round_id if stored else None,
+    return replace(report, offers=len(put), round_id=solved.id if stored else None)
+
+
+async def _solved(
+    work: Work, market: str, seekings: Sequence[Seeking], people: Sequence[OnDuty], incomes: Incomes
+) -> tuple[Solved, RoundReport]:
+    """The round solved under the market's settings, and what there is to say of it before anything is offered."""
+    settings = read_round_settings((await catalogue.market(work.db, market)).settings)
+    known = await incomes.of(work, [one.id for one in people], settings) if settings.fairness_s else None
+    crowd = crowd_of(work, market, people, known)
+    seekings = await _within_hours(work, seekings, people, settings)
+    wanted, idle = len(seekings), crowd.idle
+    round_id, nearest = work.new_id(), candidates_for(requests=wanted, idle=idle, settings=settings)
+    policy = _policy(market, settings)
+    problem = await look_around(
+        work, market, seekings, crowd, policy=policy, seed=seed_of(round_id), keep=nearest
     )
+    began = work.tools.clock.now()
+    result = solve(problem)
+    took_ms = (work.tools.clock.now() - began).total_seconds() * 1_000
+    report = RoundReport(
+        open=wanted,
+        offers=0,
+        unserved=len(result.unserved),
+        round_id=round_id,
+        idle=idle,
+        candidates=nearest,
+        rest=rest_after(requests=wanted, idle=idle, usual_s=work.knobs.round_window, settings=settings),
+        fairness=price_of_fairness(problem, result),
+    )
+    return Solved(round_id, market, problem, result, took_ms, _measures(report)), report
+
+
+async def _within_hours(
+    work: Work, seekings: Sequence[Seeking], people: Sequence[OnDuty], settings: RoundSettings
+) -> Sequence[Seeking]:
+    """Requests whose regime bounds a day's work, with those who have reached the bound."""
+    most = {
+        regime: settings.most_hours_a_day[regime]
+        for seeking in seekings
+        for regime in seeking.spec.regimes
+        if regime in settings.most_hours_a_day
+    }
+    if not most:
+        return seekings
+    worked = await earnings.worked_today(
+        work.db, seekings[0].request.market_id, [one.id for one in people], work.now
+    )
+
+    def out(seeking: Seeking) -> frozenset[UUID]:
+        bound = min((most[regime] for regime in seeking.spec.regimes if regime in most), default=math.inf)
+        return frozenset(who for who, seconds in worked.items() if seconds >= bound * 3_600)
+
+    return [replace(seeking, worked_out=out(seeking)) for seeking in seekings]
+
+
+def _policy(market: str, settings: RoundSettings) -> Policy:
+    """The policy under the market's own numbers; another name where they are not everybody's."""
+    own = replace(POLICY, fairness_s=settings.fairness_s, fairness_cap=settings.fairness_cap)
+    return own if own == POLICY else replace(own, version=f"{POLICY.version}/{market}")
+
+
+def _measures(report: RoundReport) -> dict[str, Any]:
+    return {
+        "requests": report.open,
+        "idle": report.idle,
+        "candidates": report.candidates,
+        "window_s": report.rest.window_s,
+        "at_once": report.rest.at_once,
+        "fairness": None if report.fairness is None else asdict(report.fairness),
+    }
 
 
 def patience(
@@ -96,6 +172,7 @@ async def _seekings(work: Work, found: Sequence[Request]) -> list[Seeking]:
     specs = await specs_of(work, found)
     stops = await requests.stops_of(work.db, ids)
     dropped = await requests.dropped_by(work.db, ids)
+    at_station = await stations.zone_of_pickups(work.db, found[0].market_id, ids)
     asked: defaultdict[UUID, list[tuple[UUID, str, int]]] = defaultdict(list)
     for request_id, provider, state, wave in await offers.put_so_far(work.db, ids):
         asked[request_id].append((provider, state, wave))
@@ -114,9 +191,30 @@ async def _seekings(work: Work, found: Sequence[Request]) -> list[Seeking]:
                     within_s=spec.dispatch.waves[wave].within_s,
                     already_asked=frozenset({provider for provider, _, _ in before})
                     | dropped.get(request.id, set()),
+                    pending=sum(1 for _, state, _ in before if state == OfferState.PENDING),
+                    zone=at_station.get(request.id),
                 )
             )
     return seekings
+
+
+def _in_turn(seekings: Sequence[Seeking], people: Sequence[OnDuty]) -> list[Seeking]:
+    """At a station one is asked after the other: of three asked at once the quickest would win, not the first."""
+    return [
+        replace(seeking, wanted=1) if _has_line(seeking, people) else seeking
+        for seeking in seekings
+        if seeking.pending == 0 or not _has_line(seeking, people)
+    ]
+
+
+def _has_line(seeking: Seeking, people: Sequence[OnDuty]) -> bool:
+    """Whether somebody waits in the queue of the pickup's station who may still be asked."""
+    return seeking.zone is not None and any(
+        one.queue_zone == seeking.zone
+        and seeking.request.service_slug in one.services
+        and not (one.busy or one.suspended or one.id in seeking.already_asked)
+        for one in people
+    )
 
 
 def _wave(spec: ServiceSpec, wave: int, asked: Sequence[tuple[UUID, str, int]]) -> tuple[int, int]:

@@ -6,12 +6,13 @@ disconnect whenever they like: Code des transports L1326-4, EU 2024/2831).
 
 import json
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from domain.rules.errors import Invalid, LostRace, NotAProvider, UnknownService
 from domain.rules.events import EventType
 from domain.rules.states import OfferOrigin
-from domain.store import accounts, catalogue, timers
+from domain.store import accounts, catalogue, stations, timers
 from domain.store import duty as store
 from domain.store.tables import DutySession
 from domain.store.timers import TimerKind
@@ -20,9 +21,11 @@ from domain.usecases.views.duty import duty_view
 from domain.usecases.work import Work
 
 
-async def read_duty(work: Work) -> DutySession | None:
-    """The actor's open session, if they are on duty."""
-    return await store.current_session(work.db, require_account(work.actor))
+async def read_duty(work: Work) -> dict[str, Any]:
+    """Whether the actor is on duty, where and for what, and their place in a station's queue."""
+    account_id = require_account(work.actor)
+    session = await store.current_session(work.db, account_id)
+    return duty_view(session, await stations.place_of(work.db, account_id))
 
 
 async def go_on_duty(work: Work, market: str, services: Sequence[str] | None) -> DutySession:
@@ -42,6 +45,8 @@ async def go_on_duty(work: Work, market: str, services: Sequence[str] | None) ->
         if session.market_id == market and set(session.services) == set(wanted):
             return session
         await _end(work, session)
+        if session.market_id != market:
+            await stations.leave(work.db, [account_id])
     return await _begin(work, account_id, market, wanted)
 
 
@@ -72,6 +77,7 @@ async def go_off_duty(work: Work) -> DutySession | None:
     if session is None:
         return None
     await _end(work, session)
+    await stations.leave(work.db, [account_id])
     await withdraw_offers(work, account_id, why="off_duty", dispatched_only=True)
     _tell(work, account_id, None, session.market_id)
     return session
@@ -82,6 +88,7 @@ async def end_duty_of(work: Work, account_id: UUID, *, why: str) -> None:
     session = await store.open_session(work.db, account_id)
     if session is not None:
         await _end(work, session)
+        await stations.leave(work.db, [account_id])
         _tell(work, account_id, None, session.market_id)
     await withdraw_offers(work, account_id, why=why, dispatched_only=False)
 
@@ -133,6 +140,7 @@ async def _begin(work: Work, account_id: UUID, market: str, services: Sequence[s
 
 async def _end(work: Work, session: DutySession) -> None:
     session.off_at = work.now
+    session.towards_lat = session.towards_lon = None
     await work.db.flush()
 
 

@@ -15,7 +15,7 @@ from domain.rules.events import ENGAGEMENT_EVENTS, EventType
 from domain.rules.states import ENGAGEMENT_MOVES, Allocator, EngagementState, OfferOrigin, Role, Verb, move
 from domain.rules.wire import moment
 from domain.store import engagements as store
-from domain.store import holds
+from domain.store import holds, stations
 from domain.store import money as payments
 from domain.store.engagement_facts import EngagementFacts, facts_of
 from domain.store.tables import Engagement, Offer, Request, Service
@@ -55,6 +55,8 @@ async def confirm(work: Work, *, request: Request, offer: Offer, spec: ServiceSp
         span=span,
     ):
         raise AgendaConflict
+    if engagement.exclusive:
+        await stations.leave(work.db, [offer.provider_id])
     await payments.attach(
         work.db, request.id, engagement_id=engagement.id, provider_id=offer.provider_id, now=work.now
     )

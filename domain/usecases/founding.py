@@ -7,6 +7,7 @@ from shapely.geometry import Polygon
 from sqlalchemy.dialects.postgresql import insert
 
 from domain.rules.catalogue import read_spec, write_spec
+from domain.rules.rounds import read_round_settings
 from domain.store import catalogue as store
 from domain.store.tables import Market, Service, ZoneRow
 from domain.usecases.work import Work
@@ -17,6 +18,7 @@ async def found_market(work: Work, data: dict[str, Any]) -> None:
 
     The engine does this at start, never a client. Services that ops have changed since stay as they are.
     """
+    read_round_settings(data.get("settings", {}))
     center = data["center"]
     made = (
         insert(Market)

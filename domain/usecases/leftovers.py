@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Final
 
-from domain.store import accounts, idempotency, rounds, streams
+from domain.store import accounts, homeward, idempotency, rounds, streams
 from domain.usecases.work import Work
 
 ANSWERS_KEPT: Final = timedelta(days=1)  # a phone that retries does so within minutes
@@ -11,6 +11,8 @@ CHALLENGES_KEPT: Final = timedelta(days=1)  # over, but somebody may ask what ha
 ROUNDS_KEPT: Final = timedelta(days=180)  # an automated decision may be asked about for months
 MOST_STREAMS: Final = 2_000  # accounts whose old events go in one transaction; the next hour takes the rest
 FAMILIES_KEPT: Final = timedelta(days=30)  # so that a reused token is still told from an unknown one
+
+HOMEWARD_KEPT: Final = timedelta(days=2)  # counts of a calendar day, in whatever time zone
 
 
 async def forget_leftovers(work: Work) -> None:
@@ -24,3 +26,4 @@ async def forget_leftovers(work: Work) -> None:
     )
     await streams.trim(work.db, work.after(-work.knobs.events_kept), MOST_STREAMS)
     await rounds.forget_before(work.db, work.now - ROUNDS_KEPT)
+    await homeward.forget_before(work.db, work.now - HOMEWARD_KEPT)

@@ -78,6 +78,7 @@ async def put_provider(
     vehicle: Mapping[str, Any] | None,
     languages: Sequence[str] | None,
     max_travel_s: int | None,
+    max_pickup_m: int | None = None,
 ) -> Provider:
     """Say what one offers, whole; `UnknownService` names the slugs that no market has.
 
@@ -96,6 +97,7 @@ async def put_provider(
             "vehicle": None if vehicle is None else dict(vehicle),
             "languages": list(languages or [work.actor.language]),
             "max_travel_s": max_travel_s,
+            "max_pickup_m": max_pickup_m,
             "updated_at": work.now,
         },
     )

@@ -14,7 +14,6 @@ from domain.store import streams
 from domain.store.tables import EventRow, Stream
 from domain.usecases import call, duty, engagements, offers, requests
 from domain.usecases.access import require_account
-from domain.usecases.views.duty import duty_view
 from domain.usecases.work import Work
 
 PAGE: Final = 200
@@ -66,7 +65,7 @@ async def snapshot(work: Work) -> tuple[StreamStanding, dict[str, Any]]:
     most = SNAPSHOT_ROWS
     active = sorted(ACTIVE_ENGAGEMENT)
     return stands, {
-        "duty": duty_view(await duty.read_duty(work)),
+        "duty": await duty.read_duty(work),
         "offers": await offers.my_offers(work, state=OfferState.PENDING, before=None, limit=most),
         "calls": await call.my_calls(work, most),
         "requests": await requests.my_requests(work, state=RequestState.OPEN, before=None, limit=most),

@@ -115,6 +115,8 @@ async def test_going_on_duty_is_told_and_saying_it_again_changes_nothing(
         "market": "monaco",
         "services": ["ride-vtc", "ride-eco"],
         "since": "2026-05-04T06:00:00.000Z",
+        "queue": None,
+        "homeward": False,
     }
     again = await dominique.put("/v1/me/duty", json={"on": True, "market": "monaco"})
     assert again.json() == first.json() == (await dominique.get("/v1/me/duty")).json()
@@ -166,7 +168,14 @@ async def test_a_customer_registers_before_going_on_duty(camille: httpx.AsyncCli
     answer = await camille.put("/v1/me/duty", json={"on": True, "market": "monaco"})
     assert (answer.status_code, answer.json()["code"]) == (409, "not_a_provider")
     off = await camille.put("/v1/me/duty", json={"on": False})
-    assert off.json() == {"on": False, "market": None, "services": [], "since": None}
+    assert off.json() == {
+        "on": False,
+        "market": None,
+        "services": [],
+        "since": None,
+        "queue": None,
+        "homeward": False,
+    }
 
 
 async def test_leaving_withdraws_what_the_engine_asked_and_nothing_else(
@@ -303,3 +312,36 @@ async def two_offers(tools: Tools, provider: UUID, customer: UUID) -> tuple[UUID
             made.append(offer.id)
         await db.commit()
     return made[0], made[1]
+
+
+async def test_the_way_home_is_asked_for_and_ended_and_left_out_it_stays(
+    dominique: httpx.AsyncClient,
+) -> None:
+    on = {"on": True, "market": "monaco"}
+    home = {"towards": {"lat": 43.7466, "lon": 7.4335}}
+    set_off = await dominique.put("/v1/me/duty", json=on | home)
+    assert set_off.status_code == 200, set_off.text
+    assert set_off.json()["homeward"] is True
+    assert "43.7466" not in set_off.text
+    assert (await dominique.put("/v1/me/duty", json=on)).json()["homeward"] is True
+    assert (await dominique.put("/v1/me/duty", json=on | {"towards": None})).json()["homeward"] is False
+    assert (await dominique.put("/v1/me/duty", json=on | home)).json()["homeward"] is True
+    other = {"towards": {"lat": 43.73, "lon": 7.42}}
+    assert (await dominique.put("/v1/me/duty", json=on | other)).status_code == 429
+    wrong = {"towards": {"lat": 95, "lon": 7.42}}
+    assert (await dominique.put("/v1/me/duty", json=on | wrong)).status_code == 422
+
+
+async def test_a_longest_way_to_a_pickup_is_part_of_what_one_offers(dominique: httpx.AsyncClient) -> None:
+    said = await dominique.put("/v1/me/provider", json={"services": ["ride-vtc"], "max_pickup_m": 3_000})
+    assert said.status_code == 200, said.text
+    assert (await dominique.get("/v1/me/provider")).json()["max_pickup_m"] == 3_000
+
+
+async def test_somebody_one_has_never_met_is_not_there_to_be_blocked(
+    camille: httpx.AsyncClient, dominique: httpx.AsyncClient
+) -> None:
+    them = await id_of(dominique)
+    assert (await camille.put(f"/v1/me/blocks/{them}")).status_code == 404
+    assert (await camille.delete(f"/v1/me/blocks/{them}")).status_code == 204
+    assert (await camille.get("/v1/me/blocks")).json() == {"items": [], "next_cursor": None}

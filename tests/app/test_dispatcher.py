@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import dispatcher
 from app.dispatcher import Dispatcher, MarketDispatcher
+from domain.rules.rounds import Rest
 from domain.usecases.dispatch import RoundReport
 from domain.usecases.work import Knobs, Tools
 from tests.factories import (
@@ -24,7 +25,7 @@ from tests.factories import (
 )
 
 FOREVER = 3_600.0  # s; a window nobody waits for in a test
-QUIET = RoundReport(open=0, offers=0, unserved=0, round_id=None)
+QUIET = RoundReport(open=0, offers=0, unserved=0, round_id=None, rest=Rest(FOREVER, at_once=True))
 
 
 @pytest.fixture
@@ -86,7 +87,7 @@ async def test_in_a_quiet_market_a_wake_up_call_starts_a_round_and_a_failing_rou
     rounds: asyncio.Queue[str] = asyncio.Queue(maxsize=10)
     outcomes = iter([QUIET, QUIET])
 
-    async def counted(work: Any, market: str) -> RoundReport:
+    async def counted(work: Any, market: str, incomes: Any) -> RoundReport:
         await rounds.put(market)
         return next(outcomes)
 
@@ -107,7 +108,7 @@ async def test_a_round_that_fails_is_logged_and_the_next_one_comes(
     tools = make_tools(engine, clock=at_present(), knobs=Knobs(round_window=0.001))
     again: asyncio.Queue[None] = asyncio.Queue()
 
-    async def broken(work: Any, market: str) -> RoundReport:
+    async def broken(work: Any, market: str, incomes: Any) -> RoundReport:
         await again.put(None)
         raise RuntimeError("a bad row")
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from bench import accepts, offers, start, town
+from bench import accepts, index, offers, start, town
 from bench.processes import Cost, children_of, cost_of, data
 
 
@@ -22,6 +22,15 @@ async def test_accepts_are_raced_and_won_once_each():
     assert told["figures"]["winner_ms"]["n"] == 4
     assert told["figures"]["loser_ms"]["n"] == 8
     assert told["ratios"]["winners_to_bare"] > 0
+
+
+async def test_the_nearest_are_asked_of_every_index_and_ours_is_exact():
+    sizes = index.Sizes(fleets=(5_000,), rounds=2, moved=500, asked=20, checked=20)
+    outcome = await index.measure(sizes, seed=3, say=silent)
+    assert outcome.sound, outcome.notes
+    told = outcome.as_json()
+    assert told["figures"]["batch_5k_ms"]["n"] == 2
+    assert told["ratios"]["postgis_to_ours_updates_5k"] > 0
 
 
 @pytest.mark.slow

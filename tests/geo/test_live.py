@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import geo.live
 from geo.cells import cell_of, parent
-from geo.live import GONE_AFTER, STALE_AFTER, Fix, FixRefusal, LiveIndex
+from geo.live import GONE_AFTER, STALE_AFTER, VERDICTS, Fix, Fixes, FixRefusal, LiveIndex
 from geo.points import LatLng, moved
 from geo.units import Meters
 
@@ -230,6 +231,29 @@ def test_a_fleet_that_is_gone_is_not_found():
         index.report(UUID(int=i), fix(), NOW)
     assert len(index.sweep(NOW + 200)) == 1_500
     assert index.nearest(CASINO, k=1, within_m=EVERYWHERE, now=NOW) == []
+
+
+def test_fixes_in_a_burst_settle_before_anybody_asks(monkeypatch, index):
+    monkeypatch.setattr(geo.live, "_SETTLE_AT", 2)
+    index.report(ANNA, fix(), NOW)
+    index.report(BILAL, fix(moved(CASINO, 0, 50)), NOW)
+    index.report(CHLOE, fix(moved(CASINO, 0, 90)), NOW)
+    index.take_off_duty(CHLOE)
+    near = index.nearest(CASINO, k=3, within_m=EVERYWHERE, now=NOW)
+    assert [point.provider for point in near] == [ANNA, BILAL]
+
+
+def test_a_batch_refuses_what_one_by_one_refuses(index):
+    fleet, places = (
+        [ANNA, BILAL, BILAL, CHLOE, UUID(int=99)],
+        [CASINO, CASINO, moved(CASINO, 0, 900), CASINO, CASINO],
+    )
+    sent = Fixes.of([p.lat for p in places], [p.lon for p in places], [NOW, NOW - 1, NOW, NOW - 121, NOW])
+    told = [VERDICTS[answer] for answer in index.report_many(fleet, sent, NOW)]
+    assert told == [None, None, FixRefusal.JUMP, FixRefusal.ANCIENT, FixRefusal.OFF_DUTY]
+    again = index.report_rows(index.rows_of([ANNA]), Fixes.of([0], [0], [NOW - 1]), NOW)
+    assert VERDICTS[again[0]] is FixRefusal.OLDER
+    assert index.providers_of(index.rows_of([ANNA, UUID(int=99)])) == [ANNA, None]
 
 
 walks = st.lists(

@@ -1,20 +1,26 @@
 """The index against a model that measures everybody, over the whole globe and through any history."""
 
+import copy
+import math
 from dataclasses import dataclass, replace
 from math import inf
 from uuid import UUID
 
 import h3.api.basic_int as h3
+import numpy as np
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+import geo.grid
+import geo.kernels
 import geo.nearby
 from geo.cells import cell_of
-from geo.live import ANY_SERVICE, GONE_AFTER, STALE_AFTER, Fix, FixRefusal, LiveIndex
-from geo.points import LatLng, crow_many_m
+from geo.live import ANY_SERVICE, GONE_AFTER, STALE_AFTER, VERDICTS, Fix, Fixes, FixRefusal, LiveIndex
+from geo.points import LatLng, chord2_of, crow_m, meters_of, on_sphere
 from geo.units import Meters
+from tests.geo.plainkernels import plain_kernels
 
 START = 1_700_000_000.0
 providers = st.integers(1, 12).map(lambda i: UUID(int=i << 60))
@@ -31,6 +37,11 @@ near_a_corner = st.builds(
 places = st.one_of(near_a_corner, anywhere, st.sampled_from(corners))
 
 
+def chord2(fix: Fix, p: LatLng) -> float:
+    x, y, z = (on_sphere([fix.lat], [fix.lon]) - on_sphere([p.lat], [p.lon]))[0].tolist()
+    return float(x * x + y * y + z * z)
+
+
 @dataclass(frozen=True)
 class Known:
     services: int
@@ -38,12 +49,19 @@ class Known:
     fix: Fix | None = None
 
 
+PLAIN = plain_kernels()
+
+
 class LiveTown(RuleBasedStateMachine):
+    grid_from = 0
+    kernels = PLAIN
+
     def __init__(self) -> None:
         super().__init__()
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(geo.nearby, "_TREE_FROM", 2)  # so that twelve rows already grow trees
-        self.patch.setattr(geo.nearby, "_SPARE", 0)
+        self.patch.setattr(geo.nearby, "GRID_FROM", self.grid_from)
+        self.patch.setattr(geo.grid, "kernels", self.kernels)
+        self.patch.setattr(geo.grid, "_SLOTS_SPARE", 4)  # so that blocks run out
         self.index = LiveIndex(fastest_mps=inf)
         self.known: dict[UUID, Known] = {}
         self.now = START
@@ -91,12 +109,46 @@ class LiveTown(RuleBasedStateMachine):
                 assert answer is None
                 self.known[provider] = replace(known, fix=fix)
 
+    @rule(
+        sent=st.lists(
+            st.tuples(
+                providers,
+                places,
+                st.sampled_from([-6, 0, 0.5, 5, 40, 130]),
+                st.sampled_from([math.nan, 5, 900]),
+            )
+        ),
+    )
+    def report_many(self, sent):
+        """Twice in a batch too: exactly as one after another."""
+        alone = copy.deepcopy(self.index)
+        one_by_one = [
+            alone.report(
+                provider, Fix(p.lat, p.lon, self.now - age, None if math.isnan(poor) else poor), self.now
+            )
+            for provider, p, age, poor in sent
+        ]
+        fixes = Fixes.of(
+            [p.lat for _, p, _, _ in sent],
+            [p.lon for _, p, _, _ in sent],
+            [self.now - age for _, _, age, _ in sent],
+            accuracy_m=[poor for _, _, _, poor in sent],
+        )
+        answers = self.index.report_many([provider for provider, *_ in sent], fixes, self.now)
+        assert [VERDICTS[answer] for answer in answers] == one_by_one
+        for provider, _, _, _ in sent:
+            here = self.index.newest(provider)
+            assert here == alone.newest(provider)
+        for (provider, p, age, _), answer in zip(sent, one_by_one, strict=True):
+            if answer is None:
+                self.known[provider] = replace(self.known[provider], fix=Fix(p.lat, p.lon, self.now - age))
+
     @rule()
     def sweep(self):
         gone = [
             provider
             for provider, known in sorted(self.known.items())
-            if known.fix is not None and self.now - known.fix.at > GONE_AFTER
+            if known.fix is not None and self.now - min(known.fix.at, self.now) > GONE_AFTER
         ]
         assert self.index.sweep(self.now) == gone
         for provider in gone:
@@ -113,15 +165,26 @@ class LiveTown(RuleBasedStateMachine):
         asked = {"k": k, "within_m": Meters(within), "services_mask": mask, "only_available": only_available}
         found = self.index.nearest(p, now=self.now, **asked)
         everyone = [
-            (float(crow_many_m([known.fix.lat], [known.fix.lon], p)[0]), provider)
+            (chord2(known.fix, p), provider)
             for provider, known in self.known.items()
             if known.fix is not None
-            and self.now - known.fix.at <= STALE_AFTER
+            and self.now - min(known.fix.at, self.now) <= STALE_AFTER
             and (known.available or not only_available)
             and (mask == ANY_SERVICE or known.services & mask)
         ]
-        expected = sorted(pair for pair in everyone if pair[0] <= within)[:k]
-        assert [(point.away_m, point.provider) for point in found] == expected
+        expected = sorted(pair for pair in everyone if pair[0] <= chord2_of(within))[:k]
+        assert [point.provider for point in found] == [provider for _, provider in expected]
+        assert [point.away_m for point in found] == meters_of(
+            np.array([away2 for away2, _ in expected])
+        ).tolist()
+        for point in found:
+            straight = crow_m(p, point.place)
+            assert point.away_m == pytest.approx(straight, abs=1e-6 if straight < 1e7 else 0.5)
+        rows, away = self.index.nearest_many([p.lat, -p.lat], [p.lon, p.lon], now=self.now, **asked)
+        assert self.index.providers_of(rows[0]) == [point.provider for point in found] + [None] * (
+            k - len(found)
+        )
+        assert [m for m in away[0].tolist() if m < inf] == [point.away_m for point in found]
 
     @invariant()
     def snapshot_is_everyone_not_gone(self):
@@ -140,5 +203,20 @@ class LiveTown(RuleBasedStateMachine):
         assert len(self.index) == len(self.known)
 
 
+class SmallTown(LiveTown):
+    grid_from = 1_000
+
+
+class CompiledTown(LiveTown):
+    kernels = geo.kernels
+
+
+def setup_module():
+    geo.nearby.prepare_grid()  # before a deadline of Hypothesis looks
+
+
 TestLiveTown = LiveTown.TestCase
-TestLiveTown.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestSmallTown = SmallTown.TestCase
+TestCompiledTown = CompiledTown.TestCase
+for case in (TestLiveTown, TestSmallTown, TestCompiledTown):
+    case.settings = settings(max_examples=15, stateful_step_count=20, deadline=None)

@@ -37,6 +37,16 @@ def test_the_nearest_place_served_is_served_and_none_is_much_nearer(p):
         assert crow_m(p, inside) <= edge * 1.005 + 5
 
 
+@given(around_town)
+def test_a_place_is_as_far_from_a_zone_as_from_its_edge_and_inside_not_at_all(p):
+    (away,) = HILL.away_m([p.lat], [p.lon])
+    if HILL.contains(p):
+        assert away == 0.0
+    else:
+        edge = min(crow_m(p, LatLng(y, x)) for x, y in HILL.polygon.exterior.segmentize(0.0002).coords)
+        assert away == pytest.approx(edge, rel=0.01, abs=12)
+
+
 EDGE = [(y, x) for zone in (TOWN, HILL) for x, y in zone.polygon.exterior.segmentize(0.001).coords]
 
 

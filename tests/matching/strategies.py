@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from matching.policy import PRIORS
 from matching.problem import Ask, Problem, Supply
+from matching.reasons import BARRING
 from tests.matching.factories import ask, problem, provider
 
 SERVICES = ("ride-vtc", "parcel")
@@ -40,6 +41,8 @@ def asks(draw: st.DrawFn, name: str, wanted: int) -> Ask:
         customer=draw(st.sampled_from(["customer-1", "customer-2"])),
         already_asked=frozenset(name for name in ("p0", "p1") if draw(seldom)),
         zone=draw(st.sampled_from([None, *ZONES])),
+        onward_s=tuple((name, draw(seconds)) for name in ("p0", "p1") if draw(seldom)),
+        barred=tuple((name, reason) for name in ("p0", "p2") for reason in sorted(BARRING) if draw(seldom)),
     )
 
 
@@ -57,6 +60,7 @@ def providers(draw: st.DrawFn, name: str) -> Supply:
         suspended=draw(seldom),
         max_travel_s=draw(st.sampled_from([None, 600.0])),
         free_until_s=draw(st.sampled_from([None, 2_400.0])),
+        next_start_s=draw(st.sampled_from([None, 2_700.0])),
         income_per_hour=draw(st.sampled_from([None, 0.0, 1_500.0, 4_000.0])),
         blocked_customers=frozenset({"customer-2"} if draw(seldom) else ()),
         queue_zone=zone,

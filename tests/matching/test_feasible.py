@@ -8,7 +8,7 @@ from matching.feasible import DISPATCH_CHECKS, STATE, Case, broken, feasible
 from matching.policy import PRIORS
 from matching.problem import Supply
 from matching.rank import eligible_for_call
-from matching.reasons import Reason
+from matching.reasons import BARRING, Reason
 from tests.matching.factories import ask, provider
 from tests.matching.strategies import providers
 
@@ -24,6 +24,7 @@ IMPEDIMENTS: list[tuple[Reason, dict[str, Any], dict[str, Any], float]] = [
     (Reason.MISSING_TAG, NEEDS_A_VAN, {"tags": frozenset({"child-seat"})}, 60.0),
     (Reason.BLOCKED, {}, {"blocked_customers": frozenset({"customer-1"})}, 60.0),
     (Reason.ALREADY_ASKED, {"already_asked": frozenset({"ann"})}, {}, 60.0),
+    *((reason, {"barred": (("ann", reason),)}, {}, 60.0) for reason in sorted(BARRING)),
     (Reason.UNREACHABLE, {}, {}, inf),
     (Reason.BEYOND_OWN_LIMIT, {}, {"max_travel_s": 300.0}, 300.001),
     (Reason.TOO_FAR, {}, {}, 600.001),
@@ -53,6 +54,32 @@ def test_a_scheduled_request_is_held_against_the_agenda_at_its_own_time() -> Non
     later = ask(starts_in_s=3_600.0)
     assert feasible(later, provider(free_until_s=5_100.0), 60.0, PRIORS) is None
     assert feasible(later, provider(free_until_s=5_099.0), 60.0, PRIORS) is Reason.AGENDA_CONFLICT
+
+
+def test_with_the_way_onward_known_the_next_job_is_reached_in_time_or_not_offered() -> None:
+    """60 there, 900 of service; the next job begins at 3,000, and its agenda's claim at 2,700."""
+    booked = provider(free_until_s=2_700.0, next_start_s=3_000.0)
+    assert feasible(ask(onward_s=(("ann", 2_040.0),)), booked, 60.0, PRIORS) is None
+    assert feasible(ask(onward_s=(("ann", 2_040.1),)), booked, 60.0, PRIORS) is Reason.AGENDA_CONFLICT
+
+
+def test_a_short_way_onward_frees_more_time_than_the_constant() -> None:
+    """Ten minutes kept free would forbid it; the job is round the corner."""
+    booked = provider(free_until_s=1_300.0, next_start_s=1_350.0)
+    assert feasible(ask(), booked, 60.0, PRIORS) is Reason.AGENDA_CONFLICT
+    assert feasible(ask(onward_s=(("ann", 90.0),)), booked, 60.0, PRIORS) is None
+    assert feasible(ask(onward_s=(("bob", 90.0),)), booked, 60.0, PRIORS) is Reason.AGENDA_CONFLICT
+
+
+def test_leave_is_taken_before_the_agenda_claims_the_time() -> None:
+    booked = provider(free_until_s=1_259.9, next_start_s=9_000.0)
+    assert feasible(ask(onward_s=(("ann", 0.0),)), booked, 60.0, PRIORS) is Reason.AGENDA_CONFLICT
+
+
+def test_being_barred_from_one_request_bars_from_no_other_and_nobody_else() -> None:
+    barred = ask(barred=(("ann", Reason.NOT_HOMEWARD),))
+    assert feasible(barred, provider(), None, PRIORS) is Reason.NOT_HOMEWARD
+    assert feasible(barred, provider("bob"), 60.0, PRIORS) is None
 
 
 def test_a_provider_who_has_more_than_is_needed_may_be_asked() -> None:

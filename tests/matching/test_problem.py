@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from matching.policy import PRIORS
 from matching.problem import Pairs, Problem, from_json, to_json
+from matching.reasons import Reason
 from tests.matching.factories import ask, problem, provider
 from tests.matching.strategies import problems
 
@@ -32,6 +33,23 @@ def shuffled(of: Problem, seed: int) -> Problem:
         policy=of.policy,
         seed=of.seed,
     )
+
+
+def test_what_bars_and_the_way_onward_are_checked_at_the_door() -> None:
+    with pytest.raises(ValueError, match="bars nobody"):
+        ask(barred=(("ann", Reason.BUSY),))
+    for wrong in (-1.0, inf, nan):
+        with pytest.raises(ValueError, match="a way onward"):
+            ask(onward_s=(("ann", wrong),))
+    assert ask(onward_s=(("bob", 2.0), ("ann", 1.00049))).onward_s == (("ann", 1.0), ("bob", 2.0))
+
+
+def test_a_problem_stored_before_there_was_a_way_onward_is_read_with_none() -> None:
+    stored = to_json(problem([ask()], [provider()], {("ask-1", "ann"): 60.0}))
+    for name in ("onward_s", "barred"):
+        del stored["asks"][0][name]
+    del stored["supply"][0]["next_start_s"], stored["policy"]["leave_s"]
+    assert from_json(stored) == problem([ask()], [provider()], {("ask-1", "ann"): 60.0})
 
 
 @given(problems())

@@ -29,6 +29,7 @@ KNOWN_AND_HARMLESS = {
 OF_A_PROVIDER = {
     "id", "services", "tags", "fix_age_s", "stale", "on_duty", "busy", "pending_offer", "max_travel_s",
     "free_until_s", "income_per_hour", "queue_rank", "queue_zone", "blocked_customers", "suspended",
+    "next_start_s",
 }  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """Who people are: accounts, what they provide, their devices, and how they signed in."""
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, Integer, Text, UniqueConstraint, text
@@ -42,6 +42,7 @@ class Provider(Base):
     languages: Mapped[list[str]] = mapped_column(ARRAY(Text))
     tags: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
     max_travel_s: Mapped[int | None]
+    max_pickup_m: Mapped[int | None]
     updated_at: Mapped[datetime]
 
 
@@ -116,6 +117,44 @@ class DutySession(Base):
     services: Mapped[list[str]] = mapped_column(ARRAY(Text))
     on_at: Mapped[datetime]
     off_at: Mapped[datetime | None]
+    towards_lat: Mapped[float | None]  # only work that brings them nearer; private, gone with the session
+    towards_lon: Mapped[float | None]
+
+
+class HomewardUse(Base):
+    """How often somebody has asked for work on their way home on a day of their market. Not where home is."""
+
+    __tablename__ = "homeward_uses"
+
+    provider_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    uses: Mapped[int]
+
+
+class Block(Base):
+    """Two who are not put in touch, because one of them wished it. Only that one sees it."""
+
+    __tablename__ = "blocks"
+    __table_args__ = (Index(None, "blocked_id"),)
+
+    blocker_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True)
+    blocked_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True)
+    created_at: Mapped[datetime]
+
+
+class StationTurn(Base):
+    """Somebody's place in the queue of a station: the moment they joined it. Where they are is not here.
+
+    Only this moment is stored, so that a restart of the engine keeps the order (`domain.rules.stations`).
+    """
+
+    __tablename__ = "station_turns"
+    __table_args__ = (Index(None, "market_id", "zone", "joined_at"),)
+
+    provider_id: Mapped[UUID] = mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"), primary_key=True)
+    market_id: Mapped[str] = mapped_column(ForeignKey("markets.id"))
+    zone: Mapped[str]  # the slug of a zone of kind `queue`
+    joined_at: Mapped[datetime]
 
 
 class IdempotencyKey(Base):

@@ -52,6 +52,7 @@ class Round(Base):
     result: Mapped[Json]
     objective: Mapped[float]
     solve_ms: Mapped[float]
+    measures: Mapped[Json | None]  # requests, idle, candidates, window_s, fairness
 
 
 class Decision(Base):

@@ -17,6 +17,7 @@ def provider_view(row: Provider) -> dict[str, Any]:
         "vehicle": row.vehicle,
         "languages": list(row.languages),
         "max_travel_s": row.max_travel_s,
+        "max_pickup_m": row.max_pickup_m,
         "updated_at": moment(row.updated_at),
     }
 

@@ -38,6 +38,7 @@ def round_view(row: Round, candidates: Sequence[dict[str, Any]], unserved: str |
         "objective": row.objective,
         "solve_ms": row.solve_ms,
         "travel_source": row.travel_source,
+        "measures": row.measures,
         "candidates": list(candidates),
         "unserved": unserved,
     }
@@ -71,6 +72,8 @@ def _facts(decision: Decision, problem: dict[str, Any], language: Language) -> d
     }
     if decision.eta_s is not None:
         facts["eta"] = span(decision.eta_s, language)
+    if ask.get("zone") is not None and ask["zone"] == provider.get("queue_zone"):
+        facts["station"] = ask["zone"]
     if provider["max_travel_s"] is not None:
         facts["own_limit"] = span(provider["max_travel_s"], language)
     return facts

@@ -1,0 +1,140 @@
+"""Queries on the queues of stations. One row a provider: nobody waits in two places."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+import shapely
+from geoalchemy2 import Geometry
+from sqlalchemy import ColumnElement, cast, delete, exists, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute, aliased
+
+from domain.rules.states import ACTIVE_ENGAGEMENT
+from domain.rules.stations import Turn
+from domain.store.tables import DutySession, Engagement, StationTurn, Stop, ZoneRow
+from geo.zones import Zone, ZoneKind, Zones
+
+_ACTIVE = sorted(state.value for state in ACTIVE_ENGAGEMENT)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A provider's place in a queue: their rank, from 1, among those who wait for work that they do too."""
+
+    zone: str
+    rank: int
+    waiting: int
+
+
+async def zones(db: AsyncSession, market: str) -> Zones:
+    """The market's stations."""
+    statement = select(ZoneRow.slug, func.ST_AsBinary(ZoneRow.area)).where(
+        ZoneRow.market_id == market, ZoneRow.kind == ZoneKind.QUEUE
+    )
+    return Zones(
+        Zone(slug, ZoneKind.QUEUE, shapely.from_wkb(bytes(area)))
+        for slug, area in await db.execute(statement)
+    )
+
+
+async def zone_of_pickups(db: AsyncSession, market: str, requests: Iterable[UUID]) -> dict[UUID, str]:
+    """The station that each request's first stop lies at, of those that lie at one; the first by slug."""
+    statement = (
+        select(Stop.request_id, func.min(ZoneRow.slug))
+        .join(ZoneRow, func.ST_Covers(ZoneRow.area, cast(Stop.point, Geometry)))
+        .where(
+            Stop.request_id.in_(set(requests)),
+            Stop.seq == 0,
+            ZoneRow.market_id == market,
+            ZoneRow.kind == ZoneKind.QUEUE,
+        )
+        .group_by(Stop.request_id)
+    )
+    return {request: zone for request, zone in await db.execute(statement)}  # noqa: C416  a Result has keys()
+
+
+async def turns(db: AsyncSession, market: str) -> list[Turn]:
+    """Everybody's place in the market's queues, in order."""
+    statement = (
+        select(
+            StationTurn.provider_id,
+            StationTurn.zone,
+            StationTurn.joined_at,
+            _may_wait(StationTurn.provider_id, market),
+        )
+        .where(StationTurn.market_id == market)
+        .order_by(StationTurn.zone, StationTurn.joined_at, StationTurn.provider_id)
+    )
+    return [
+        Turn(provider, zone, joined_at.timestamp(), entitled)
+        for provider, zone, joined_at, entitled in await db.execute(statement)
+    ]
+
+
+async def free_of(db: AsyncSession, market: str, providers: Collection[UUID]) -> set[UUID]:
+    """Those who may wait in a queue: on duty in the market, and not taken up by work."""
+    if not providers:
+        return set()
+    statement = select(DutySession.account_id).where(
+        DutySession.account_id.in_(providers), _may_wait(DutySession.account_id, market)
+    )
+    return set((await db.execute(statement)).scalars())
+
+
+async def join(db: AsyncSession, market: str, joined: Sequence[Turn]) -> list[Turn]:
+    """Write those who join; returns those who had no place before."""
+    if not joined:
+        return []
+    rows = [
+        {
+            "provider_id": turn.provider,
+            "market_id": market,
+            "zone": turn.zone,
+            "joined_at": datetime.fromtimestamp(turn.joined_at, UTC),
+        }
+        for turn in joined
+    ]
+    statement = insert(StationTurn).on_conflict_do_nothing().returning(StationTurn.provider_id)
+    written = set((await db.execute(statement, rows)).scalars())
+    return [turn for turn in joined if turn.provider in written]
+
+
+async def leave(db: AsyncSession, providers: Collection[UUID]) -> None:
+    """Give up whatever places these have."""
+    if providers:
+        await db.execute(
+            delete(StationTurn)
+            .where(StationTurn.provider_id.in_(providers))
+            .execution_options(synchronize_session=False)
+        )
+
+
+async def place_of(db: AsyncSession, provider: UUID) -> Place | None:
+    """A provider's own place; `None` when they wait nowhere."""
+    mine, theirs = aliased(DutySession), aliased(DutySession)
+    own, other = aliased(StationTurn), aliased(StationTurn)
+    ahead = (other.joined_at < own.joined_at) | (
+        (other.joined_at == own.joined_at) & (other.provider_id <= own.provider_id)
+    )
+    statement = (
+        select(own.zone, func.count().filter(ahead), func.count())
+        .join(mine, (mine.account_id == own.provider_id) & mine.off_at.is_(None))
+        .join(other, (other.market_id == own.market_id) & (other.zone == own.zone))
+        .join(theirs, (theirs.account_id == other.provider_id) & theirs.off_at.is_(None))
+        .where(own.provider_id == provider, theirs.services.overlap(mine.services))
+        .group_by(own.zone)
+    )
+    found = (await db.execute(statement)).first()
+    return None if found is None else Place(*found)
+
+
+def _may_wait(provider: InstrumentedAttribute[UUID], market: str) -> ColumnElement[bool]:
+    session, work = aliased(DutySession), aliased(Engagement)
+    on_duty = exists().where(
+        session.account_id == provider, session.market_id == market, session.off_at.is_(None)
+    )
+    at_work = exists().where(work.provider_id == provider, work.exclusive, work.state.in_(_ACTIVE))
+    return on_duty & ~at_work

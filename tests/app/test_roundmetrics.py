@@ -1,0 +1,30 @@
+"""What the rounds tell Prometheus."""
+
+from prometheus_client import CollectorRegistry
+
+from app.roundmetrics import RoundMetrics
+from domain.rules.rounds import Rest
+from domain.usecases.dispatch import RoundReport
+from matching.fairness import FairnessPrice
+
+REST = Rest(6.0, at_once=False)
+
+
+def test_a_round_is_counted_with_its_scarcity_and_what_fairness_cost() -> None:
+    registry = CollectorRegistry()
+    metrics = RoundMetrics(registry)
+    price = FairnessPrice(extra_pickup_s=42.0, moved=1, most_s=240.0)
+    busy = RoundReport(
+        open=3, offers=1, unserved=2, round_id=None, rest=REST, idle=1, candidates=64, fairness=price
+    )
+    metrics.observe("monaco", busy)
+    metrics.observe("monaco", RoundReport(open=0, offers=0, unserved=0, round_id=None, rest=REST))
+
+    def told(name: str) -> float | None:
+        return registry.get_sample_value(f"coudmain_{name}", {"market": "monaco"})
+
+    assert told("rounds_total") == 1
+    assert (told("round_requests"), told("round_idle"), told("round_candidates")) == (3, 1, 64)
+    assert told("round_window_seconds") == 6.0
+    assert told("round_fairness_extra_pickup_seconds_sum") == 42.0
+    assert told("round_fairness_extra_pickup_seconds_count") == 1

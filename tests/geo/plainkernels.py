@@ -1,0 +1,21 @@
+"""The grid's loops as Python runs them: what coverage can see, and what the compiled ones must equal."""
+
+import importlib.util
+from types import ModuleType
+
+import numba
+import pytest
+
+import geo.kernels
+
+
+def plain_kernels() -> ModuleType:
+    """The loops as Python runs them."""
+    spec = importlib.util.spec_from_file_location("plain_kernels", geo.kernels.__file__)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(numba.config, "DISABLE_JIT", 1)
+        spec.loader.exec_module(module)
+    return module
