@@ -63,10 +63,16 @@ class LineOut(Out):
 
 
 class PickupEta(Out):
-    """How long until somebody could be there: half of the time sooner than `p50_s`, nine times in ten `p90_s`."""
+    """How long until somebody could be there: half of the time sooner than `p50_s`, nine times in ten `p90_s`.
+
+    `source` is where the times come from (`osrm`, `streets`, `crow`), `calibration` the version of the factors
+    learnt from finished approaches that they were multiplied with ("none" before any).
+    """
 
     p50_s: int
     p90_s: int
+    source: str
+    calibration: str
 
 
 class QuoteOut(Out):

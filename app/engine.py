@@ -22,12 +22,14 @@ from api.app import ApiSettings, create_api
 from api.limits import Rate
 from api.problems import refusal_body
 from app import ground, migrate
+from app.calibrator import Calibrator
 from app.clock import SystemClock, new_id
 from app.database import open_database
 from app.dispatcher import MarketDispatcher
 from app.ground import Ground
 from app.janitor import Janitor
 from app.live import Markets
+from app.osrm import OsrmTravelTimes
 from app.pages import add_pages
 from app.psp_sandbox import SandboxPsp
 from app.pusher import Pusher
@@ -93,7 +95,10 @@ async def running(settings: Settings, database_url: str, parts: Part = Part.ALL)
         firebase, fcm = _firebase(settings)
         tools = _tools(settings, database, bus, cities, firebase)
         await migrate.to_head(database)
-        await _found(tools, cities)
+        osrm = OsrmTravelTimes(settings.osrm_url) if settings.osrm_url else None
+        if osrm is not None:
+            stack.push_async_callback(osrm.close)
+        await _found(tools, cities, osrm)
         loops: list[Loop] = []
         api: FastAPI | None = None
         gateway: Gateway | None = None
@@ -101,7 +106,7 @@ async def running(settings: Settings, database_url: str, parts: Part = Part.ALL)
         positions = Positions(tools, node=str(new_id()))
         registry = CollectorRegistry()
         if parts & (Part.API | Part.DISPATCH):
-            loops.append(positions.run)
+            loops += [positions.run, Calibrator(tools, cities).run]
         if Part.API in parts:
             gateway = Gateway(tools, positions, problem_of=_problem)
             api = _api(settings, tools, gateway, positions, registry)
@@ -180,15 +185,15 @@ async def _bus(settings: Settings) -> Bus:
         raise SettingsError(f"no NATS server answers at {settings.nats_url} (COUDMAIN_NATS_URL)") from None
 
 
-async def _found(tools: Tools, cities: dict[str, Ground]) -> None:
+async def _found(tools: Tools, cities: dict[str, Ground], osrm: OsrmTravelTimes | None) -> None:
     """The demo market where there is room for one, and the ground of every market."""
     async with working(tools, ENGINE) as work:
         if tools.development:
             for demo in sorted(DEMO.glob("*.json")):
                 await found_market(work, json.loads(demo.read_text()))
-        slugs = [market.id for market in await list_markets(work)]
-    for slug in slugs:
-        cities[slug] = await asyncio.to_thread(ground.load, slug)
+        zones = {market.id: market.timezone for market in await list_markets(work)}
+    for slug, zone in zones.items():
+        cities[slug] = await asyncio.to_thread(ground.load, slug, osrm, timezone=zone, clock=tools.clock)
 
 
 def _firebase(settings: Settings) -> tuple[Firebase | None, PushSender | None]:

@@ -10,35 +10,21 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from app import cities
+from app.clock import SystemClock
 from app.directories import city_directory
 from app.mapimport import read_places, read_streets
+from app.osrm import OsrmTravelTimes
+from app.travelling import CalibratedTravel, FallingBack, StreetTravel
+from domain.rules.ports import Clock, TravelTimes
 from geo.cells import cell_of, center
-from geo.crow import CrowTravel
 from geo.points import LatLng
 from geo.streets import StreetArrays, StreetGraph
-from geo.travel import Profile, Route, Travel
 
 log = logging.getLogger(__name__)
 
-KEPT_STREETS = "streets-1.npz"  # a change of the import's rules changes this name
+KEPT_STREETS = "streets-2.npz"  # a change of the import's rules changes this name
 KEPT_PLACES = "places-1.json"
 QUARTERS = frozenset({"suburb", "quarter", "neighbourhood", "town", "village"})
-
-
-class StreetTravel:
-    """The travel port over a street graph in this process. Where it knows no street, straight lines, and it says so."""
-
-    def __init__(self, streets: StreetGraph | None) -> None:
-        self._way: StreetGraph | CrowTravel = streets or CrowTravel()
-
-    async def to_one(self, origins: Sequence[LatLng], destination: LatLng, profile: Profile) -> Travel:
-        return self._way.to_one(origins, destination, profile)
-
-    async def from_one(self, origin: LatLng, destinations: Sequence[LatLng], profile: Profile) -> Travel:
-        return self._way.from_one(origin, destinations, profile)
-
-    async def route(self, origin: LatLng, destination: LatLng, profile: Profile) -> Route | None:
-        return self._way.route(origin, destination, profile)
 
 
 class Quarters:
@@ -60,7 +46,7 @@ class Quarters:
 class Ground:
     """What the engine knows of a market's ground."""
 
-    travel: StreetTravel
+    travel: CalibratedTravel
     streets: StreetGraph | None
     quarters: Quarters
 
@@ -82,16 +68,30 @@ def build(slug: str) -> None:
     _put(kept / KEPT_STREETS, read_streets(extract).to_bytes())
 
 
-def load(slug: str) -> Ground:
-    """The ground of a market: from the kept graph, built now if need be; straight lines where there is no extract."""
+def load(
+    slug: str, osrm: OsrmTravelTimes | None = None, *, timezone: str = "UTC", clock: Clock | None = None
+) -> Ground:
+    """The ground of a market: from the kept graph, built now if need be; straight lines where there is no extract.
+
+    With an OSRM its times and ways come first. Factors are those of the hour in `timezone`.
+    """
+    now = (clock or SystemClock()).now
     kept = city_directory(slug)
     if not (kept / KEPT_STREETS).exists() and not cities.extract(slug).exists():
         log.warning("no street data for %s: travel times are straight lines (./coudmain up fetches it)", slug)
-        return Ground(StreetTravel(None), None, Quarters([]))
+        return Ground(CalibratedTravel(_travel(None, osrm), timezone, now), None, Quarters([]))
     build(slug)
     streets = StreetGraph(StreetArrays.from_bytes((kept / KEPT_STREETS).read_bytes()))
     named = [(name, LatLng(lat, lon)) for name, kind, lat, lon in places(slug) if kind in QUARTERS]
-    return Ground(StreetTravel(streets), streets, Quarters(named))
+    streets.to_one(
+        [], streets.random_point(np.random.default_rng(0))
+    )  # the kernel is compiled now, not in a round
+    return Ground(CalibratedTravel(_travel(streets, osrm), timezone, now), streets, Quarters(named))
+
+
+def _travel(streets: StreetGraph | None, osrm: OsrmTravelTimes | None) -> TravelTimes:
+    on_streets = StreetTravel(streets)
+    return on_streets if osrm is None else FallingBack(osrm, on_streets)
 
 
 def places(slug: str) -> list[tuple[str, str, float, float]]:

@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 import osmium
 from osmium.filter import KeyFilter
-from osmium.osm import NODE, WAY
+from osmium.osm import NODE, RELATION, WAY
+from osmium.osm import Relation as OsmRelation
 from osmium.osm import Way as OsmWay
 from shapely.geometry import Polygon
 
 from geo.junctions import Way, to_junctions
-from geo.osmtags import stops_cars, street_of
+from geo.osmtags import Wait, stops_cars, street_of, wait_of
 from geo.points import LatLng
+from geo.restrictions import Member, Restriction, restrictions_of
 from geo.streets import Profile, StreetArrays, StreetGraph
 from geo.zones import area_around
 
@@ -45,15 +47,33 @@ class NamedPlace:
 
 def read_streets(pbf: Path) -> StreetArrays:
     """The street graph of an extract (.osm.pbf, .osm, .opl …). RuntimeError if the file cannot be read."""
-    ways, places, closed = list[Way](), dict[int, tuple[float, float]](), set[int]()
+    ways, places = list[Way](), dict[int, tuple[float, float]]()
+    closed, waits = set[int](), dict[int, Wait]()
     for thing in _things(pbf, "highway", "barrier"):
+        tags = dict(thing.tags)
         if isinstance(thing, OsmWay):
-            street = street_of(dict(thing.tags))
+            street = street_of(tags)
             if street is not None:
-                ways.extend(Way(stretch, street) for stretch in _located(thing, places))
-        elif stops_cars(dict(thing.tags)):
+                ids = (thing.id, thing.id)
+                ways.extend(Way(stretch, street, ids) for stretch in _located(thing, places))
+        elif stops_cars(tags):
             closed.add(thing.id)
-    return to_junctions(ways, places, closed)
+        elif (wait := wait_of(tags)) is not None:
+            waits[thing.id] = wait
+    return to_junctions(ways, places, closed, waits=waits, restrictions=read_restrictions(pbf))
+
+
+def read_restrictions(pbf: Path) -> list[Restriction]:
+    """The turns that the extract forbids to cars at all hours, in the file's order."""
+    relations = osmium.FileProcessor(pbf, RELATION).with_filter(KeyFilter("type"))
+    return [
+        restriction
+        for relation in relations
+        if isinstance(relation, OsmRelation)
+        for restriction in restrictions_of(
+            dict(relation.tags), [Member(member.role, member.type, member.ref) for member in relation.members]
+        )
+    ]
 
 
 def read_places(pbf: Path) -> list[NamedPlace]:

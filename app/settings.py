@@ -28,6 +28,7 @@ class Settings:
     environment: str = "development"
     database_url: str | None = None  # None: the private cluster
     nats_url: str | None = None  # None: one process, the bus in it
+    osrm_url: str | None = None  # None: the street graph in process
     secret: str | None = None
     firebase_credentials: Path | None = None
     fcm_url: str | None = None  # another FCM address (a proxy, or the tests' fake)
@@ -65,6 +66,7 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
         environment=environment,
         database_url=_asyncpg(env["DATABASE_URL"]) if env.get("DATABASE_URL") else None,
         nats_url=own.get("nats_url"),
+        osrm_url=own.get("osrm_url"),
         secret=secret,
         firebase_credentials=Path(credentials) if credentials else None,
         fcm_url=own.get("fcm_url"),

@@ -5,79 +5,110 @@ second times 2**27, plus centimeters. Sums stay exact, the lowest weight is the 
 shortest, and one Dijkstra gives both without walking any path. Room: 1,342 km, 7.7 days.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components, dijkstra
+from scipy.sparse import csr_array, csr_matrix
+from scipy.sparse.csgraph import connected_components, dijkstra, reverse_cuthill_mckee
 
 from geo.planes import Plane
+from geo.shortest import Spreader
 from geo.snapping import Snapper, Snaps
 from geo.streetarrays import StreetArrays
 from geo.travel import Profile
+from geo.turns import Edges, Stands, driven_stands, plain_stands
 
 _SECOND = 100  # hundredths
 _METER = 100  # centimeters
 _SHIFT = 2.0**27
+_BUCKET_S = 3.0  # a usual street and its turn take four to ten; half or twice as much measures the same
 
 Weights = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """How places join the network: two junctions each, (n, 2), and the weight between (inf: no way)."""
+    """How places join the network: some stands each, (n, k), and the weight between (inf: no way).
 
-    node: NDArray[np.int64]
+    `share` is the end of the place's edge that each of the k passes: 0, 1, or nan where the place is at it.
+    """
+
+    stand: NDArray[np.int64]
     weight: Weights
+    share: tuple[float, ...]
 
 
 class Network:
-    """Invariant: every junction in it reaches every other."""
+    """Invariant: from every stand in it one gets to every other."""
 
-    def __init__(
-        self, streets: StreetArrays, profile: Profile, edges: NDArray[np.int64], plane: Plane
-    ) -> None:
-        """Of some of `usable_edges`."""
+    def __init__(self, streets: StreetArrays, profile: Profile, plane: Plane) -> None:
+        """LookupError where the profile gets nowhere and back."""
         self._streets = streets
-        seconds = streets.seconds(profile)
-        self.weight = np.full(len(seconds), np.inf)
-        self.weight[edges] = _weigh(seconds[edges], streets.edge_m[edges])
+        stands = _largest_part(_stands(streets, profile, plane))
+        if not len(stands.start):
+            raise LookupError(f"the map has no street to {profile} on")
+        stands = _in_walking_order(stands)
+        edges = np.unique(stands.edge)
+        self.weight = np.full(len(streets.edge_m), np.inf)
+        self.weight[edges] = _weigh(streets.seconds(profile)[edges], streets.edge_m[edges])
         twin = streets.edge_twin.astype(np.int64)
         self.twin_weight = np.where(twin >= 0, self.weight[twin], np.inf)
         one_each = edges[~(np.isfinite(self.twin_weight[edges]) & (twin[edges] < edges))]
         self.snapper = Snapper(streets, one_each, plane)
-        self._build_graphs(edges)
+        self.junctions = np.unique(stands.junction)
+        self._in, self._after = _whole(stands.in_s) * _SHIFT, stands.after
+        self._at = _table(stands.junction, len(streets.node_lat))
+        self._arc_start, self._arc_out = stands.start, _whole(stands.out_s) * _SHIFT
+        self._arcs = _table(stands.edge, len(streets.edge_m))
+        self._begin = np.zeros(
+            len(stands.junction)
+        )  # one who sets off at a junction turns nowhere: at no cost
+        np.maximum.at(self._begin, stands.start, -self._arc_out)
+        self._build_graphs(stands)
 
-    def _build_graphs(self, edges: NDArray[np.int64]) -> None:
-        froms, tos = self._streets.edge_from[edges], self._streets.edge_to[edges]
-        self.junctions = np.unique(froms).astype(np.int64)
-        n = len(self.junctions)
-        self._local = np.full(len(self._streets.node_lat), -1)
-        self._local[self.junctions] = np.arange(n)
-        key = self._local[froms] * n + self._local[tos]
-        order = np.lexsort((self.weight[edges], key))  # of parallel streets the fastest counts
+    def _build_graphs(self, stands: Stands) -> None:
+        weight = self._arc_out + self.weight[stands.edge] + self._in[stands.edge]
+        weight = np.maximum(weight, _SHIFT)
+        n = len(stands.junction)
+        key = stands.start * n + stands.end
+        order = np.lexsort((weight, key))  # of parallel streets the fastest counts
         first = np.unique(key[order], return_index=True)[1]
-        self._key, self._fastest = key[order][first], edges[order][first]
+        self._key, self._fastest = key[order][first], stands.edge[order][first]
         rows, columns = np.divmod(self._key, n)
-        self.forward = csr_array((self.weight[self._fastest], (rows, columns)), shape=(n, n))
-        self.backward = csr_array(self.forward.T)
+        self._graph = csr_array((weight[order][first], (rows, columns)), shape=(n, n))
+        self.forward, self.backward = _spreader(self._graph), _spreader(csr_array(self._graph.T))
 
     def departures(self, at: Snaps) -> Ends:
-        """From places on the streets to the first junctions."""
-        onward, back = self.weight[at.edge], self.twin_weight[at.edge]
-        behind = np.where(at.share == 0, 0.0, part(back, at.share))  # at a junction all its streets are open
-        return self._ends(at, part(onward, 1 - at.share), behind)
+        """From places on the streets to the first stands. At a junction all its streets are open, at no cost."""
+        twin, here = self._streets.edge_twin[at.edge], self._junction_stands(at)
+        ahead = part(self.weight[at.edge], 1 - at.share) + self._in[at.edge]
+        back = part(self.twin_weight[at.edge], at.share) + self._in[twin]
+        stand = np.column_stack((self._after[at.edge], self._after[twin], here))
+        weight = np.column_stack((ahead, back, np.where(here >= 0, self._begin[here], np.inf)))
+        return Ends(np.maximum(stand, 0), weight, (1.0, 0.0, *(np.nan,) * here.shape[1]))
 
     def arrivals(self, at: Snaps) -> Ends:
-        """From the last junctions to places on the streets."""
-        onward, back = self.weight[at.edge], self.twin_weight[at.edge]
-        beyond = np.where(at.share == 1, 0.0, part(back, 1 - at.share))
-        return self._ends(at, beyond, part(onward, at.share))
+        """From the last stands to places on the streets."""
+        twin, here = self._streets.edge_twin[at.edge], self._junction_stands(at)
+        by, against = self._arcs[at.edge], self._arcs[twin]
+        stand = np.column_stack((self._arc_start[by], self._arc_start[against], here))
+        onward = self._onto(by, part(self.weight[at.edge], at.share))
+        back = self._onto(against, part(self.twin_weight[at.edge], 1 - at.share))
+        weight = np.column_stack((onward, back, np.where(here >= 0, 0.0, np.inf)))
+        width = by.shape[1]
+        return Ends(
+            np.maximum(stand, 0), weight, (*(0.0,) * width, *(1.0,) * width, *(np.nan,) * here.shape[1])
+        )
 
-    def _ends(self, at: Snaps, beyond: Weights, behind: Weights) -> Ends:
-        tos, froms = self._streets.edge_to[at.edge], self._streets.edge_from[at.edge]
-        return Ends(self._local[np.column_stack((tos, froms))], np.column_stack((beyond, behind)))
+    def _junction_stands(self, at: Snaps) -> Edges:
+        """The stands of the junction each place is exactly at; -1 fills."""
+        streets = self._streets
+        tip = np.where(at.share == 0, streets.edge_from[at.edge], streets.edge_to[at.edge])
+        return np.where(((at.share == 0) | (at.share == 1))[:, None], self._at[tip], -1)
+
+    def _onto(self, arcs: Edges, more: Weights) -> Weights:
+        return np.where(arcs >= 0, self._arc_out[arcs] + more[:, None], np.inf)
 
     def along(self, origins: Snaps, destinations: Snaps) -> Weights:
         """The way that never leaves the edge both are on, inf where there is none; sizes broadcast."""
@@ -87,27 +118,26 @@ class Network:
         same = origins.edge == destinations.edge
         return np.where(same, np.where(ahead >= 0, onward, back), np.inf)
 
-    def spread(self, graph: csr_array, ends: Ends, limit_s: float | None) -> Weights:
-        """From the ends of one place along `graph`: the weight to each junction, inf beyond the limit."""
-        open_ends = np.isfinite(ends.weight[0])
+    def spread(self, graph: Spreader, ends: Ends, limit_s: float | None) -> Weights:
+        """From the ends of one place along `graph`: the weight to each stand, inf beyond the limit."""
         limit = np.inf if limit_s is None else (limit_s * _SECOND + 1) * _SHIFT
-        reached = dijkstra(graph, indices=ends.node[0, open_ends], limit=limit)
-        return np.asarray((reached + ends.weight[0, open_ends, None]).min(axis=0), np.float64)
+        open_ends = np.isfinite(ends.weight[0])
+        return graph.reach(ends.stand[0, open_ends], ends.weight[0, open_ends], limit)
 
-    def path(self, departures: Ends, arrivals: Ends) -> tuple[float, list[int], int, int]:
-        """The lightest way between two places: its weight, edges, first and last end (0 or 1)."""
+    def path(self, departures: Ends, arrivals: Ends) -> tuple[float, list[int], float, float]:
+        """The lightest way between two places: its weight, the edges between, the `share` of its two ends."""
         open_ends = np.flatnonzero(np.isfinite(departures.weight[0]))
-        sources, goals = departures.node[0, open_ends], arrivals.node[0]
-        reached, before = dijkstra(self.forward, indices=sources, return_predecessors=True)
+        sources, goals = departures.stand[0, open_ends], arrivals.stand[0]
+        reached, before = dijkstra(self._graph, indices=sources, return_predecessors=True)
         total = departures.weight[0, open_ends, None] + reached[:, goals] + arrivals.weight[0]
         row, last = np.unravel_index(int(total.argmin()), total.shape)
         node, trail = int(goals[last]), []
         while node != sources[row]:
             previous = int(before[row, node])
-            trail.append(previous * len(self.junctions) + node)
+            trail.append(previous * self._graph.shape[0] + node)
             node = previous
         edges = self._fastest[np.searchsorted(self._key, trail[::-1])].tolist() if trail else []
-        return float(total[row, last]), edges, int(open_ends[row]), int(last)
+        return float(total[row, last]), edges, departures.share[open_ends[row]], arrivals.share[last]
 
 
 def part(weight: Weights, share: NDArray[np.float64]) -> Weights:
@@ -120,7 +150,7 @@ def part(weight: Weights, share: NDArray[np.float64]) -> Weights:
 def read(weight: Weights) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Seconds and meters of weights; inf and inf of inf."""
     closed = np.isinf(weight)
-    seconds, meters = np.divmod(np.where(closed, 0.0, weight), _SHIFT)
+    seconds, meters = np.divmod(np.where(closed, 0.0, np.maximum(weight, 0.0)), _SHIFT)
     return np.where(closed, np.inf, seconds / _SECOND), np.where(closed, np.inf, meters / _METER)
 
 
@@ -129,13 +159,69 @@ def _weigh(seconds: NDArray[np.float32], meters: NDArray[np.float32]) -> Weights
     return whole * _SHIFT + np.rint(meters.astype(np.float64) * _METER)
 
 
-def usable_edges(streets: StreetArrays, profile: Profile) -> NDArray[np.int64]:
-    """The edges of the largest part of the streets within which the profile gets everywhere and back."""
-    froms, tos, nodes = streets.edge_from, streets.edge_to, len(streets.node_lat)
-    open_edges = np.flatnonzero(np.isfinite(streets.seconds(profile)) & (froms != tos))
-    graph = csr_array((np.ones(len(open_edges)), (froms[open_edges], tos[open_edges])), shape=(nodes, nodes))
+def _whole(seconds: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.rint(seconds * _SECOND)
+
+
+def _stands(streets: StreetArrays, profile: Profile, plane: Plane) -> Stands:
+    """Bans and the cost of turns are for those who drive."""
+    loops = streets.edge_from == streets.edge_to
+    edges = np.flatnonzero(np.isfinite(streets.seconds(profile)) & ~loops)
+    if profile is Profile.DRIVE:
+        return driven_stands(streets, edges, plane)
+    return plain_stands(streets, edges)
+
+
+def _largest_part(stands: Stands) -> Stands:
+    """The stands between which one gets everywhere and back, and the arcs among them, renumbered."""
+    n = len(stands.junction)
+    graph = csr_array((np.ones(len(stands.start)), (stands.start, stands.end)), shape=(n, n))
     labels = np.asarray(connected_components(graph, connection="strong")[1], np.int64)
-    label = labels[froms[open_edges]]
-    inside = label == labels[tos[open_edges]]
-    largest = np.bincount(label[inside]).argmax() if inside.any() else -1
-    return np.asarray(open_edges[inside & (label == largest)], np.int64)
+    label, within = labels[stands.start], labels[stands.start] == labels[stands.end]
+    largest = np.bincount(label[within]).argmax() if within.any() else -1
+    inside = labels == largest
+    number = np.append(np.where(inside, np.cumsum(inside) - 1, -1), -1)
+    after = number[stands.after]
+    reached = within & (label == largest)
+    kept = reached & (after[stands.edge] >= 0)  # one who begins on an edge must get on from it, too
+    part_of_it = Stands(
+        stands.junction[inside],
+        number[stands.start[kept]],
+        stands.edge[kept],
+        number[stands.end[kept]],
+        stands.out_s[kept],
+        stands.in_s,
+        after,
+    )
+    return part_of_it if kept.sum() == reached.sum() else _largest_part(part_of_it)
+
+
+def _in_walking_order(stands: Stands) -> Stands:
+    """The same, neighbours numbered near each other: a search finds most of what it reads in the cache."""
+    n = len(stands.junction)
+    graph = csr_array((np.ones(len(stands.start)), (stands.start, stands.end)), shape=(n, n))
+    order = np.asarray(reverse_cuthill_mckee(csr_matrix(graph + graph.T), symmetric_mode=True), np.int64)
+    number = np.full(n + 1, -1)
+    number[order] = np.arange(n)
+    return replace(
+        stands,
+        junction=stands.junction[order],
+        start=number[stands.start],
+        end=number[stands.end],
+        after=number[stands.after],
+    )
+
+
+def _table(row_of: Edges, rows: int) -> Edges:
+    """What is in each row, as many columns as the fullest needs; -1 fills, and the row after the last is empty."""
+    order = np.argsort(row_of, kind="stable")
+    row = row_of[order]
+    column = np.arange(len(row)) - np.searchsorted(row, row)
+    table = np.full((rows + 1, int(column.max()) + 1), -1)
+    table[row, column] = order
+    return table
+
+
+def _spreader(graph: csr_array) -> Spreader:
+    start, head = graph.indptr.astype(np.int32), graph.indices.astype(np.int32)
+    return Spreader(start, head, graph.data, _BUCKET_S * _SECOND * _SHIFT)

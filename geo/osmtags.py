@@ -1,8 +1,8 @@
-"""What OpenStreetMap's tags say of a street: who may use it, which way, how fast.
+"""What OpenStreetMap's tags say of a street: who may use it, which way, how fast, where one waits on it.
 
 Speeds and access follow OSRM's car, foot and bicycle profiles
-(github.com/Project-OSRM/osrm-backend/tree/master/profiles) where no other source is named. Left for later:
-turn restrictions, surfaces, slopes, conditional and hourly tags.
+(github.com/Project-OSRM/osrm-backend/tree/master/profiles) where no other source is named. Turn restrictions
+are `restrictions.py`'s. Left out: slopes, conditional and hourly tags.
 """
 
 import re
@@ -12,16 +12,15 @@ from math import inf
 
 KMH = 1 / 3.6  # m/s
 
-# km/h in free flow (OSRM car.lua, its four fastest city classes held to what a 50 km/h town lets one drive:
-# this house serves towns, and there most streets carry no maxspeed tag of their own).
+# km/h in free flow (car.lua `speeds`), where no limit is posted.
 DRIVE_KMH = {
     "motorway": 90,
     "motorway_link": 45,
-    "trunk": 70,
+    "trunk": 85,
     "trunk_link": 40,
-    "primary": 50,
+    "primary": 65,
     "primary_link": 30,
-    "secondary": 45,
+    "secondary": 55,
     "secondary_link": 25,
     "tertiary": 40,
     "tertiary_link": 20,
@@ -31,12 +30,19 @@ DRIVE_KMH = {
     "living_street": 10,
     "service": 15,
 }
-# Driven seconds per free-flow second: junctions, lights, turns, traffic, which a profile by class knows nothing of. A
-# house figure until real trips fit it. With it 100 x 100 drives in Monaco take 1.33 times OSRM's free-flow seconds
-# over the same meters (median), 31 km/h instead of 42. Roads built between towns are spared.
+# Driven seconds per free-flow second, on every street, light and turn alike: traffic, looking for the door. A house
+# figure until real trips fit it (geo/calibration.py does): 100 x 100 drives in Monaco come to 32 km/h instead of 42.
 URBAN_DELAY = 1.3
 BETWEEN_TOWNS = {"motorway", "motorway_link", "trunk", "trunk_link"}
 OF_THE_LIMIT = 0.8  # one drives at this share of a posted limit (car.lua `speed_reduction`)
+LIMIT_IN_WORDS = {"urban": 50.0, "rural": 80.0, "trunk": 110.0, "motorway": 130.0}  # km/h, as in France
+SURFACE_KMH = {  # no faster than (car.lua `surface_speeds`)
+    "sett": 40, "gravel": 40, "unpaved": 40, "ground": 40, "dirt": 40, "pebblestone": 40, "grass": 40, "wood": 40,
+    "cobblestone": 30, "clay": 30, "earth": 20, "stone": 20, "rocky": 20, "sand": 20, "mud": 10,
+}  # fmt: skip
+NARROWEST_M = 1.9  # a car's width (car.lua `vehicle_width`)
+WAITS_S = {"traffic_signals": 2.0, "stop": 2.0, "give_way": 1.0}  # free-flow s each (lib/obstacles.lua)
+GATE_S = 60.0  # to have a gate opened (car.lua `barrier_penalties`)
 SLOW_SERVICE = {"alley", "parking_aisle", "driveway", "drive-through"}  # half the speed, as in car.lua
 TO_ITS_OWN_DOORS_KMH = 5.0  # through streets open to residents or deliveries only: never a short cut
 
@@ -105,6 +111,26 @@ def street_of(tags: Mapping[str, str]) -> Street | None:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Where drivers lose time on their way, with and against the direction the street was drawn in."""
+
+    seconds: float
+    with_it: bool = True
+    against: bool = True
+
+
+def wait_of(tags: Mapping[str, str]) -> Wait | None:
+    """What a node with these tags costs those who drive past it."""
+    if tags.get("barrier") in GATES:
+        return Wait(GATE_S * URBAN_DELAY)
+    seconds = WAITS_S.get(tags.get("highway", ""))
+    if seconds is None:
+        return None
+    side = tags.get("traffic_signals:direction") or tags.get("direction")
+    return Wait(seconds * URBAN_DELAY, with_it=side != "backward", against=side != "forward")
+
+
 def stops_cars(tags: Mapping[str, str]) -> bool:
     """Whether a node with these tags lets walkers through and no car."""
     barrier = tags.get("barrier", "")
@@ -119,13 +145,14 @@ def _drive_kmh(kind: str, tags: Mapping[str, str]) -> float:
         return 0.0
     if tags.get("service") == "emergency_access":
         return 0.0
-    limit = _posted_kmh(tags.get("maxspeed", ""))
+    if tags.get("oneway") == "reversible" or 0.0 < _metres(tags.get("maxwidth", "")) <= NARROWEST_M:
+        return 0.0
+    limit = _posted_kmh(tags)
     speed = limit * OF_THE_LIMIT if limit else float(DRIVE_KMH[kind])
+    speed = min(speed, SURFACE_KMH.get(tags.get("surface", ""), speed))
     if tags.get("service") in SLOW_SERVICE:
         speed /= 2
-    if kind not in BETWEEN_TOWNS:
-        speed /= URBAN_DELAY
-    return min(speed, TO_ITS_OWN_DOORS_KMH) if access in RESIDENTS else speed
+    return min(speed / URBAN_DELAY, TO_ITS_OWN_DOORS_KMH if access in RESIDENTS else inf)
 
 
 def _walk_kmh(kind: str, tags: Mapping[str, str]) -> float:
@@ -160,10 +187,20 @@ def _bikes_may_oppose(tags: Mapping[str, str]) -> bool:
     return tags.get("oneway:bicycle") == "no" or tags.get("cycleway", "").startswith("opposite")
 
 
-def _posted_kmh(maxspeed: str) -> float:
-    """km/h of a limit like "30", "30 mph"; 0 for words ("FR:urban", "walk", "none")."""
-    number = _NUMBER.match(maxspeed)
-    return float(number[0]) * (_MPH if maxspeed.endswith("mph") else 1.0) if number else 0.0
+def _posted_kmh(tags: Mapping[str, str]) -> float:
+    """km/h of a limit like "30", "30 mph", "FR:urban"; 0 where none is said in numbers or known words."""
+    for key in ("maxspeed", "source:maxspeed", "maxspeed:type"):
+        said = tags.get(key, "")
+        if number := _NUMBER.match(said):
+            return float(number[0]) * (_MPH if said.endswith("mph") else 1.0)
+        if words := LIMIT_IN_WORDS.get(said.rpartition(":")[2]):
+            return words
+    return 0.0
+
+
+def _metres(width: str) -> float:
+    number = _NUMBER.match(width)
+    return float(number[0]) if number else 0.0
 
 
 def _both(kmh: float, forward: bool, backward: bool) -> tuple[float, float]:

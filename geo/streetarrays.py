@@ -5,13 +5,14 @@ import zipfile
 from dataclasses import dataclass, fields
 from functools import cached_property
 from hashlib import blake2b
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geo.travel import Profile
 
-FORMAT = 1  # of `to_bytes`; another number is another layout
+FORMAT = 2  # of `to_bytes`; another number is another layout
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class StreetArrays:
 
     A two-way street is two edges, each the other's twin, with the same shape reversed. The shape of edge `e`
     between its two junctions is `geom_lat/geom_lon[edge_geom_start[e] : edge_geom_start[e + 1]]`, possibly
-    nothing. Seconds are those of the whole edge in free urban flow, inf where the profile may not go.
+    nothing. Seconds are those of the whole edge, lights and the like included, inf where the profile may not go.
+    Ban `b` says that a car does not drive the edges `ban_edge[ban_start[b] : ban_start[b + 1]]` one after another.
     """
 
     node_lat: NDArray[np.float64]
@@ -36,6 +38,8 @@ class StreetArrays:
     edge_geom_start: NDArray[np.int32]  # one longer than the edges
     geom_lat: NDArray[np.float64]
     geom_lon: NDArray[np.float64]
+    ban_start: NDArray[np.int32]  # one longer than the bans
+    ban_edge: NDArray[np.int32]
     names: tuple[str, ...]  # names[0] is "": nameless
 
     def seconds(self, profile: Profile) -> NDArray[np.float32]:
@@ -44,6 +48,11 @@ class StreetArrays:
             Profile.WALK: self.edge_s_walk,
             Profile.CYCLE: self.edge_s_cycle,
         }[profile]
+
+    def bans(self) -> list[tuple[int, ...]]:
+        """The sequences of edges that no car drives: two edges each or more."""
+        edges, start = self.ban_edge.tolist(), self.ban_start.tolist()
+        return [tuple(edges[a:b]) for a, b in pairwise(start)]
 
     @cached_property
     def version(self) -> str:

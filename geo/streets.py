@@ -1,16 +1,19 @@
 """Travel along real streets, in process: all candidates to one pickup in a single Dijkstra.
 
 Ways are counted between the nearest points of the streets; the few meters from a door to its street are not,
-as OSRM does it. Turn restrictions and the hour of the day are not known here.
+as OSRM does it. Drivers keep to turn restrictions and lose time turning. The hour of the day is not known here:
+`calibration.py` is laid over these times.
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from itertools import groupby, pairwise
+from math import isnan
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geo.network import Ends, Network, read, usable_edges
+from geo.network import Ends, Network, read
 from geo.planes import Plane
 from geo.points import LatLng
 from geo.snapping import Snap, Snapper, Snaps, lines
@@ -38,13 +41,16 @@ class StreetGraph:
         self.version = streets.version
         self._streets = streets
         self._plane = Plane(LatLng(float(streets.node_lat.mean()), float(streets.node_lon.mean())))
-        self._networks = {
-            profile: Network(streets, profile, edges, self._plane)
-            for profile in Profile
-            if len(edges := usable_edges(streets, profile))
-        }
+        self._networks: dict[Profile, Network] = {}
+        for profile in Profile:
+            with suppress(LookupError):
+                self._networks[profile] = Network(streets, profile, self._plane)
         named = np.flatnonzero(streets.edge_name > 0)
         self._named = Snapper(streets, named, self._plane) if len(named) else None
+
+    def knows(self, profile: Profile) -> bool:
+        """Whether there is any street for the profile; every other question raises LookupError where not."""
+        return profile in self._networks
 
     def size(self, profile: Profile) -> tuple[int, int]:
         """How many junctions and directed edges the profile can use."""
@@ -96,16 +102,17 @@ class StreetGraph:
         a, b = _snap(network, [origin]), _snap(network, [destination])
         if max(a.offset_m[0], b.offset_m[0]) > SNAP_WITHIN_M:
             return None
-        weight, edges, first, last = network.path(network.departures(a), network.arrivals(b))
+        weight, edges, out, into = network.path(network.departures(a), network.arrivals(b))
         stay = float(network.along(a, b)[0])
         if stay <= weight:
             stretches = [self._stretch(int(a.edge[0]), float(a.share[0]), float(b.share[0]))]
             weight = stay
         else:
+            begin, end = float(a.share[0]), float(b.share[0])
             stretches = [
-                self._stretch(int(a.edge[0]), float(a.share[0]), 1.0 if first == 0 else 0.0),
+                self._stretch(int(a.edge[0]), begin, begin if isnan(out) else out),
                 *((edge, 0.0, 1.0) for edge in edges),
-                self._stretch(int(b.edge[0]), 1.0 if last == 0 else 0.0, float(b.share[0])),
+                self._stretch(int(b.edge[0]), end if isnan(into) else into, end),
             ]
         seconds, meters = read(np.array([weight]))
         return Route(
@@ -186,8 +193,8 @@ def _travel(
     snaps: tuple[Snaps, Snaps],
     limit_s: float | None,
 ) -> Travel:
-    """`near` is the one place's weight to or from each junction; `ends` and `along` are the many's."""
-    best = np.minimum((near[ends.node] + ends.weight).min(axis=1), along)
+    """`near` is the one place's weight to or from each stand; `ends` and `along` are the many's."""
+    best = np.minimum((near[ends.stand] + ends.weight).min(axis=1), along)
     many, one = snaps
     best[(many.offset_m > SNAP_WITHIN_M) | (one.offset_m > SNAP_WITHIN_M)] = np.inf
     seconds, meters = read(best)

@@ -9,6 +9,7 @@ SETTINGS: Final[Mapping[str, str]] = {
     "environment": "`development` or `production`; only development has `/v1/dev/…` and founds the demo market",
     "database_url": "your PostgreSQL with PostGIS (`postgresql://…`); without it a private one runs on a Unix socket",
     "nats_url": "the bus between processes; without it everything runs in one process",
+    "osrm_url": "an OSRM server with the car profile, for travel times before the street graph's: `http://127.0.0.1:5000`",
     "secret": "32 random characters or more; needed in production, else made once and kept beside the data (0600)",
     "firebase_credentials": "a service account's key file: verifies Firebase ID tokens and sends pushes over FCM",
     "fcm_url": "another address than Google's, for a proxy or a rehearsal",

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from app import cities, locks
 from app.directories import ROOT, basemap_of, data_directory
-from app.install import python, system, web
+from app.install import osrm, python, system, web
 from app.install.progress import Progress, SetupFailed
 
 DEMO_CITY = "monaco"
@@ -26,6 +26,7 @@ NEED_THE_CITY = {
     "dispatch",
     "map",
 }  # its streets, its map or the screens
+NEED_OSRM = {"test", "bench"}  # to compare travel times with, and to be asked over HTTP
 SETUP_WITHIN = 1800.0  # s another set-up of this checkout may take before we give up waiting for it
 BASEMAP = "basemap"
 
@@ -48,6 +49,8 @@ def wanted(command: str) -> list[Step]:
         steps.append(Step(system.STEP, lambda progress: system.install(packages, progress)))
     if not python.ready(command):
         steps.append(Step(python.STEP, lambda progress: python.install(progress, command)))
+    if command in NEED_OSRM and osrm.fits() and not osrm.ready():
+        steps.append(Step(osrm.STEP, osrm.install, optional=True))
     if command in NEED_THE_CITY:
         if web.present() and not web.ready():
             steps.append(Step(web.STEP, web.build, optional=True))

@@ -46,7 +46,7 @@ class RoundSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
 
 USUAL: Final = RoundSettings()
-SCARCE: Final = 2.0  # idle providers per request below which 32 candidates are too few (ADR 23)
+SCARCE: Final = 2.0  # idle providers per request below which 32 candidates are too few (ADR 10)
 
 
 def read_round_settings(settings: Mapping[str, Any]) -> RoundSettings:

@@ -21,6 +21,7 @@ from domain.store.engagement_facts import EngagementFacts, facts_of
 from domain.store.tables import Engagement, Offer, Request, Service
 from domain.store.timers import TimerKind
 from domain.usecases import access, money
+from domain.usecases.calibration import note_promise
 from domain.usecases.views.engagements import engagement_view
 from domain.usecases.work import Work
 
@@ -62,6 +63,7 @@ async def confirm(work: Work, *, request: Request, offer: Offer, spec: ServiceSp
     if start_at is not None and span[0] - REMINDED_BEFORE > work.now:
         await work.schedule(TimerKind.ENGAGEMENT_REMIND, engagement.id, span[0] - REMINDED_BEFORE)
     _note_consent(work, engagement, request, offer)
+    await note_promise(work, engagement, request, spec)
     await work.db.flush()
     await tell_both(work, engagement)
     work.signal(f"duty.{engagement.provider_id}")

@@ -1,6 +1,7 @@
 """A frozen, signed price: check the places, time the trip, price it, sign it; later redeem it, once."""
 
 import asyncio
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,6 +29,7 @@ from domain.store import catalogue as store
 from domain.store.tables import Quote, Service
 from domain.usecases.access import require_account
 from domain.usecases.work import Work
+from geo.calibration import P90_PRIOR
 from geo.cells import cell_of
 from geo.live import STALE_AFTER
 from geo.points import LatLng
@@ -37,9 +39,6 @@ from geo.units import Meters
 FURTHEST_AHEAD: Final = timedelta(days=30)
 CLOCK_SLACK: Final = timedelta(seconds=60)  # a phone's clock is rarely further off
 NEAR_ENOUGH_M: Final = Meters(8_000.0)  # straight line; further providers do not make a pick-up promise
-P90_OVER_P50: Final = (
-    1.6  # until learnt from completed approaches: urban taxi waits, notes' travel-time spread
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +124,7 @@ async def quote(
     answers: Mapping[str, Any] | None = None,
     start_at: datetime | None = None,
     market_id: str | None = None,
-) -> tuple[Quote, dict[str, int] | None]:
+) -> tuple[Quote, dict[str, Any] | None]:
     """Freeze a price for anybody signed in. Returns the stored quote and the pick-up promise, if one can be made."""
     account = require_account(work.actor)
     trip = await plan_trip(
@@ -189,8 +188,8 @@ def check_start(now: datetime, start_at: datetime | None) -> None:
         raise Invalid.field("/start_at", f"at most {FURTHEST_AHEAD.days} days ahead")
 
 
-async def pickup_eta(work: Work, trip: Trip) -> dict[str, int] | None:
-    """How long until somebody could be there: `{p50_s, p90_s}` over the nearest free provider, never where they are."""
+async def pickup_eta(work: Work, trip: Trip) -> dict[str, Any] | None:
+    """How long until somebody could be there, never where they are: `{p50_s, p90_s, source, calibration}`."""
     live = work.tools.live
     near = live.of(trip.market_id).nearest(
         trip.first,
@@ -205,11 +204,16 @@ async def pickup_eta(work: Work, trip: Trip) -> dict[str, int] | None:
     travel = await work.tools.cities[trip.market_id].travel.to_one(
         points, trip.first, Profile(trip.spec.profile)
     )
-    best = float(travel.seconds.min())
-    if best == float("inf"):
+    best = int(travel.seconds.argmin()) if points else 0
+    if not math.isfinite(travel.seconds[best]):
         return None
-    p50 = round(best + STALE_AFTER / 4)  # a fix is a few seconds old, and an answer takes a few more
-    return {"p50_s": p50, "p90_s": round(p50 * P90_OVER_P50)}
+    late = STALE_AFTER / 4  # a fix is a few seconds old, and an answer takes a few more
+    return {
+        "p50_s": round(float(travel.seconds[best]) + late),
+        "p90_s": round(float(travel.slow_s[best]) + late * P90_PRIOR),
+        "source": travel.source,
+        "calibration": travel.calibration,
+    }
 
 
 async def _market_of(work: Work, places: Sequence[Place]) -> str:

@@ -2,7 +2,7 @@ from math import inf, isinf
 
 import pytest
 
-from geo.osmtags import KMH, STEPS_KMH, URBAN_DELAY, WALK_KMH, Street, stops_cars, street_of
+from geo.osmtags import KMH, STEPS_KMH, URBAN_DELAY, WALK_KMH, Street, Wait, stops_cars, street_of, wait_of
 
 
 def kmh(pace: float) -> float:
@@ -52,10 +52,10 @@ def test_one_ways_bind_drivers_and_cyclists_but_not_walkers(tags, drive, cycle):
     assert open_ways(rue.walk) == (True, True)
 
 
-def test_a_motorway_is_one_way_for_cars_alone_and_without_town_delays():
+def test_a_motorway_is_one_way_for_cars_alone():
     road = street(highway="motorway")
     assert open_ways(road.drive) == (True, False)
-    assert kmh(road.drive[0]) == pytest.approx(90)
+    assert kmh(road.drive[0]) == pytest.approx(90 / URBAN_DELAY)
     assert isinf(road.walk[0])
     assert isinf(road.cycle[0])
 
@@ -69,7 +69,7 @@ def test_steps_are_walked_slowly():
 
 @pytest.mark.parametrize(
     ("maxspeed", "driven"),
-    [("30", 24), ("20 mph", 20 * 1.609344 * 0.8), ("FR:urban", 45), ("none", 45), ("0", 45)],
+    [("30", 24), ("20 mph", 20 * 1.609344 * 0.8), ("FR:urban", 40), ("none", 55), ("0", 55)],
 )
 def test_posted_limits_slow_down_and_words_do_not(maxspeed, driven):
     assert kmh(street(highway="secondary", maxspeed=maxspeed).drive[0]) == pytest.approx(driven / URBAN_DELAY)
@@ -146,3 +146,39 @@ def test_bollards_and_private_gates_stop_cars(tags, stops):
 
 def test_a_pace_is_never_zero():
     assert street(highway="living_street").drive < (inf, inf)
+
+
+def test_a_limit_may_be_said_beside_the_speed():
+    said = street(highway="secondary", source__maxspeed="FR:rural")
+    assert kmh(said.drive[0]) == pytest.approx(80 * 0.8 / URBAN_DELAY)
+
+
+def test_a_rough_surface_is_driven_slowly_and_a_smooth_one_is_not_driven_faster():
+    assert kmh(street(highway="primary", surface="cobblestone").drive[0]) == pytest.approx(30 / URBAN_DELAY)
+    assert kmh(street(highway="residential", surface="sett").drive[0]) == pytest.approx(25 / URBAN_DELAY)
+
+
+@pytest.mark.parametrize("tags", [{"maxwidth": "1.8 m"}, {"oneway": "reversible"}])
+def test_cars_stay_out_of_what_is_too_narrow_or_turns_with_the_hour(tags):
+    found = street_of({"highway": "residential", **tags})
+    assert found is not None
+    assert isinf(found.drive[0])
+    assert not isinf(found.walk[0])
+
+
+@pytest.mark.parametrize(
+    ("tags", "wait"),
+    [
+        ({"highway": "traffic_signals"}, Wait(2 * URBAN_DELAY)),
+        ({"highway": "stop", "direction": "forward"}, Wait(2 * URBAN_DELAY, against=False)),
+        ({"highway": "give_way", "direction": "backward"}, Wait(URBAN_DELAY, with_it=False)),
+        (
+            {"highway": "traffic_signals", "traffic_signals:direction": "backward", "direction": "forward"},
+            Wait(2 * URBAN_DELAY, with_it=False),
+        ),
+        ({"barrier": "gate"}, Wait(60 * URBAN_DELAY)),
+        ({"highway": "crossing"}, None),
+    ],
+)
+def test_drivers_wait_at_lights_signs_and_gates(tags, wait):
+    assert wait_of(tags) == wait

@@ -36,7 +36,8 @@ def saved(**columns: object) -> bytes:
         (b"rubbish", r"not saved streets|pickled"),
         (saved(format=99), "format 99"),
         (saved(other=1), "not saved streets"),
-        (saved(format=1), "not saved streets"),
+        (saved(format=2), "not saved streets"),
+        (saved(format=1), "import the map again"),
         (grid_town().to_bytes()[:-100], "not saved streets"),
     ],
 )

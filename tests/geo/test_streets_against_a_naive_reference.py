@@ -1,6 +1,7 @@
-"""Every answer of the street graph against a textbook Dijkstra, on small random towns."""
+"""Every answer of the street graph against a textbook Dijkstra over whole histories, on small random towns."""
 
 import heapq
+from dataclasses import replace
 from math import inf
 
 import numpy as np
@@ -8,11 +9,14 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from geo.junctions import Way, to_junctions
+from geo.network import _largest_part
+from geo.planes import Plane
 from geo.points import LatLng, crow_m
 from geo.polylines import length_m
 from geo.snapping import PIECE_M, Snap
 from geo.streetarrays import StreetArrays
 from geo.streets import Profile, StreetGraph
+from geo.turns import Stands, driven_stands, plain_stands
 from tests.geo.cities import place_of, street
 
 PLACES = {c + 10 * r: place_of(c, r) for c in range(4) for r in range(4)}
@@ -29,6 +33,10 @@ ways = st.lists(
 )
 low, left = place_of(0, 0)
 places = st.builds(LatLng, st.floats(low - 0.001, low + 0.004), st.floats(left - 0.001, left + 0.004))
+
+bans = st.lists(
+    st.tuples(st.integers(0, 99), st.lists(st.integers(0, 9), min_size=1, max_size=2)), max_size=4
+)
 
 Cost = tuple[float, float]  # hundredths of a second, centimeters: compared in that order
 NO_WAY: Cost = (inf, inf)
@@ -51,52 +59,99 @@ def plus(a: Cost, b: Cost) -> Cost:
     return a[0] + b[0], a[1] + b[1]
 
 
-def naive(town: StreetArrays, profile: Profile, a: Snap, b: Snap) -> Cost:
-    """From `a` to `b` by a heap of (cost, junction), nothing shared with the real thing but its rounding."""
-    cost = costs(town, profile)
+class Reference:
+    """From place to place by a heap of (cost, edges driven so far): nothing shared but the price of a turn."""
 
-    def ends(at: Snap) -> tuple[int, int, Cost, Cost]:
-        twin = cost.get(int(town.edge_twin[at.edge]), NO_WAY)
-        return int(town.edge_from[at.edge]), int(town.edge_to[at.edge]), cost[at.edge], twin
+    def __init__(self, town: StreetArrays, profile: Profile) -> None:
+        self.town, self.cost, self.profile = town, costs(town, profile), profile
+        plane = Plane(LatLng(float(town.node_lat.mean()), float(town.node_lon.mean())))
+        edges = np.array(sorted(self.cost))
+        driving = profile is Profile.DRIVE
+        stands = driven_stands(town, edges, plane) if driving else plain_stands(town, edges)
+        self.inside = set(usable(stands))
+        self.in_s = np.rint(stands.in_s * 100)
+        rows = zip(stands.start.tolist(), stands.edge.tolist(), stands.out_s.tolist(), strict=True)
+        self.out = {(stand, edge): float(np.rint(out * 100)) for stand, edge, out in rows}
+        self.after = stands.after
+        self.bans = self.forbidden() if driving else set()
+        self.memory = max((len(ban) for ban in self.bans), default=1)
 
-    start, end, onward, back = ends(a)
-    heap = [(share_of(onward, 1 - a.share), end)]
-    heap.append(((0.0, 0.0) if a.share == 0 else share_of(back, a.share), start))
-    heapq.heapify(heap)
-    best: dict[int, Cost] = {}
-    while heap:
-        so_far, node = heapq.heappop(heap)
-        if node in best or so_far == NO_WAY:
-            continue
-        best[node] = so_far
-        for edge, more in cost.items():
-            if town.edge_from[edge] == node:
-                heapq.heappush(heap, (plus(so_far, more), int(town.edge_to[edge])))
-    start, end, onward_b, back_b = ends(b)
-    found = [plus(best.get(start, NO_WAY), share_of(onward_b, b.share))]
-    found.append(plus(best.get(end, NO_WAY), (0.0, 0.0) if b.share == 1 else share_of(back_b, 1 - b.share)))
-    if a.edge == b.edge:
-        ahead = b.share - a.share
-        found.append(share_of(onward, ahead) if ahead >= 0 else share_of(back, -ahead))
-    return min(found)
+    def forbidden(self) -> set[tuple[int, ...]]:
+        """The town's bans, and turning around where a restriction could be driven around that way."""
+        bans = {ban for ban in self.town.bans() if all(edge in self.cost for edge in ban)}
+        corners = {self.town.edge_from[edge] for ban in bans for edge in ban[1:]}
+        for edge in self.cost:
+            twin = int(self.town.edge_twin[edge])
+            others = [o for o in self.cost if self.town.edge_from[o] == self.town.edge_to[edge] and o != twin]
+            if self.town.edge_from[edge] in corners and twin in self.cost and others:
+                bans.add((edge, twin))
+        return bans
+
+    def turn(self, driven: tuple[int, ...], edge: int) -> float | None:
+        """Hundredths of a second; None where it is banned."""
+        now = (*driven, edge)
+        if any(now[-len(ban) :] == ban for ban in self.bans):
+            return None
+        return self.out.get((int(self.after[driven[-1]]), edge))
+
+    def way(self, a: Snap, b: Snap) -> Cost:
+        town, cost = self.town, self.cost
+        goals = [(b.edge, share_of(cost[b.edge], b.share))]
+        if (twin := int(town.edge_twin[b.edge])) in self.inside:
+            goals.append((twin, share_of(cost[twin], 1 - b.share)))
+        heap: list[tuple[Cost, tuple[int, ...]]] = []
+        for edge, share in ((a.edge, 1 - a.share), (int(town.edge_twin[a.edge]), a.share)):
+            if edge in self.inside:
+                heap.append((plus(share_of(cost[edge], share), (self.in_s[edge], 0.0)), (edge,)))
+        found = [NO_WAY]
+        if a.edge == b.edge:
+            ahead = b.share - a.share
+            back = cost.get(int(town.edge_twin[a.edge]), NO_WAY)
+            found.append(share_of(cost[a.edge], ahead) if ahead >= 0 else share_of(back, -ahead))
+        done: set[tuple[int, ...]] = set()
+        heapq.heapify(heap)
+        while heap:
+            so_far, driven = heapq.heappop(heap)
+            if driven in done:
+                continue
+            done.add(driven)
+            for edge, rest in goals:
+                turned = self.turn(driven, edge)
+                if turned is not None:
+                    found.append(plus(so_far, plus((turned, 0.0), rest)))
+            for edge in self.inside:
+                turned = self.turn(driven, edge) if town.edge_from[edge] == town.edge_to[driven[-1]] else None
+                if turned is not None:
+                    whole = plus(plus(cost[edge], (turned, 0.0)), (float(self.in_s[edge]), 0.0))
+                    step = whole if whole[0] > 0 else (1.0, 0.0)
+                    heapq.heappush(heap, (plus(so_far, step), (*driven, edge)[-self.memory :]))
+        best = min(found)
+        return best if best[0] > 0 or best == NO_WAY else (max(best[0], 0.0), best[1])
+
+
+def usable(stands: Stands) -> list[int]:
+    return [int(edge) for edge in np.unique(_largest_part(stands).edge)]
 
 
 @settings(max_examples=150, deadline=None)
-@given(ways, st.lists(places, min_size=1, max_size=4), places, st.sampled_from(list(Profile)))
-def test_every_travel_is_the_fastest_and_of_these_the_shortest(mapped, origins, destination, profile):
-    town = to_junctions(mapped, PLACES)
+@given(ways, st.lists(places, min_size=1, max_size=4), places, st.sampled_from(list(Profile)), bans)
+def test_every_travel_is_the_fastest_and_of_these_the_shortest(mapped, origins, destination, profile, picks):
+    town = with_bans(to_junctions(mapped, PLACES), picks)
     graph = StreetGraph(town)
     assume(has(graph, profile))
+    reference = Reference(town, profile)
     goal = graph.snap(destination, profile)
+    assume(0 < goal.share < 1)
     there, back = graph.to_one(origins, destination, profile), graph.from_one(destination, origins, profile)
     for i, origin in enumerate(origins):
         snap = graph.snap(origin, profile)
-        centiseconds, centimeters = naive(town, profile, snap, goal)
+        assume(0 < snap.share < 1)  # exactly at a junction one may set off anywhere: tested by itself
+        centiseconds, centimeters = reference.way(snap, goal)
         assert there.seconds[i] == np.float32(centiseconds / 100)
         assert there.meters[i] == np.float32(centimeters / 100)
         one_by_one = graph.from_one(origin, [destination], profile)
         assert (one_by_one.seconds[0], one_by_one.meters[0]) == (there.seconds[i], there.meters[i])
-        assert back.seconds[i] == np.float32(naive(town, profile, goal, snap)[0] / 100)
+        assert back.seconds[i] == np.float32(reference.way(goal, snap)[0] / 100)
 
 
 @settings(max_examples=100, deadline=None)
@@ -125,6 +180,23 @@ def test_no_street_is_much_nearer_than_the_one_snapped_to(mapped, p):
     corners = min(crow_m(p, LatLng(a, b)) for a, b in zip(lat.tolist(), lon.tolist(), strict=True))
     assert snap.offset_m <= corners + PIECE_M / 2
     assert abs(crow_m(p, snap.place) - snap.offset_m) < 1
+
+
+def with_bans(town: StreetArrays, picks: list[tuple[int, list[int]]]) -> StreetArrays:
+    """Some walks along the town's edges, two or three of them, that no car may take."""
+    found = set()
+    for first, steps in picks:
+        walk = [first % len(town.edge_m)]
+        for step in steps:
+            onward = np.flatnonzero(town.edge_from == town.edge_to[walk[-1]])
+            walk.append(int(onward[step % len(onward)]))
+        found.add(tuple(walk))
+    rows = sorted(found)
+    return replace(
+        town,
+        ban_start=np.cumsum([0, *map(len, rows)]).astype(np.int32),
+        ban_edge=np.array([edge for row in rows for edge in row], np.int32),
+    )
 
 
 def has(graph: StreetGraph, profile: Profile) -> bool:

@@ -76,6 +76,7 @@ class Engagement(Base):
     ended_why: Mapped[str | None]
     fee_on_end_cents: Mapped[int] = mapped_column(server_default="0")
     track_erased_at: Mapped[datetime | None]
+    promise: Mapped[Json | None]  # the pick-up's seconds as promised at the accept, with their source
 
 
 class Action(Base):

@@ -28,7 +28,7 @@ def service_view(spec: ServiceSpec, language: str) -> dict[str, Any]:
     return data
 
 
-def quote_view(row: Quote, pickup_eta: dict[str, int] | None, language: str) -> dict[str, Any]:
+def quote_view(row: Quote, pickup_eta: dict[str, Any] | None, language: str) -> dict[str, Any]:
     """A frozen price with how it is made up."""
     return {
         "quote_id": str(row.id),

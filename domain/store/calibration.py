@@ -1,0 +1,45 @@
+"""Finished approaches, for the calibration of travel times: an engagement's own clocks and what was promised."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.rules.states import EngagementState
+from domain.store.tables import Engagement, Market
+from geo.calibration import Approach
+from geo.cells import from_hex
+
+
+async def approaches(db: AsyncSession, market_id: str, since: datetime, limit: int) -> Sequence[Approach]:
+    """The newest approaches of completed work that set off at once. Who made them is not read."""
+    statement = (
+        select(Engagement.promise, Engagement.confirmed_at, Engagement.arrived_at)
+        .where(
+            Engagement.market_id == market_id,
+            Engagement.state == EngagementState.COMPLETED,
+            Engagement.promise.is_not(None),
+            Engagement.arrived_at.is_not(None),
+            Engagement.confirmed_at >= since,
+        )
+        .order_by(Engagement.confirmed_at.desc(), Engagement.id)
+        .limit(limit)
+    )
+    return [
+        Approach(
+            cell=from_hex(promise["cell"]),
+            hour=promise["hour"],
+            streets_s=promise["streets_s"],
+            promised_p50_s=promise["p50_s"],
+            promised_p90_s=promise["p90_s"],
+            took_s=(arrived_at - confirmed_at).total_seconds(),
+        )
+        for promise, confirmed_at, arrived_at in await db.execute(statement)
+        if promise is not None and arrived_at is not None  # as asked above; for the type checker
+    ]
+
+
+async def timezone_of(db: AsyncSession, market_id: str) -> str | None:
+    """The market's time zone; None when there is no such market."""
+    return (await db.execute(select(Market.timezone).where(Market.id == market_id))).scalar_one_or_none()

@@ -1,0 +1,70 @@
+"""The bucket wheel against scipy's heap, in Python as written (where coverage sees it) and compiled."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import dijkstra
+
+from geo.shortest import Spreader, _spread, compiled
+
+edges = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8), st.integers(1, 400)), max_size=40)
+sources = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 300)), max_size=3)
+
+
+def graph(rows: list[tuple[int, int, int]]) -> csr_array:
+    lightest = {(a, b): w for a, b, w in sorted(rows, key=lambda row: -row[2])}
+    a, b = ([edge[i] for edge in lightest] for i in range(2))
+    return csr_array((np.array(list(lightest.values()), float), (a, b)), shape=(9, 9))
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_every_node_is_reached_at_the_least_weight_whatever_the_width(compiled, monkeypatch):
+    if not compiled:
+        monkeypatch.setattr("geo.shortest.spread", _spread)
+
+    @settings(max_examples=150, deadline=None)
+    @given(edges, sources, st.sampled_from([1.0, 7.0, 100.0, 1e6]), st.sampled_from([np.inf, 250.0]))
+    def check(rows, begin, width, limit):
+        matrix = graph(rows)
+        spreader = Spreader(
+            matrix.indptr.astype(np.int32), matrix.indices.astype(np.int32), matrix.data.astype(float), width
+        )
+        nodes, weights = np.array([n for n, _ in begin], np.int64), np.array([w for _, w in begin], float)
+        wanted = np.full(9, np.inf)
+        for node, weight in begin:
+            wanted = np.minimum(wanted, weight + dijkstra(matrix, indices=node))
+        wanted[wanted > limit] = np.inf
+        assert spreader.reach(nodes, weights, limit).tolist() == wanted.tolist()
+
+    check()
+
+
+def test_an_edge_of_many_hours_makes_the_buckets_wider_not_more():
+    far = Spreader(np.array([0, 1, 1], np.int32), np.array([1], np.int32), np.array([1e9]), 1.0)
+    assert far.reach(np.array([0]), np.array([0.0])).tolist() == [0.0, 1e9]
+
+
+def test_where_machine_code_cannot_be_kept_it_is_made_anew():
+    asked = []
+
+    def compiler(**options):
+        asked.append(options)
+        if options.get("cache"):
+            raise RuntimeError("cannot cache function: no locator available")
+        return lambda kernel: kernel
+
+    assert compiled(_spread, compiler) is _spread
+    assert [one.get("cache", False) for one in asked] == [True, False]
+
+
+def test_a_node_found_lighter_moves_between_its_neighbours(monkeypatch):
+    monkeypatch.setattr("geo.shortest.spread", _spread)
+    rows = [(0, 1, 300), (0, 2, 301), (0, 3, 302), (0, 4, 10), (4, 2, 20), (4, 3, 50), (4, 1, 90), (2, 3, 10)]
+    matrix = graph(rows)
+    wheel = Spreader(
+        matrix.indptr.astype(np.int32), matrix.indices.astype(np.int32), matrix.data.astype(float), 9.0
+    )
+    found = wheel.reach(np.array([0]), np.array([0.0]))
+    assert found[:5].tolist() == [0.0, 100.0, 30.0, 40.0, 10.0]
