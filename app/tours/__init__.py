@@ -1,0 +1,1 @@
+"""Scheduled tours, planned in a process of their own."""

@@ -1,0 +1,94 @@
+"""A `TourProblem` through VROOM (pyvroom), a well-kept planner: where our own search begins.
+
+VROOM counts whole seconds; ways are rounded up and windows inwards, so that what it plans keeps the real ones.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
+import vroom
+
+from matching.tours.problem import Halt, TourProblem, Vehicle
+
+FOREVER: Final = 2**31  # s; VROOM wants a number
+LEVEL: Final = (
+    5  # of 0 to 5: at a hundred stops it takes about a second, at level 1 a tenth with more vehicles
+)
+FIXED: Final = 100_000  # s; a vehicle costs more than any way saved, where fewer are wanted
+
+
+def started(problem: TourProblem, *, fewest: bool, level: int = LEVEL) -> TourProblem:
+    """The same problem with VROOM's tours as its vehicles' plans.
+
+    Vehicles that have a plan already are left as they are: VROOM is not asked about them.
+    """
+    free = [vehicle for vehicle in problem.vehicles if not vehicle.plan]
+    if not free or not problem.errands:
+        return problem
+    planned = problem.planned
+    asked = _Asked(problem, [k for k, errand in enumerate(problem.errands) if errand.id not in planned])
+    solution = asked.put(free, fewest=fewest).solve(exploration_level=level, nb_threads=1)
+    plans = asked.plans(solution, free)
+    vehicles = tuple(replace(v, plan=plans.get(v.id, v.plan)) for v in problem.vehicles)
+    room = max([problem.room, *(len(vehicle.plan) for vehicle in vehicles)])
+    return replace(problem, vehicles=vehicles, room=room)
+
+
+class _Asked:
+    """Some errands of a problem, as VROOM numbers them: `2k` and `2k+1` are the stops of errand k."""
+
+    def __init__(self, problem: TourProblem, errands: list[int]) -> None:
+        self._problem = problem
+        self._errands = errands
+
+    def put(self, vehicles: list[Vehicle], *, fewest: bool) -> Any:
+        """The question."""
+        problem = self._problem
+        question = vroom.Input()
+        ways = np.where(np.isfinite(problem.seconds), np.ceil(problem.seconds), FOREVER // 4)
+        question.set_durations_matrix(profile="car", matrix_input=ways.astype(np.uint32))
+        for number, vehicle in enumerate(vehicles):
+            window = vroom.TimeWindow(math.ceil(vehicle.from_s), _floor(vehicle.until_s))
+            ends = {} if vehicle.end is None else {"end": vehicle.end}
+            question.add_vehicle(
+                vroom.Vehicle(
+                    number,
+                    start=vehicle.start,
+                    capacity=[vehicle.capacity],
+                    time_window=window,
+                    costs=vroom.VehicleCosts(fixed=FIXED if fewest else 0),
+                    **ends,
+                )
+            )
+        for k in self._errands:
+            errand = problem.errands[k]
+            question.add_shipment(
+                _step(2 * k, errand.pickup), _step(2 * k + 1, errand.drop), amount=vroom.Amount([errand.load])
+            )
+        return question
+
+    def plans(self, solution: Any, vehicles: list[Vehicle]) -> Mapping[str, tuple[str, ...]]:
+        """The answer: vehicle id to its stops."""
+        plans: dict[str, list[str]] = {}
+        rows = solution.routes
+        for number, kind, stop in zip(rows["vehicle_id"], rows["type"], rows["id"], strict=True):
+            if kind in {"pickup", "delivery"}:
+                name = self._problem.errands[int(stop) // 2].id
+                plans.setdefault(vehicles[int(number)].id, []).append(
+                    ("+" if kind == "pickup" else "-") + name
+                )
+        return {vehicle: tuple(stops) for vehicle, stops in plans.items()}
+
+
+def _step(number: int, halt: Halt) -> Any:
+    window = vroom.TimeWindow(math.ceil(halt.earliest_s), _floor(halt.latest_s))
+    return vroom.ShipmentStep(
+        number, location=halt.place, default_service=math.ceil(halt.service_s), time_windows=[window]
+    )
+
+
+def _floor(moment: float) -> int:
+    return FOREVER if math.isinf(moment) else math.floor(moment)

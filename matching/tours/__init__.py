@@ -1,0 +1,1 @@
+"""Several stops a vehicle: pooled rides, batched parcels, scheduled tours. NumPy and compiled kernels."""
