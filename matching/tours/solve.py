@@ -129,8 +129,10 @@ def _insert_by_assignment(problem: TourProblem, layout: Layout) -> None:
 def _searched(problem: TourProblem, layout: Layout, effort: Effort) -> Tours:
     """Search from where the layout stands, and read the answer."""
     terrain, best = layout.terrain, layout.fleet
-    now, tried, dice = layout.blank(), layout.blank(), _state(problem.seed)
     nobody = np.array([errand.nobody_s for errand in problem.errands])
+    if not problem.errands or not problem.vehicles:  # the compiled loops check no index
+        return _read(problem, layout, nobody)
+    now, tried, dice = layout.blank(), layout.blank(), _state(problem.seed)
     left = np.flatnonzero(best.vehicle_of < 0)
     if effort.shrink and not len(left):
         shrink(terrain, best, now, tried, effort.shrink, dice)

@@ -6,9 +6,10 @@ import time
 
 import pytest
 
-from bench import accepts, index, offers, start, town
+from bench import accepts, index, offers, pooling, start, town
 from bench import round as rounds
 from bench.processes import Cost, children_of, cost_of, data
+from matching.tours.solve import Effort
 
 
 def silent(_: str) -> None:
@@ -93,3 +94,14 @@ def test_a_process_costs_and_one_that_has_gone_costs_nothing():
         child.kill()
         child.wait()
     assert cost_of(child.pid) == Cost()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_tours_are_planned_by_all_three_and_checked():
+    sizes = pooling.Sizes(most=1, effort=Effort(shrink=20, improve=50), level=0)
+    outcome = pooling.measure(sizes, seed=3, say=silent)
+    assert outcome.sound
+    told = outcome.as_json()["figures"]
+    assert told["both_vehicles"] <= told["vroom_vehicles"]
+    assert told["search_distance"] > 0
