@@ -1,0 +1,144 @@
+"""One round of a replayed day, and the two ways to decide it: the production solver, and the nearest car."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from matching.policy import Policy
+from matching.problem import Ask, Pairs, Problem, Supply
+from matching.solve import solve
+from matching.whatif.city import Floats
+
+Indexes: TypeAlias = NDArray[np.intp]
+
+SERVICE = "ride"
+PRODUCTION = Policy(version="replay-1", wave_reach_s=())
+"""As the dispatcher's own: no reach in the policy, the request's limit holds."""
+FAIR_S = 60.0
+"""s per standard deviation: the weight that the fairness term was first studied at."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Round:
+    """Open requests and idle cars, by their numbers in the day, and the pairs worth judging: parallel arrays.
+
+    `row` and `column` point into `asks` and `cars`. Requests stand in order of request.
+    """
+
+    asks: Indexes
+    age_s: Floats
+    limit_s: Floats
+    """s of approach after which a request is not picked up in time."""
+    duration_s: Floats
+    pay: Floats
+    """Cents."""
+    cars: Indexes
+    income_per_hour: Floats
+    """Cents per hour on duty; NaN: not yet known."""
+    row: Indexes
+    column: Indexes
+    eta_s: Floats
+    meters: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Given:
+    """Pairs of the round that were decided on, by their place in its arrays, and the seconds of approach that
+    fairness cost: the decision's own less the least possible."""
+
+    pairs: Indexes
+    fairness_price_s: float = 0.0
+
+
+Decide: TypeAlias = Callable[[Round], Given]
+
+
+def nearest(round_: Round) -> Given:
+    """First come, first served: each request in turn takes the nearest car that is still free."""
+    taken: set[int] = set()
+    pairs = []
+    for row in range(len(round_.asks)):
+        mine = np.flatnonzero(round_.row == row)
+        for pair in mine[np.lexsort((round_.column[mine], round_.eta_s[mine]))].tolist():
+            if int(round_.column[pair]) not in taken:
+                taken.add(int(round_.column[pair]))
+                pairs.append(pair)
+                break
+    return Given(pairs=np.array(pairs, dtype=np.intp))
+
+
+def batch(policy: Policy, seed: int) -> Decide:
+    """The production solver under a policy."""
+    plain = replace(policy, fairness_s=0.0)
+
+    def decide(round_: Round) -> Given:
+        pairs = _solved(round_, policy, seed)
+        if policy.fairness_s == 0:
+            return Given(pairs=pairs)
+        least = _solved(round_, plain, seed)
+        price = float(round_.eta_s[pairs].sum() - round_.eta_s[least].sum())
+        # Where fairness let another number of requests be served, the sums do not compare.
+        return Given(pairs=pairs, fairness_price_s=price if len(pairs) == len(least) else 0.0)
+
+    return decide
+
+
+def _solved(round_: Round, policy: Policy, seed: int) -> Indexes:
+    """The pairs that the production solver offers."""
+    result = solve(_problem(round_, policy, seed))
+    place = {
+        (int(round_.asks[i]), int(round_.cars[j])): k
+        for k, (i, j) in enumerate(zip(round_.row.tolist(), round_.column.tolist(), strict=True))
+    }
+    offered = [place[int(match.ask_id), int(match.provider_id)] for match in result.offers]
+    return np.array(sorted(offered), dtype=np.intp)
+
+
+def _problem(round_: Round, policy: Policy, seed: int) -> Problem:
+    columns = (round_.asks, round_.age_s, round_.limit_s, round_.duration_s, round_.pay)
+    nobody, no_tag = frozenset[str](), frozenset[str]()
+    asks = tuple(
+        Ask(
+            id=f"{ask:08d}",
+            service=SERVICE,
+            age_s=age_s,
+            wave=0,
+            max_approach_s=limit_s,
+            wanted=1,
+            needs=no_tag,
+            duration_s=duration_s,
+            pay=int(pay),
+            starts_in_s=0.0,
+            customer="",
+            destination_cell=None,
+            already_asked=nobody,
+        )
+        for ask, age_s, limit_s, duration_s, pay in zip(*(c.tolist() for c in columns), strict=True)
+    )
+    supply = tuple(
+        _supply(car, income) for car, income in zip(round_.cars.tolist(), round_.income_per_hour, strict=True)
+    )
+    pairs = Pairs(round_.row, round_.column, round_.eta_s, round_.meters, "crow")
+    return Problem(asks=asks, supply=supply, pairs=pairs, policy=policy, seed=seed)
+
+
+def _supply(car: int, income: float) -> Supply:
+    return Supply(
+        id=f"{car:08d}",
+        services=frozenset({SERVICE}),
+        tags=frozenset(),
+        fix_age_s=0.0,
+        stale=False,
+        on_duty=True,
+        busy=False,
+        pending_offer=False,
+        max_travel_s=None,
+        free_until_s=None,
+        income_per_hour=None if np.isnan(income) else float(income),
+        queue_rank=None,
+        blocked_customers=frozenset(),
+        suspended=False,
+    )
