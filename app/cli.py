@@ -22,6 +22,8 @@ from app.cities import CityUnavailable
 from app.directories import basemap_of, city_directory, cluster_directory
 from app.engine import Part, running
 from app.postgres import PrivateCluster
+from app.replay import arguments as replay_arguments
+from app.replay.command import replay
 from app.server import PortTaken
 from app.settings import Settings, SettingsError, read
 from app.up import TownArguments, up
@@ -65,6 +67,9 @@ def _parser() -> argparse.ArgumentParser:
         _address(commands.add_parser(name, help=words))
     commands.add_parser("dispatch", help="the rounds of a spread-out installation")
     commands.add_parser("relay", help="events, timers and pushes of a spread-out installation")
+    replay_arguments.add_to(
+        commands.add_parser("replay", help="what would have been: recorded demand under another policy")
+    )
     commands.add_parser("migrate", help="bring the database to this version")
     maps = commands.add_parser("map", help="cities of your own").add_subparsers(dest="deed", required=True)
     bring = maps.add_parser("import", help="streets and basemap from an OpenStreetMap extract")
@@ -90,6 +95,8 @@ async def _command(asked: argparse.Namespace, settings: Settings) -> int:
                 await engine.dispose()
             print("the database is at this version")
             return 0
+        case "replay":
+            return await asyncio.to_thread(replay, asked)
         case "map":
             return await asyncio.to_thread(_import_map, asked.source, asked.market)
         case part:

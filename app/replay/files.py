@@ -90,7 +90,9 @@ def _offset_s(since_utc_midnight: Floats) -> int:
         for offset in OFFSETS_S
     ]
     most = max(count for count, _ in inside)
-    return min((offset for count, offset in inside if count == most), key=lambda offset: (abs(offset), offset))
+    return min(
+        (offset for count, offset in inside if count == most), key=lambda offset: (abs(offset), offset)
+    )
 
 
 def read_shifts(path: Path, city: City) -> dict[str, Shifts]:

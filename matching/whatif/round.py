@@ -1,5 +1,6 @@
 """One round of a replayed day, and the two ways to decide it: the production solver, and the nearest car."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeAlias
@@ -15,6 +16,8 @@ from matching.whatif.city import Floats
 Indexes: TypeAlias = NDArray[np.intp]
 
 SERVICE = "ride"
+SERVICES = frozenset({SERVICE})
+NONE = frozenset[str]()
 PRODUCTION = Policy(version="replay-1", wave_reach_s=())
 """As the dispatcher's own: no reach in the policy, the request's limit holds."""
 FAIR_S = 60.0
@@ -58,15 +61,16 @@ Decide: TypeAlias = Callable[[Round], Given]
 
 def nearest(round_: Round) -> Given:
     """First come, first served: each request in turn takes the nearest car that is still free."""
+    order = np.lexsort((round_.column, round_.eta_s, round_.row))
+    rows, columns = round_.row[order].tolist(), round_.column[order].tolist()
+    served: set[int] = set()
     taken: set[int] = set()
     pairs = []
-    for row in range(len(round_.asks)):
-        mine = np.flatnonzero(round_.row == row)
-        for pair in mine[np.lexsort((round_.column[mine], round_.eta_s[mine]))].tolist():
-            if int(round_.column[pair]) not in taken:
-                taken.add(int(round_.column[pair]))
-                pairs.append(pair)
-                break
+    for pair, row, column in zip(order.tolist(), rows, columns, strict=True):
+        if row not in served and column not in taken:
+            served.add(row)
+            taken.add(column)
+            pairs.append(pair)
     return Given(pairs=np.array(pairs, dtype=np.intp))
 
 
@@ -88,18 +92,38 @@ def batch(policy: Policy, seed: int) -> Decide:
 
 def _solved(round_: Round, policy: Policy, seed: int) -> Indexes:
     """The pairs that the production solver offers."""
-    result = solve(_problem(round_, policy, seed))
-    place = {
-        (int(round_.asks[i]), int(round_.cars[j])): k
-        for k, (i, j) in enumerate(zip(round_.row.tolist(), round_.column.tolist(), strict=True))
-    }
+    kept = _that_matter(round_, policy)
+    result = solve(_problem(round_, kept, policy, seed))
+    rows, columns = round_.asks[round_.row[kept]].tolist(), round_.cars[round_.column[kept]].tolist()
+    place = dict(zip(zip(rows, columns, strict=True), kept.tolist(), strict=True))
     offered = [place[int(match.ask_id), int(match.provider_id)] for match in result.offers]
     return np.array(sorted(offered), dtype=np.intp)
 
 
-def _problem(round_: Round, policy: Policy, seed: int) -> Problem:
+def _that_matter(round_: Round, policy: Policy) -> Indexes:
+    """Pairs that an optimum can be made of: with m cars, a car's m best requests.
+
+    At most m - 1 of them are another car's, so a car on a request beyond them would do better on one of them. A
+    car's own cost is the same for all requests, so fairness changes none of it. Fifty requests that wait for three
+    cars are nine pairs to judge instead of a hundred and fifty.
+    """
+    m = len(round_.cars)
+    if len(round_.asks) <= m:
+        return np.arange(len(round_.row))
+    price = [
+        policy.nobody_price_s(age_s=age_s, limit_s=limit_s)
+        for age_s, limit_s in zip(round_.age_s.tolist(), round_.limit_s.tolist(), strict=True)
+    ]
+    order = np.lexsort((round_.row, round_.eta_s - np.array(price)[round_.row], round_.column))
+    _, first, count = np.unique(round_.column[order], return_index=True, return_counts=True)
+    place = np.arange(len(order)) - np.repeat(first, count)
+    return np.sort(order[place < m]).astype(np.intp)
+
+
+def _problem(round_: Round, kept: Indexes, policy: Policy, seed: int) -> Problem:
+    asked, row = np.unique(round_.row[kept], return_inverse=True)
+    able, column = np.unique(round_.column[kept], return_inverse=True)
     columns = (round_.asks, round_.age_s, round_.limit_s, round_.duration_s, round_.pay)
-    nobody, no_tag = frozenset[str](), frozenset[str]()
     asks = tuple(
         Ask(
             id=f"{ask:08d}",
@@ -108,28 +132,29 @@ def _problem(round_: Round, policy: Policy, seed: int) -> Problem:
             wave=0,
             max_approach_s=limit_s,
             wanted=1,
-            needs=no_tag,
+            needs=NONE,
             duration_s=duration_s,
             pay=int(pay),
             starts_in_s=0.0,
             customer="",
             destination_cell=None,
-            already_asked=nobody,
+            already_asked=NONE,
         )
-        for ask, age_s, limit_s, duration_s, pay in zip(*(c.tolist() for c in columns), strict=True)
+        for ask, age_s, limit_s, duration_s, pay in zip(*(c[asked].tolist() for c in columns), strict=True)
     )
+    incomes = round_.income_per_hour[able].tolist()
     supply = tuple(
-        _supply(car, income) for car, income in zip(round_.cars.tolist(), round_.income_per_hour, strict=True)
+        _supply(car, income) for car, income in zip(round_.cars[able].tolist(), incomes, strict=True)
     )
-    pairs = Pairs(round_.row, round_.column, round_.eta_s, round_.meters, "crow")
+    pairs = Pairs(row, column, round_.eta_s[kept], round_.meters[kept], "crow")
     return Problem(asks=asks, supply=supply, pairs=pairs, policy=policy, seed=seed)
 
 
 def _supply(car: int, income: float) -> Supply:
     return Supply(
         id=f"{car:08d}",
-        services=frozenset({SERVICE}),
-        tags=frozenset(),
+        services=SERVICES,
+        tags=NONE,
         fix_age_s=0.0,
         stale=False,
         on_duty=True,
@@ -137,8 +162,8 @@ def _supply(car: int, income: float) -> Supply:
         pending_offer=False,
         max_travel_s=None,
         free_until_s=None,
-        income_per_hour=None if np.isnan(income) else float(income),
+        income_per_hour=None if math.isnan(income) else income,
         queue_rank=None,
-        blocked_customers=frozenset(),
+        blocked_customers=NONE,
         suspended=False,
     )

@@ -126,9 +126,7 @@ class _Living:
         """The round's pairs: for each open request the nearest idle cars that would be there in time."""
         travel, asks = self.learnt.travel, self.open
         places, pickups = self.fleet.where(idle, now_s), self.day.pickup[asks]
-        crow_m = np.hypot(
-            pickups[:, 0, None] - places[None, :, 0], pickups[:, 1, None] - places[None, :, 1]
-        )
+        crow_m = np.hypot(pickups[:, 0, None] - places[None, :, 0], pickups[:, 1, None] - places[None, :, 1])
         eta_s = travel.seconds(crow_m, now_s)
         age_s = now_s - self.day.request_s[asks]
         limit_s = self.rules.picked_up_within_s - age_s
