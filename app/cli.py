@@ -36,6 +36,8 @@ def main(arguments: list[str]) -> int:
     asked = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
+        if asked.command == "replay":  # arithmetic: nothing to await, and Ctrl-C ends it
+            return replay(asked)
         return uvloop.run(_interruptible(_command(asked, read())))
     except (SettingsError, PostgresUnavailable, PortTaken, CityUnavailable, BasemapUnavailable) as told:
         print(f"coudmain: {told}", file=sys.stderr)
@@ -95,8 +97,6 @@ async def _command(asked: argparse.Namespace, settings: Settings) -> int:
                 await engine.dispose()
             print("the database is at this version")
             return 0
-        case "replay":
-            return await asyncio.to_thread(replay, asked)
         case "map":
             return await asyncio.to_thread(_import_map, asked.source, asked.market)
         case part:

@@ -21,7 +21,7 @@ def replay(asked: argparse.Namespace) -> int:
             Asked(
                 days=asked.days,
                 fleet=asked.fleet,
-                policies=asked.policies,
+                policies=asked.policy,
                 weights=asked.weights,
                 seeds=asked.seed,
                 rules=Rules(window_s=asked.window),

@@ -1,7 +1,6 @@
 """The cars of a replayed day: where each is, until when it is busy, and what it has driven and earned."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from matching.reposition import STAY
 from matching.whatif.city import Floats, Shifts
@@ -56,7 +55,7 @@ class Fleet:
     def _begin(self, car: int, shift: int) -> None:
         if self.off_s[car] > -np.inf:
             self.before_s[car] += self._spell(np.inf)[car]
-        self._stand(np.array([car]), np.inf)
+        self.moving[car], self.target_zone[car] = False, STAY  # it went off duty on the way
         self.on_s[car] = max(0.0, self._shifts.on_s[shift], self.free_s[car])
         self.off_s[car] = self._shifts.off_s[shift]
         self.place[car] = self._shifts.place[shift]
@@ -85,11 +84,8 @@ class Fleet:
             here = self.where(going, now_s)
             self.empty_m[going] += detour * np.hypot(*(here - self.place[going]).T)
             self.place[going] = here
-            self._stand(going, now_s)
-
-    def _stand(self, cars: NDArray[np.intp], _now_s: float) -> None:
-        self.moving[cars] = False
-        self.target_zone[cars] = STAY
+            self.moving[going] = False
+            self.target_zone[going] = STAY
 
     def send(self, cars: Indexes, zones: Indexes, places: Floats, now_s: float, travel: TravelFit) -> None:
         """Let idle, standing cars drive to places; they may be asked on the way."""

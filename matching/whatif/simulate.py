@@ -13,7 +13,7 @@ import numpy as np
 from geo.cells import cells_of
 from matching.forecast import SLOT_S, Forecast
 from matching.reposition import moves
-from matching.whatif.city import DAY_S, ZONE_RES, Day, Floats, Shifts
+from matching.whatif.city import DAY_S, HOUR_S, ZONE_RES, Day, Floats, Shifts
 from matching.whatif.fleet import Fleet
 from matching.whatif.learnt import Learnt
 from matching.whatif.outcome import Chances, Outcome
@@ -63,6 +63,7 @@ class _Living:
         self.rounds = 0
         self.fairness_price_s = 0.0
         self.idle_before = np.empty(0, dtype=np.intp)
+        self.hopeless = False
 
     def lived(self) -> Outcome:
         rules = self.rules
@@ -109,12 +110,14 @@ class _Living:
         if len(idle) == 0:
             self.idle_before = idle
             return
-        standing = not bool(self.fleet.moving[idle].any())
-        if standing and not fresh and bool(np.isin(idle, self.idle_before).all()):
-            return  # what was worth nobody's way a round ago is now later and no nearer
+        # Where nobody could be there in time a round ago, nobody can now, unless something is new or moves.
+        news = fresh or bool(self.fleet.moving[idle].any()) or now_s % HOUR_S < self.rules.window_s
+        if self.hopeless and not news and bool(np.isin(idle, self.idle_before).all()):
+            return
         self.idle_before = idle
         question = self._question(now_s, idle)
-        if len(question.row) == 0:
+        self.hopeless = len(question.row) == 0
+        if self.hopeless:
             return
         given = self.decide(question)
         self.rounds += 1
