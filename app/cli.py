@@ -24,6 +24,7 @@ from app.engine import Part, running
 from app.postgres import PrivateCluster
 from app.replay import arguments as replay_arguments
 from app.replay.command import replay
+from app.replay.stored import reweigh_day
 from app.server import PortTaken
 from app.settings import Settings, SettingsError, read
 from app.up import TownArguments, up
@@ -36,7 +37,9 @@ def main(arguments: list[str]) -> int:
     asked = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
-        if asked.command == "replay":  # arithmetic: nothing to await, and Ctrl-C ends it
+        if (
+            asked.command == "replay" and asked.from_db is None
+        ):  # arithmetic: nothing to await, and Ctrl-C ends it
             return replay(asked)
         return uvloop.run(_interruptible(_command(asked, read())))
     except (SettingsError, PostgresUnavailable, PortTaken, CityUnavailable, BasemapUnavailable) as told:
@@ -97,6 +100,9 @@ async def _command(asked: argparse.Namespace, settings: Settings) -> int:
                 await engine.dispose()
             print("the database is at this version")
             return 0
+        case "replay":
+            async with database(settings) as url:
+                return await reweigh_day(url, asked)
         case "map":
             return await asyncio.to_thread(_import_map, asked.source, asked.market)
         case part:

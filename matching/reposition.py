@@ -17,8 +17,9 @@ from scipy.special import gammainc
 from matching.forecast import SLOT_S
 
 STAY = -1
-WORTH_S = 1_800.0
-"""s of driving that a request which is sure to come is worth: cars come from within half an hour."""
+WORTH_S = 5_400.0
+"""s of driving that a request which is sure to come is worth. Measured on San Francisco's cabs of 2008-05-19, 250
+cars, nearest-car dispatch: 52 % served at 900, 89 % at 1,800, 94 % at 3,600 and no better up to 20,000."""
 LEAST_CHANCE = 0.05
 """A place wanted more seldom is not worth a car's way. A judgement."""
 OUTER_SD = 1.2816

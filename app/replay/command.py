@@ -14,6 +14,9 @@ from matching.whatif.simulate import Rules
 
 def replay(asked: argparse.Namespace) -> int:
     """Live recorded trips as asked; the exit status."""
+    if asked.trips is None:
+        print("coudmain: replay wants TRIPS.csv, or --from-db DAY", file=sys.stderr)
+        return 2
     try:
         city = read_trips(asked.trips)
         shifts = read_shifts(asked.shifts, city) if asked.shifts else {}

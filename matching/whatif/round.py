@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -75,7 +76,7 @@ def nearest(round_: Round) -> Given:
 
 
 def batch(policy: Policy, seed: int) -> Decide:
-    """The production solver under a policy."""
+    """The production solver under a policy. Without fairness it is not told incomes, which nothing would read."""
     plain = replace(policy, fairness_s=0.0)
 
     def decide(round_: Round) -> Given:
@@ -142,7 +143,11 @@ def _problem(round_: Round, kept: Indexes, policy: Policy, seed: int) -> Problem
         )
         for ask, age_s, limit_s, duration_s, pay in zip(*(c[asked].tolist() for c in columns), strict=True)
     )
-    incomes = round_.income_per_hour[able].tolist()
+    told = policy.fairness_s > 0
+    incomes = [
+        income if told and not math.isnan(income) else None
+        for income in round_.income_per_hour[able].tolist()
+    ]
     supply = tuple(
         _supply(car, income) for car, income in zip(round_.cars[able].tolist(), incomes, strict=True)
     )
@@ -150,7 +155,8 @@ def _problem(round_: Round, kept: Indexes, policy: Policy, seed: int) -> Problem
     return Problem(asks=asks, supply=supply, pairs=pairs, policy=policy, seed=seed)
 
 
-def _supply(car: int, income: float) -> Supply:
+@lru_cache(maxsize=4_096)
+def _supply(car: int, income: float | None) -> Supply:
     return Supply(
         id=f"{car:08d}",
         services=SERVICES,
@@ -162,7 +168,7 @@ def _supply(car: int, income: float) -> Supply:
         pending_offer=False,
         max_travel_s=None,
         free_until_s=None,
-        income_per_hour=None if math.isnan(income) else income,
+        income_per_hour=income,
         queue_rank=None,
         blocked_customers=NONE,
         suspended=False,
