@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from matching.assign import NOBODY, assign
 from matching.policy import Policy
 from matching.problem import Ask, Pairs, Problem, Supply
 from matching.solve import solve
@@ -77,18 +78,36 @@ def nearest(round_: Round) -> Given:
 
 def batch(policy: Policy, seed: int) -> Decide:
     """The production solver under a policy. Without fairness it is not told incomes, which nothing would read."""
-    plain = replace(policy, fairness_s=0.0)
 
     def decide(round_: Round) -> Given:
         pairs = _solved(round_, policy, seed)
-        if policy.fairness_s == 0:
-            return Given(pairs=pairs)
-        least = _solved(round_, plain, seed)
-        price = float(round_.eta_s[pairs].sum() - round_.eta_s[least].sum())
-        # Where fairness let another number of requests be served, the sums do not compare.
-        return Given(pairs=pairs, fairness_price_s=price if len(pairs) == len(least) else 0.0)
+        price_s = _fairness_price_s(round_, pairs, policy) if policy.fairness_s > 0 else 0.0
+        return Given(pairs=pairs, fairness_price_s=price_s)
 
     return decide
+
+
+def _fairness_price_s(round_: Round, pairs: Indexes, policy: Policy) -> float:
+    """The approaches of a decision less those of the assignment that costs approach alone. Where that one serves
+    another number of requests the sums do not compare, and no price is told."""
+    kept = _that_matter(round_, policy)
+    given = assign(round_.row[kept], round_.column[kept], round_.eta_s[kept], _nobody(round_, policy))
+    served = np.flatnonzero(given != NOBODY)
+    if len(served) != len(pairs):
+        return 0.0
+    eta = np.full((len(round_.asks), len(round_.cars)), np.inf)
+    eta[round_.row, round_.column] = round_.eta_s
+    return float(round_.eta_s[pairs].sum() - eta[served, given[served]].sum())
+
+
+def _nobody(round_: Round, policy: Policy) -> Floats:
+    """What leaving each request alone costs this round, in seconds."""
+    return np.array(
+        [
+            policy.nobody_price_s(age_s=age_s, limit_s=limit_s)
+            for age_s, limit_s in zip(round_.age_s.tolist(), round_.limit_s.tolist(), strict=True)
+        ]
+    )
 
 
 def _solved(round_: Round, policy: Policy, seed: int) -> Indexes:
@@ -111,11 +130,7 @@ def _that_matter(round_: Round, policy: Policy) -> Indexes:
     m = len(round_.cars)
     if len(round_.asks) <= m:
         return np.arange(len(round_.row))
-    price = [
-        policy.nobody_price_s(age_s=age_s, limit_s=limit_s)
-        for age_s, limit_s in zip(round_.age_s.tolist(), round_.limit_s.tolist(), strict=True)
-    ]
-    order = np.lexsort((round_.row, round_.eta_s - np.array(price)[round_.row], round_.column))
+    order = np.lexsort((round_.row, round_.eta_s - _nobody(round_, policy)[round_.row], round_.column))
     _, first, count = np.unique(round_.column[order], return_index=True, return_counts=True)
     place = np.arange(len(order)) - np.repeat(first, count)
     return np.sort(order[place < m]).astype(np.intp)
