@@ -9,6 +9,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import open_database
@@ -34,15 +35,21 @@ async def reweigh_day(url: str, asked: argparse.Namespace) -> int:
     database = open_database(url)
     try:
         async with AsyncSession(database) as db:
-            told = await report(db, StoredDay(asked.market, asked.from_db, asked.weights))
+            told_day = await report(db, StoredDay(asked.market, asked.from_db, asked.weights))
     except UnknownMarket as unknown:
         print(f"coudmain: {unknown.detail}", file=sys.stderr)
         return 1
+    except ProgrammingError:
+        print("coudmain: the database is not at this version: ./coudmain migrate", file=sys.stderr)
+        return 1
+    except ValueError as told:  # a round stored by a version that wrote another format
+        print(f"coudmain: {told}", file=sys.stderr)
+        return 1
     finally:
         await database.dispose()
-    for line in lines(told):
+    for line in lines(told_day):
         print(line)
-    write(asked.json, json.dumps(told, indent=1, ensure_ascii=False) + "\n")
+    write(asked.json, json.dumps(told_day, indent=1, ensure_ascii=False) + "\n")
     return 0
 
 

@@ -1,12 +1,18 @@
 """`replay --from-db`: an engine's stored rounds, under other weights."""
 
+import json
+from argparse import ArgumentParser
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.replay.stored import StoredDay, lines, report
+from app.replay.arguments import add_to
+from app.replay.stored import StoredDay, lines, report, reweigh_day
 from domain.rules.errors import UnknownMarket
+from domain.store.tables import Round
 from domain.usecases.work import Tools
 from tests.factories import (
     DAWN,
@@ -75,6 +81,24 @@ async def test_only_the_day_asked_for_is_read(tools: Tools, clock: FakeClock) ->
         next_ = await report(db, StoredDay("monaco", clock.at.date().isoformat(), {}))
     assert one["rounds"] >= 1
     assert next_["rounds"] == 1
+
+
+async def test_the_command_tells_and_writes_what_changes(
+    tools: Tools, database_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await a_busy_hour(tools)
+    out = tmp_path / "out.json"
+    parser = ArgumentParser()
+    add_to(parser)
+    command = ["--from-db", DAY, "--weights", "fairness_s=60", "--json", str(out)]
+    assert await reweigh_day(database_url, parser.parse_args(command)) == 0
+    assert json.loads(out.read_text())["weights"] == {"fairness_s": 60.0}
+    assert "under fairness_s = 60" in capsys.readouterr().out
+    assert await reweigh_day(database_url, parser.parse_args([*command, "--market", "atlantis"])) == 1
+    async with tools.sessions.begin() as db:
+        await db.execute(update(Round).values(problem={"format": 99}))
+    assert await reweigh_day(database_url, parser.parse_args(command)) == 1
+    assert "99" in capsys.readouterr().err
 
 
 async def test_an_unknown_market_is_refused(tools: Tools) -> None:

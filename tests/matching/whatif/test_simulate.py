@@ -151,7 +151,7 @@ def test_only_the_nearest_are_judged() -> None:
         city,
         watching,
         cars_at(*[(float(x), 0.0) for x in range(0, 900, 100)]),
-        replace(STANDING, candidates=2),
+        replace(STANDING, candidates=2, ample_candidates=2),
     )
     assert max(seen) == 2
 
