@@ -57,6 +57,7 @@ def test_a_day_without_requests_has_no_figures_and_no_division_by_zero() -> None
     assert (told["requests"], told["served"]) == (0, 0)
     assert all(told[name] is None for name in HEADLINES)
     assert json.dumps(told, allow_nan=False)
+    assert pooled([told, told])["mean_wait_s"] is None
 
 
 def test_a_fare_follows_the_recorded_length_and_never_less_than_the_straight_line() -> None:

@@ -191,3 +191,23 @@ def test_leaving_out_pairs_that_cannot_matter_does_not_change_the_optimum(policy
             nobody_price(ask, weights) for ask in every.asks if ask.id not in {k.id for k in kept.asks}
         )
         assert solve(kept).objective + alone == pytest.approx(solve(every).objective, abs=0.01)
+
+
+def test_where_fairness_serves_another_number_no_price_is_told() -> None:
+    """The rich one's way costs more than leaving the request alone; without fairness it would not have."""
+    of = Round(
+        asks=np.arange(2),
+        age_s=np.zeros(2),
+        limit_s=np.full(2, 900.0),
+        duration_s=np.full(2, 300.0),
+        pay=np.full(2, 500.0),
+        cars=np.arange(2),
+        income_per_hour=np.array([4_000.0, 500.0]),
+        row=np.array([0, 1]),
+        column=np.array([0, 1]),
+        eta_s=np.array([880.0, 100.0]),
+        meters=np.zeros(2),
+    )
+    given_ = batch(replace(FAIR, nobody_s=0.0), 1)(of)
+    assert given_.pairs.tolist() == [1]
+    assert given_.fairness_price_s == 0.0
