@@ -102,12 +102,7 @@ def _fairness_price_s(round_: Round, pairs: Indexes, policy: Policy) -> float:
 
 def _nobody(round_: Round, policy: Policy) -> Floats:
     """What leaving each request alone costs this round, in seconds."""
-    return np.array(
-        [
-            policy.nobody_price_s(age_s=age_s, limit_s=limit_s)
-            for age_s, limit_s in zip(round_.age_s.tolist(), round_.limit_s.tolist(), strict=True)
-        ]
-    )
+    return policy.nobody_prices_s(round_.age_s, round_.limit_s)
 
 
 def _solved(round_: Round, policy: Policy, seed: int) -> Indexes:
