@@ -33,6 +33,7 @@ from api import (
     requests,
     reviews,
     shares,
+    suggestions,
     suspensions,
 )
 from api.frame import BodyCap, Frame, Gzip
@@ -62,6 +63,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     requests.router,
     reviews.router,
     shares.router,
+    suggestions.router,
     suspensions.router,
 )
 

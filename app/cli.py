@@ -22,6 +22,9 @@ from app.cities import CityUnavailable
 from app.directories import basemap_of, city_directory, cluster_directory
 from app.engine import Part, running
 from app.postgres import PrivateCluster
+from app.replay import arguments as replay_arguments
+from app.replay.command import replay
+from app.replay.stored import reweigh_day
 from app.server import PortTaken
 from app.settings import Settings, SettingsError, read
 from app.up import TownArguments, up
@@ -34,6 +37,10 @@ def main(arguments: list[str]) -> int:
     asked = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
+        if (
+            asked.command == "replay" and asked.from_db is None
+        ):  # arithmetic: nothing to await, and Ctrl-C ends it
+            return replay(asked)
         return uvloop.run(_interruptible(_command(asked, read())))
     except (SettingsError, PostgresUnavailable, PortTaken, CityUnavailable, BasemapUnavailable) as told:
         print(f"coudmain: {told}", file=sys.stderr)
@@ -65,6 +72,9 @@ def _parser() -> argparse.ArgumentParser:
         _address(commands.add_parser(name, help=words))
     commands.add_parser("dispatch", help="the rounds of a spread-out installation")
     commands.add_parser("relay", help="events, timers and pushes of a spread-out installation")
+    replay_arguments.add_to(
+        commands.add_parser("replay", help="what would have been: recorded demand under another policy")
+    )
     commands.add_parser("migrate", help="bring the database to this version")
     maps = commands.add_parser("map", help="cities of your own").add_subparsers(dest="deed", required=True)
     bring = maps.add_parser("import", help="streets and basemap from an OpenStreetMap extract")
@@ -90,6 +100,9 @@ async def _command(asked: argparse.Namespace, settings: Settings) -> int:
                 await engine.dispose()
             print("the database is at this version")
             return 0
+        case "replay":
+            async with database(settings) as url:
+                return await reweigh_day(url, asked)
         case "map":
             return await asyncio.to_thread(_import_map, asked.source, asked.market)
         case part:

@@ -1,12 +1,12 @@
 """Queries on rounds and decisions, and the lease of a market's dispatcher."""
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, func, insert, select, tuple_
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
@@ -62,6 +62,24 @@ async def decisions_of(
         .order_by(Decision.rank.asc().nulls_last(), Decision.eta_s.asc().nulls_last(), Decision.provider_id)
     )
     return [(decision, name) for decision, name in await db.execute(statement)]
+
+
+async def of_day(
+    db: AsyncSession, market: str, since: datetime, until: datetime, limit: int
+) -> AsyncIterator[Round]:
+    """A market's stored rounds in order of time, read in pages of `limit` so that a busy day fits in memory."""
+    last: tuple[datetime, UUID] | None = None
+    while True:
+        statement = select(Round).where(Round.market_id == market, Round.at >= since, Round.at < until)
+        if last is not None:
+            statement = statement.where(tuple_(Round.at, Round.id) > last)
+        page = (await db.execute(statement.order_by(Round.at, Round.id).limit(limit))).scalars().all()
+        for row in page:
+            yield row
+        if len(page) < limit:
+            return
+        last = (page[-1].at, page[-1].id)
+        db.expunge_all()
 
 
 class MarketLease:

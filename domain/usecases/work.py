@@ -15,6 +15,7 @@ from domain.store import streams, timers
 from domain.store.timers import TimerKind
 from geo.live import LiveIndex
 from geo.points import LatLng
+from matching.forecast import Forecast
 
 
 class City(Protocol):
@@ -103,6 +104,8 @@ class Tools:
     knobs: Knobs
     development: bool
     firebase: Firebase | None = None
+    forecasts: dict[tuple[object, ...], Forecast] = field(default_factory=dict)
+    """Made this quarter-hour, by market, day, slot and services. Bounded; a lost one is made again."""
 
 
 @dataclass(frozen=True, slots=True)

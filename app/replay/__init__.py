@@ -1,0 +1,1 @@
+"""`./coudmain replay`: recorded demand, lived again; files in, a report out."""

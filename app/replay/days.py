@@ -1,0 +1,146 @@
+"""Recorded days lived under each policy: the report, as JSON values."""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+
+from app.replay.arguments import POLICIES, SHIFTS
+from matching.whatif.city import City, Day, Shifts, most_at_once, steady_fleet
+from matching.whatif.learnt import Learnt, learn, others
+from matching.whatif.measures import HEADLINES, Measures, Meter, measure, pooled
+from matching.whatif.paired import Cell, difference, standard_error
+from matching.whatif.round import Decide, batch, nearest
+from matching.whatif.simulate import Rules, simulate
+
+METER: Final = Meter()
+SPARE: Final = 1.2  # cars per trip under way at the busiest moment, where nobody says how many there are
+KEYS: Final = ("policy", "fleet", "days", *HEADLINES)
+"""What a report says first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What to live. `days` is empty for all there are, `fleet` None for one that fits the demand."""
+
+    days: tuple[str, ...]
+    fleet: int | str | None
+    policies: tuple[str, ...]
+    weights: Mapping[str, float]
+    seeds: tuple[int, ...]
+    rules: Rules
+
+
+class NothingToLive(ValueError):
+    """A day that is not in the file, or a fleet by shifts without shifts."""
+
+
+def report(
+    asked: Asked, city: City, shifts: Mapping[str, Shifts], tell: Callable[[str], None]
+) -> dict[str, Any]:
+    """The first policy's figures at the top, each policy's under `policies`, differences to the first under
+    `differences`."""
+    lived = asked.days or tuple(day.name for day in city.days)
+    unknown = [name for name in lived if name not in {day.name for day in city.days}]
+    if unknown:
+        there = ", ".join(day.name for day in city.days)
+        raise NothingToLive(f"no trip on {unknown[0]}: there are {there}")
+    fleet = asked.fleet or (SHIFTS if shifts else None)
+    if fleet == SHIFTS and not shifts:
+        raise NothingToLive("a fleet by shifts needs --shifts FILE")
+    learnt = {name: learn(city, city.day(name), lived) for name in lived}
+    cells: dict[str, dict[Cell, Measures]] = {policy: {} for policy in asked.policies}
+    for name in lived:
+        day = city.day(name)
+        for seed in asked.seeds:
+            cars = _cars(fleet, day, city, lived, seed, shifts)
+            for policy in asked.policies:
+                began = time.process_time()
+                cells[policy][name, seed] = _live(day, cars, learnt[name], policy, seed, asked)
+                cpu_s = time.process_time() - began
+                cells[policy][name, seed]["cpu_s"] = round(cpu_s, 2)
+                served = cells[policy][name, seed]["service_rate"]
+                tell(f"{name} {policy} seed {seed}: {_percent(served)} served, {cpu_s:.1f} s of CPU")
+    told = [_of_policy(policy, fleet, lived, cells[policy]) for policy in asked.policies]
+    first = asked.policies[0]
+    return {
+        **told[0],
+        "seeds": list(asked.seeds),
+        "weights": dict(asked.weights),
+        "rules": _rules(asked.rules),
+        "learnt": {name: _learnt(learnt[name]) for name in lived},
+        "policies": told,
+        "differences": [
+            {"policy": policy, "less": first, **difference(cells[policy], cells[first])}
+            for policy in asked.policies[1:]
+        ],
+    }
+
+
+def _cars(
+    fleet: int | str | None,
+    day: Day,
+    city: City,
+    lived: tuple[str, ...],
+    seed: int,
+    shifts: Mapping[str, Shifts],
+) -> Shifts:
+    if fleet == SHIFTS:
+        return shifts[day.name]
+    known = others(city, day, lived)
+    count = fleet if isinstance(fleet, int) else max(1, math.ceil(SPARE * max(map(most_at_once, known))))
+    return steady_fleet(count, known, np.random.default_rng(seed))
+
+
+def _live(day: Day, cars: Shifts, learnt: Learnt, policy: str, seed: int, asked: Asked) -> Measures:
+    fares = METER.fares(day.crow_m, day.driven_m, learnt.travel.detour)
+    outcome = simulate(day, cars, learnt, _decide(policy, asked.weights, seed), fares, rules=asked.rules)
+    return measure(outcome, METER)
+
+
+def _decide(policy: str, weights: Mapping[str, float], seed: int) -> Decide:
+    weighed = POLICIES[policy]
+    return nearest if weighed is None else batch(replace(weighed, **weights), seed)  # type: ignore[arg-type]
+
+
+def _of_policy(
+    policy: str, fleet: int | str | None, lived: tuple[str, ...], cells: Mapping[Cell, Measures]
+) -> dict[str, Any]:
+    """One policy over all its days, and each day with the same keys."""
+    days = {name: pooled([figures for (day, _), figures in cells.items() if day == name]) for name in lived}
+    every = pooled(list(cells.values()))
+    head = {"policy": policy, "fleet": fleet or round(every["cars"])}
+    spread = {
+        name: standard_error([day[name] for day in days.values() if day[name] is not None])
+        for name in HEADLINES
+    }
+    per_day = [_ordered({"day": name, **head, "days": [name], **figures}) for name, figures in days.items()]
+    return _ordered({**head, "days": list(lived), **every, "se_over_days": spread, "per_day": per_day})
+
+
+def _ordered(figures: dict[str, Any]) -> dict[str, Any]:
+    return {name: figures[name] for name in (*KEYS, *figures)}
+
+
+def _rules(rules: Rules) -> dict[str, float]:
+    return {name: getattr(rules, name) for name in rules.__slots__}
+
+
+def _learnt(learnt: Learnt) -> dict[str, Any]:
+    return {
+        "travel_from": list(learnt.days),
+        "demand_from": list(learnt.demand_days),
+        "honest": learnt.honest,
+        "detour": round(learnt.travel.detour, 3),
+        "trips": learnt.travel.trips,
+        "seconds_at_1_km": [round(a) for a in learnt.travel.a.tolist()],
+        "power": [round(p, 3) for p in learnt.travel.p.tolist()],
+        "zones": len(learnt.demand.cells),
+    }
+
+
+def _percent(share: float | None) -> str:
+    return "nothing" if share is None else f"{100 * share:.1f} %"

@@ -1,0 +1,267 @@
+"""`./coudmain replay` on a small made-up city: what it reads, what it writes, what it refuses."""
+
+import csv
+import gzip
+import json
+import re
+from argparse import ArgumentParser
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.cli import main
+from app.replay.arguments import POLICIES, add_to
+from app.replay.files import RecordingUnreadable, read_shifts, read_trips
+
+COLUMNS = (
+    "cab_id", "pickup_unix", "dropoff_unix", "pickup_lat", "pickup_lon", "dropoff_lat", "dropoff_lon", "gps_km",
+    "local_day",
+)  # fmt: skip
+OFFSET = timedelta(hours=-7)
+DAYS = ("2026-03-05", "2026-03-06", "2026-03-07")
+
+
+def trips_of(days: tuple[str, ...] = DAYS, a_day: int = 60, seed: int = 1) -> list[dict[str, object]]:
+    """Trips between Nice and Monaco all day long, by clocks seven hours behind UTC."""
+    rng, found = np.random.default_rng(seed), []
+    for day in days:
+        midnight = datetime.fromisoformat(day).replace(tzinfo=UTC) - OFFSET
+        for at in np.sort(rng.uniform(0, 86_399, a_day)).tolist():
+            pickup = midnight.timestamp() + round(at)
+            lat, lon = rng.normal(43.70, 0.01, 2), rng.normal(7.27, 0.02, 2)
+            found.append(
+                dict(
+                    zip(
+                        COLUMNS,
+                        (1, pickup, pickup + 300, lat[0], lon[0], lat[1], lon[1], "", day),
+                        strict=True,
+                    )
+                )
+            )
+    return found
+
+
+def written(path: Path, rows: list[dict[str, object]], columns: tuple[str, ...] = COLUMNS) -> Path:
+    """As CSV, gzipped where the name says so."""
+    opened = gzip.open if path.suffix == ".gz" else Path.open
+    with opened(path, "wt", newline="") as file:
+        table = csv.DictWriter(file, columns, extrasaction="ignore")
+        table.writeheader()
+        table.writerows(rows)
+    return path
+
+
+@pytest.fixture
+def trips(tmp_path: Path) -> Path:
+    return written(tmp_path / "trips.csv.gz", trips_of())
+
+
+@pytest.fixture
+def shifts(tmp_path: Path) -> Path:
+    midnight = (datetime.fromisoformat(DAYS[0]).replace(tzinfo=UTC) - OFFSET).timestamp()
+    rows: list[dict[str, object]] = [
+        {
+            "cab_id": cab,
+            "start_unix": midnight + start,
+            "end_unix": midnight + start + 80_000,
+            "start_lat": 43.70,
+            "start_lon": 7.27,
+            "fixes": 1,
+        }
+        for cab in range(4)
+        for start in (-3_600, 86_400, 2 * 86_400)
+    ]
+    return written(tmp_path / "shifts.csv", rows, tuple(rows[0]))
+
+
+def test_the_local_clock_is_found_from_the_days(trips: Path) -> None:
+    city = read_trips(trips)
+    assert city.offset_s == OFFSET.total_seconds()
+    assert [day.name for day in city.days] == list(DAYS)
+    assert [day.weekend for day in city.days] == [False, False, True]
+    assert all(len(day) == 60 for day in city.days)
+
+
+def test_without_days_they_are_those_of_utc(tmp_path: Path) -> None:
+    plain = written(tmp_path / "plain.csv", trips_of(), COLUMNS[1:7])
+    assert sum(len(day) for day in read_trips(plain).days) == 180
+
+
+def test_a_shift_that_crosses_midnight_belongs_to_both_days(trips: Path, shifts: Path) -> None:
+    by_day = read_shifts(shifts, read_trips(trips))
+    assert [of.cars for of in by_day.values()] == [4, 4, 4]
+    assert by_day[DAYS[0]].on_s.min() == -3_600
+
+
+def test_a_replay_compares_policies_in_pairs_and_says_what_it_learnt_from(
+    trips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, page = tmp_path / "out.json", tmp_path / "out.html"
+    command = ["replay", str(trips), "--fleet", "4", "--policy", "batch,nearest,fair", "--window", "60"]
+    assert main([*command, "--json", str(out), "--html", str(page)]) == 0
+    told = json.loads(out.read_text())
+    for of in (told, *told["policies"], *told["per_day"]):
+        for name in ("policy", "fleet", "days", "service_rate", "revenue_share", "mean_wait_s", "p95_wait_s",
+                     "dead_km_per_trip", "gini"):  # fmt: skip
+            assert name in of, name
+    assert (told["policy"], told["fleet"], told["days"]) == ("batch", 4, list(DAYS))
+    assert [of["day"] for of in told["per_day"]] == list(DAYS)
+    assert [(of["policy"], of["less"]) for of in told["differences"]] == [
+        ("nearest", "batch"),
+        ("fair", "batch"),
+    ]
+    assert told["differences"][0]["pairs"] == 3
+    for day in DAYS:
+        assert day not in told["learnt"][day]["travel_from"]
+        assert told["learnt"][day]["honest"]
+    said = capsys.readouterr().out
+    assert "Leave one day out" in said
+    assert "nearest less batch" in said
+    check_page(page.read_text())
+
+
+class Reader(HTMLParser):
+    """Counts what a page opens and closes, and what it would fetch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.fetched: list[str] = []
+        self.images = 0
+        self.described = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in {"script", "link", "img", "iframe"}:
+            self.fetched.append(tag)
+        self.fetched += [f"{name}={value}" for name, value in attrs if name in {"src", "href"}]
+        named = dict(attrs)
+        if tag == "svg" and named.get("role") == "img":
+            self.images += 1
+            assert named.get("aria-label")
+        self.described += tag == "desc"
+        if tag not in {"meta", "line", "rect", "path"}:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        pass
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in {"rect", "path"}:
+            assert self.open.pop() == tag
+
+
+def check_page(html: str) -> None:
+    """One file, nothing fetched, every plot with its description, light and dark, fit for a phone."""
+    reader = Reader()
+    reader.feed(html)
+    assert reader.open == []
+    assert reader.fetched == []
+    assert reader.images == reader.described >= 5
+    assert "prefers-color-scheme" in html
+    assert 'name="viewport"' in html
+    assert not re.search(r"https?://|NaN|Infinity", html)
+
+
+def test_the_same_seed_gives_the_same_report(trips: Path, tmp_path: Path) -> None:
+    reports = []
+    for name in ("a.json", "b.json"):
+        out = tmp_path / name
+        assert main(["replay", str(trips), "--days", DAYS[1], "--fleet", "3", "--json", str(out)]) == 0
+        reports.append(re.sub(r'"cpu_s": [0-9.]+', "", out.read_text()))
+    assert reports[0] == reports[1]
+
+
+def test_real_shifts_are_the_fleet_where_they_are_given(trips: Path, shifts: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    command = ["replay", str(trips), "--shifts", str(shifts), "--days", ",".join(DAYS[:2])]
+    assert main([*command, "--policy", "nearest", "--json", str(out)]) == 0
+    told = json.loads(out.read_text())
+    assert told["fleet"] == "shifts"
+    assert told["learnt"][DAYS[0]]["travel_from"] == [DAYS[2]], "only days that are not lived teach"
+
+
+def test_without_a_fleet_it_fits_the_demand_of_other_days(trips: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    assert main(["replay", str(trips), "--days", DAYS[0], "--policy", "nearest", "--json", str(out)]) == 0
+    assert 1 <= json.loads(out.read_text())["fleet"] <= 10
+
+
+def test_a_single_day_was_learnt_from_itself_and_it_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alone = written(tmp_path / "one.csv", trips_of(DAYS[:1]))
+    assert main(["replay", str(alone), "--fleet", "3", "--policy", "nearest"]) == 0
+    assert "flatter" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--days", "2026-04-01"], "no trip on 2026-04-01"),
+        (["--fleet", "shifts"], "needs --shifts"),
+        (["--shifts", "/nowhere.csv"], "nowhere.csv"),
+    ],
+)
+def test_what_cannot_be_lived_is_refused_in_a_line(
+    trips: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    assert main(["replay", str(trips), *arguments]) == 1
+    assert words in capsys.readouterr().err
+
+
+def test_a_replay_of_nothing_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["replay"]) == 2
+    assert "TRIPS.csv" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"pickup_lat": "north"}, "line 3: pickup_lat is not a number"),
+        ({"pickup_lat": 95}, "line 3: no place on earth"),
+        ({"pickup_lon": "nan"}, "line 3: pickup_lon is not a number"),
+        ({"dropoff_unix": 0}, "ends before it begins"),
+        ({"local_day": "yesterday"}, "local_day"),
+    ],
+)
+def test_a_wrong_row_is_named(tmp_path: Path, change: dict[str, object], words: str) -> None:
+    rows = trips_of(DAYS[:1], a_day=3)
+    rows[1] |= change
+    with pytest.raises(RecordingUnreadable, match=re.escape(words)):
+        read_trips(written(tmp_path / "wrong.csv", rows))
+
+
+def test_a_missing_column_and_an_empty_file_are_named(tmp_path: Path) -> None:
+    with pytest.raises(RecordingUnreadable, match="no column dropoff_unix"):
+        read_trips(written(tmp_path / "short.csv", trips_of(), ("pickup_unix", *COLUMNS[3:])))
+    with pytest.raises(RecordingUnreadable, match="no trip"):
+        read_trips(written(tmp_path / "empty.csv", []))
+    (tmp_path / "broken.csv.gz").write_bytes(b"\x1f\x8bnothing")
+    with pytest.raises(RecordingUnreadable, match=r"broken\.csv\.gz"):
+        read_trips(tmp_path / "broken.csv.gz")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--policy", "kind"],
+        ["--fleet", "0"],
+        ["--fleet", "many"],
+        ["--seed", "-1"],
+        ["--window", "0"],
+        ["--weights", "kindness=1"],
+        ["--weights", "fairness_s=-1"],
+        ["--weights", "fairness_s=much"],
+        ["--days", ","],
+        ["--from-db", "yesterday"],
+    ],
+)
+def test_an_argument_that_means_nothing_is_refused(wrong: list[str]) -> None:
+    parser = ArgumentParser()
+    add_to(parser)
+    with pytest.raises(SystemExit):
+        parser.parse_args(["trips.csv", *wrong])
+    assert set(POLICIES) >= {"batch", "nearest"}
