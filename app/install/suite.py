@@ -42,7 +42,9 @@ def checks() -> list[Check]:
         progress = Progress(data_directory() / "install.log")
         try:
             web.install(progress)
-            found.append(Check("web units (npm test)", [tools.npm(progress), "test"], ROOT / "web"))
+            npm = tools.npm(progress)
+            found.append(Check("web units (npm test)", [npm, "test"], ROOT / "web"))
+            found.append(Check("web types and lint (npm run check)", [npm, "run", "check"], ROOT / "web"))
         except SetupFailed as failed:
             found.append(Check(f"web units: {failed}", ["false"]))
     return found

@@ -66,7 +66,7 @@ async def test_a_lost_line_is_said_and_mended_where_it_left_off(open_page: OpenP
     line = page.get_by_test_id("line")
     await page.evaluate(REMEMBER_PHASES)
     await wire.cut(4000)
-    await page.wait_for_function("window.phases.includes('offline') && window.phases.at(-1) === 'live'")
+    await page.wait_for_function("() => window.phases.includes('offline') && window.phases.at(-1) === 'live'")
     await expect(line).to_have_attribute("data-phase", "live")
     again = [frame for frame in wire.said if frame["t"] == "hello"][-1]
     assert {"after", "epoch"} <= again.keys()

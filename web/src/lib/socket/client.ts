@@ -1,6 +1,15 @@
 /** The coudmain.v1 socket in a browser: carries `step` over a real WebSocket, with tickets, pings and retries. */
 import { backoffMs } from "./backoff";
-import { type Happening, type News, type SocketState, START, SUBPROTOCOL, step, type View } from "./protocol";
+import {
+  type Happening,
+  type News,
+  readFrame,
+  type SocketState,
+  START,
+  SUBPROTOCOL,
+  step,
+  type View,
+} from "./protocol";
 
 export interface SocketOptions {
   /** fetches a single-use ticket; a rejection counts as a lost connection */
@@ -87,7 +96,8 @@ export class LiveSocket {
     };
     socket.onmessage = (message) => {
       this.#heardAt = Date.now();
-      this.#take({ type: "frame", frame: JSON.parse(String(message.data)) });
+      const frame = readFrame(message.data);
+      if (frame) this.#take({ type: "frame", frame });
     };
     socket.onclose = (event) => lost(event.code, event.reason);
   }

@@ -4,6 +4,7 @@ import {
   type Frame,
   type Happening,
   type News,
+  readFrame,
   type SocketState,
   START,
   type Step,
@@ -189,5 +190,14 @@ describe("a refused channel", () => {
     const { state } = play([open, welcome]);
     expect(step(state, { type: "frame", frame }).news).toEqual([]);
     expect(step(state, { type: "frame", frame: { t: "error", of: "position" } }).news).toEqual([]);
+  });
+});
+
+describe("what is no frame", () => {
+  it.each(["", "{", "null", "[]", "42", '{"t": 7}', "{}"])("%s is ignored", (data) => {
+    expect(readFrame(data)).toBeNull();
+  });
+  it("and a frame is read", () => {
+    expect(readFrame('{"t": "pong"}')).toEqual({ t: "pong" });
   });
 });

@@ -74,6 +74,18 @@ export function isFinal(code: number): boolean {
   return code >= 4500 && code < 5000;
 }
 
+/** A frame as it came; null where it is none: a proxy's page, half a message. Such is ignored, as unknown types are. */
+export function readFrame(data: unknown): Frame | null {
+  try {
+    const read: unknown = JSON.parse(String(data));
+    return typeof read === "object" && read !== null && "t" in read && typeof read.t === "string"
+      ? (read as Frame)
+      : null;
+  } catch {
+    return null;
+  }
+}
+
 export function step(state: SocketState, happening: Happening): Step {
   switch (happening.type) {
     case "open":
