@@ -130,11 +130,15 @@ async def test_a_quota_that_outlasts_the_offer_ends_it(tools: Tools, clock: Fake
     assert await states(tools) == {("phone", 1): "late"}
 
 
-@pytest.mark.parametrize("fate", [PushFate.REFUSED, PushFate.ALERT])
-async def test_our_own_faults_are_not_repeated(tools: Tools, clock: FakeClock, fate: PushFate) -> None:
+@pytest.mark.parametrize(("fate", "end"), [(PushFate.REFUSED, "refused"), (PushFate.ALERT, "alert")])
+async def test_our_own_faults_are_not_repeated(
+    tools: Tools, clock: FakeClock, fate: PushFate, end: str
+) -> None:
     push = await _claimed(tools, clock)
     await settle(tools, push, fate)
-    assert await states(tools) == {("phone", 1): "refused"}
+    assert await states(tools) == {("phone", 1): end}
+    clock.move(60)
+    assert await claim(tools) == []
 
 
 async def test_what_was_acknowledged_on_the_way_stays_so(tools: Tools, clock: FakeClock) -> None:

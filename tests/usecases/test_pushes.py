@@ -241,10 +241,11 @@ async def test_an_event_that_names_no_market_gets_it_from_its_request(
     await a_device(tools, customer)
     request_id = await a_ride(tools, customer)
     clock.move(15 * 3_600)
-    await tell(tools, customer, EventType.PAYMENT_FAILED, {"id": OFFER, "request_id": str(request_id)})
+    proposal = {"id": OFFER, "request_id": str(request_id), "origin": "proposal"}
+    await tell(tools, customer, EventType.OFFER_CREATED, proposal)
     await plan_all(tools)
     clock.move(3)
-    (push,) = [push for push in await claim(tools) if push.type is EventType.PAYMENT_FAILED]
+    (push,) = [push for push in await claim(tools) if push.type is EventType.OFFER_CREATED]
     assert push.quiet
 
 

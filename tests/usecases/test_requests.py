@@ -234,7 +234,7 @@ async def test_a_driver_reads_why_they_were_asked_and_why_they_were_not(tools: T
 
     why = await run_as(tools, near[0], why_offered, UUID(offer["id"]))
     assert why["reasons"][0] == "offered"
-    assert why["policy_version"] == "dispatch-1"
+    assert why["policy_version"] == "dispatch-2"
     assert "Refuser une proposition" in why["words"]
     assert {factor["name"] for factor in why["factors"]} >= {"approach"}
     not_me = await run_as(tools, far, why_not_me, request_id)
