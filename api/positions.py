@@ -29,6 +29,7 @@ MOST: Final = 500  # fixes a report: a long tunnel at one a second, well under t
 BELIEVED_FOR: Final = 15.0  # s a sign-in is believed without a look; signing out stops positions by then
 BELIEVED: Final = 50_000  # sign-ins remembered, 10 MB; the least recently seen go first
 
+
 class PositionsIn(msgspec.Struct, frozen=True, gc=False):
     fixes: Annotated[list[Reading], Meta(min_length=1, max_length=MOST)]
 

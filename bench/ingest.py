@@ -6,7 +6,7 @@ What counts is the server's processor time a fix; the wall says more about who s
 import asyncio
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -16,8 +16,10 @@ from bench.wire import Line, framed
 
 PING: Final = b'{"t":"ping"}'
 PONG: Final = b'{"t":"pong"}'
-TOGETHER: Final = 10  # fixes a frame where they come together
-A_POST: Final = 100  # fixes a body
+REST: Final = (
+    0.6  # s between two rounds: a session allows a hundred frames a second and a burst of two hundred
+)
+SETTLED_AFTER: Final = 0.05  # s: what waits to be taken together has been
 WITHIN: Final = 60.0  # s for a round of frames to be taken
 FRAMES_A_ROUND: Final = 50  # of a socket: a quarter of the burst a session allows
 HERE: Final = (43.7348, 7.4206)
@@ -43,8 +45,11 @@ class Ears:
         self._wanted = 0
         self._rang = asyncio.Event()
 
-    def take(self, _: Line, text: bytes) -> None:
-        if text == PONG:
+    def take(self, line: Line, text: bytes) -> None:
+        """A frame has come; a heartbeat is answered."""
+        if text == PING:
+            line.send(PONG)
+        elif text == PONG:
             self._pongs += 1
             if self._pongs >= self._wanted:
                 self._rang.set()
@@ -61,59 +66,71 @@ class Ears:
         self._pongs = 0
 
 
+class PhoneClock:
+    """Moments of fixes, a hundredth of a second apart and never twice, none older than the server takes."""
+
+    def __init__(self, fixes: int) -> None:
+        """Room for so many fixes a phone before the present is reached."""
+        self._next = time.time() - fixes * 0.01
+
+    def moments(self, count: int) -> list[float]:
+        first, self._next = self._next, self._next + count * 0.01
+        return [first + n * 0.01 for n in range(count)]
+
+
 async def over_sockets(
-    lines: Sequence[Line], ears: Ears, pid: int, *, rounds: int, together: int, rest_s: float
+    lines: Sequence[Line], ears: Ears, pid: int, clock: PhoneClock, *, rounds: int, together: int
 ) -> Taken:
-    """`rounds` times `FRAMES_A_ROUND` frames from every phone, each with so many fixes; a pong ends a round.
+    """`rounds` times `FRAMES_A_ROUND` frames from every phone, one of each in turn; a pong ends a round.
 
     Between rounds the phones rest, because a session allows each a hundred frames a second.
     """
     heard_before, spent, took = len(ears.others), 0.0, 0.0
-    base = time.time() - rounds * FRAMES_A_ROUND * together * 0.01 - 1.0  # older fixes first, none in the future
-    for round_ in range(rounds):
-        first = round_ * FRAMES_A_ROUND
-        frames = b"".join(
-            framed(frame_of(range((first + n) * together, (first + n + 1) * together), base))
-            for n in range(FRAMES_A_ROUND)
-        )
+    for _ in range(rounds):
+        frames = [framed(frame_of(clock.moments(together))) for _ in range(FRAMES_A_ROUND)]
         before, began = cost_of(pid).cpu_s, time.perf_counter()
+        for frame in frames:
+            for line in lines:
+                line.send_many(frame)
+            await asyncio.sleep(0)
         for line in lines:
-            line.send_many(frames)
             line.send(PING)
         await ears.pongs(len(lines))
+        await asyncio.sleep(SETTLED_AFTER)
         spent += cost_of(pid).cpu_s - before
         took += time.perf_counter() - began
-        await asyncio.sleep(rest_s)
+        await asyncio.sleep(REST)
     fixes = rounds * FRAMES_A_ROUND * together * len(lines)
     return Taken(fixes, spent / fixes * 1e6, fixes / took, len(ears.others) - heard_before)
 
 
-def frame_of(numbers: Sequence[int], base: float) -> bytes:
-    """A position frame with the phone's fixes of these numbers, a hundredth of a second apart."""
-    fixes = [fix_of(number, base) for number in numbers]
+def frame_of(moments: Sequence[float]) -> bytes:
+    """A position frame with a fix at each of these moments."""
+    fixes = [fix_at(moment) for moment in moments]
     body = fixes[0] if len(fixes) == 1 else {"fixes": fixes}
     return json.dumps({"t": "position", **body}, separators=(",", ":")).encode()
 
 
-def fix_of(number: int, base: float) -> dict[str, object]:
-    at = datetime.fromtimestamp(base + number * 0.01, UTC)
+def fix_at(moment: float) -> dict[str, object]:
     return {
-        "lat": round(HERE[0] + number % 100 * STEP, 6),
+        "lat": round(HERE[0] + moment * 100 % 100 * STEP, 6),
         "lon": HERE[1],
-        "at": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "at": datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "accuracy_m": 8,
         "heading_deg": 90,
         "speed_mps": 1.5,
     }
 
 
-async def over_http(port: int, tokens: Sequence[str], pid: int, *, posts: int) -> Taken:
+async def over_http(
+    port: int, tokens: Sequence[str], pid: int, clock: PhoneClock, *, posts: int, together: int
+) -> Taken:
     """`posts` bodies from every phone, one after the other on one connection each."""
-    base = time.time() - posts * A_POST * 0.01 - 1.0
     bodies = [
-        json.dumps({"fixes": [fix_of(post * A_POST + n, base) for n in range(A_POST)]}).encode()
-        for post in range(posts)
+        json.dumps({"fixes": [fix_at(moment) for moment in clock.moments(together)]}).encode()
+        for _ in range(posts)
     ]
+    wanted = {"accepted": together, "dropped": []}
     answers = 0
 
     async def phone(token: str) -> None:
@@ -121,8 +138,7 @@ async def over_http(port: int, tokens: Sequence[str], pid: int, *, posts: int) -
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         try:
             for body in bodies:
-                answer = await _post(reader, writer, token, body)
-                answers += answer != {"accepted": A_POST, "dropped": []}
+                answers += await _post(reader, writer, token, body) != wanted
         finally:
             writer.close()
 
@@ -131,7 +147,7 @@ async def over_http(port: int, tokens: Sequence[str], pid: int, *, posts: int) -
         for token in tokens:
             group.create_task(phone(token))
     took, spent = time.perf_counter() - began, cost_of(pid).cpu_s - before
-    fixes = posts * A_POST * len(tokens)
+    fixes = posts * together * len(tokens)
     return Taken(fixes, spent / fixes * 1e6, fixes / took, answers)
 
 
@@ -151,6 +167,3 @@ async def _post(
             if line.lower().startswith(b"content-length")
         )
         return json.loads(await reader.readexactly(size))
-
-
-Say = Callable[[str], None]

@@ -41,9 +41,7 @@ class Registry:
         """So many signed-in accounts."""
         now = datetime.now(UTC)
         made = [self._person(now) for _ in range(count)]
-        accounts = [
-            {"id": one.id, "name": "Camille", "language": "fr", "created_at": now} for one, _ in made
-        ]
+        accounts = [{"id": one.id, "name": "Camille", "language": "fr", "created_at": now} for one, _ in made]
         families = [
             {
                 "id": family,

@@ -42,7 +42,7 @@ class Line(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         _, line = await loop.create_connection(lambda: cls(take), "127.0.0.1", port)
         bearer = f"Authorization: Bearer {token}\r\n" if token else ""
-        line._write(
+        line.write(
             f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             f"Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n{bearer}"
             "Sec-WebSocket-Protocol: coudmain.v1\r\n\r\n".encode()
@@ -55,11 +55,11 @@ class Line(asyncio.Protocol):
 
     def send(self, text: bytes) -> None:
         """One text frame, now."""
-        self._write(framed(text))
+        self.write(framed(text))
 
     def send_many(self, frames: bytes) -> None:
         """Frames made by `framed` before."""
-        self._write(frames)
+        self.write(frames)
 
     def end(self) -> None:
         """Hang up without a word, as a phone in a tunnel does."""
@@ -111,12 +111,12 @@ class Line(asyncio.Protocol):
         if opcode == TEXT:
             self._take(self, payload)
         elif opcode == PING:
-            self._write(framed(payload, PONG))
+            self.write(framed(payload, PONG))
         elif opcode == CLOSE:
             self.closed_with = int.from_bytes(payload[:2]) if len(payload) >= 2 else 1005
-            self._write(framed(payload[:2], CLOSE))
+            self.write(framed(payload[:2], CLOSE))
 
-    def _write(self, data: bytes) -> None:
+    def write(self, data: bytes) -> None:
         if self._transport is not None and not self.over:
             self._transport.write(data)
 

@@ -182,5 +182,3 @@ class Connection:
         if self._bell is not None:
             self._bell.set()
             self._bell = None
-
-

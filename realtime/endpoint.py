@@ -101,6 +101,8 @@ class _Line:
 
 def _bearer(scope: Scope) -> str | None:
     """The token of the upgrade's Authorization header, if any."""
-    sent = next((value for name, value in scope["headers"] if name == b"authorization"), b"").decode("latin-1")
+    sent = next((value for name, value in scope["headers"] if name == b"authorization"), b"").decode(
+        "latin-1"
+    )
     scheme, _, token = sent.partition(" ")
     return token.strip() if scheme.lower() == "bearer" and token.strip() else None

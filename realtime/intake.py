@@ -15,7 +15,7 @@ from realtime.frames import Dropped, write
 
 log = logging.getLogger(__name__)
 
-TOGETHER_EVERY: Final = 0.02  # s a fix may wait for others: a hundredth of the time between two of a phone
+TOGETHER_EVERY: Final = 0.05  # s a fix may wait for others: a twentieth of the time between two of a phone
 MOST_WAITING: Final = 4_096  # reports; over it a report waits for its turn, and its reader with it
 
 

@@ -150,7 +150,9 @@ class Positions:
                 self._tools.live.of(market).sweep(now)
             for gone in self._off_duty.sweep(now):
                 self._off_duty.take_off_duty(gone)
-            self._applied = {account: told for account, told in self._applied.items() if account in self._book}
+            self._applied = {
+                account: told for account, told in self._applied.items() if account in self._book
+            }
 
     async def run(self, stop: asyncio.Event) -> None:
         """Listen, and step until told to stop; then keep what is still unkept."""

@@ -34,10 +34,7 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def fix(self) -> Fix:
-        return Fix(
-            self.lat, self.lon, self.at.timestamp(), self.accuracy_m, self.heading_deg, self.speed_mps
-        )
-
+        return Fix(self.lat, self.lon, self.at.timestamp(), self.accuracy_m, self.heading_deg, self.speed_mps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +89,7 @@ class Trails:
             if taken:
                 yield account, duty, taken
 
-    def _remember(
-        self, readings: Sequence[Reading], verdicts: Sequence[int], lengths: Sequence[int]
-    ) -> None:
+    def _remember(self, readings: Sequence[Reading], verdicts: Sequence[int], lengths: Sequence[int]) -> None:
         start = 0
         for length in lengths:
             end = start + length

@@ -16,7 +16,7 @@ from domain.usecases.mapview import (
     difference,
     view,
 )
-from geo.live import Fix
+from domain.usecases.readings import Reading
 from geo.points import LatLng
 from geo.polylines import decode
 from tests.factories import CASINO, LARVOTTO, PORT, a_provider
@@ -65,7 +65,7 @@ async def second(house: House, phone: Phone, screen: Screen) -> Screen:
 async def reports(house: House, place: LatLng) -> None:
     house.clock.move(30)
     await house.positions.report(
-        house.town.driver, [Fix(place.lat, place.lon, house.clock.now().timestamp(), heading_deg=91.6)]
+        house.town.driver, [Reading(place.lat, place.lon, house.clock.now(), heading_deg=91.6)]
     )
 
 
