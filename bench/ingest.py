@@ -16,6 +16,7 @@ from bench.wire import Line, framed
 
 PING: Final = b'{"t":"ping"}'
 PONG: Final = b'{"t":"pong"}'
+WELCOME: Final = b'{"t":"welcome"'
 REST: Final = (
     0.6  # s between two rounds: a session allows a hundred frames a second and a burst of two hundred
 )
@@ -44,6 +45,7 @@ class Ears:
         self._pongs = 0
         self._wanted = 0
         self._rang = asyncio.Event()
+        self._greeting: dict[Line, asyncio.Future[None]] = {}
 
     def take(self, line: Line, text: bytes) -> None:
         """A frame has come; a heartbeat is answered."""
@@ -53,8 +55,17 @@ class Ears:
             self._pongs += 1
             if self._pongs >= self._wanted:
                 self._rang.set()
+        elif text.startswith(WELCOME):
+            if (waiting := self._greeting.pop(line, None)) is not None:
+                waiting.set_result(None)
         else:
             self.others.append(text)
+
+    async def welcomed(self, line: Line) -> None:
+        """Wait for the welcome on a line whose hello has just been sent."""
+        self._greeting[line] = asyncio.get_running_loop().create_future()
+        async with asyncio.timeout(WITHIN):
+            await self._greeting[line]
 
     async def pongs(self, count: int) -> None:
         """Wait for so many pongs since the last time."""

@@ -29,6 +29,11 @@ class Person:
     id: UUID
     token: str
 
+    @classmethod
+    def nobody(cls) -> "Person":
+        """Whom a server that asks nothing lets in."""
+        return cls(UUID(int=0), "nobody")
+
 
 class Registry:
     """Writes into the database of an engine that runs in another process, with that installation's keys."""
@@ -37,11 +42,14 @@ class Registry:
         self._db = db
         self._secret = secret
 
-    async def people(self, count: int) -> list[Person]:
+    async def people(self, count: int, *, ops: bool = False) -> list[Person]:
         """So many signed-in accounts."""
         now = datetime.now(UTC)
         made = [self._person(now) for _ in range(count)]
-        accounts = [{"id": one.id, "name": "Camille", "language": "fr", "created_at": now} for one, _ in made]
+        accounts = [
+            {"id": one.id, "name": "Camille", "language": "fr", "is_ops": ops, "created_at": now}
+            for one, _ in made
+        ]
         families = [
             {
                 "id": family,

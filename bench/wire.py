@@ -26,10 +26,10 @@ Take = Callable[["Line", bytes], None]
 class Line(asyncio.Protocol):
     """One socket. `take` is called with each text frame, at once; `closed_with` is set when it is over."""
 
-    __slots__ = ("_buffer", "_take", "_transport", "closed_with", "open", "over")
+    __slots__ = ("_buffer", "_transport", "closed_with", "open", "over", "take")
 
     def __init__(self, take: Take) -> None:
-        self._take = take
+        self.take = take
         self._buffer = b""
         self._transport: asyncio.Transport | None = None
         self.open: asyncio.Future[None] | None = asyncio.get_running_loop().create_future()
@@ -109,7 +109,7 @@ class Line(asyncio.Protocol):
 
     def _one(self, opcode: int, payload: bytes) -> None:
         if opcode == TEXT:
-            self._take(self, payload)
+            self.take(self, payload)
         elif opcode == PING:
             self.write(framed(payload, PONG))
         elif opcode == CLOSE:

@@ -166,6 +166,8 @@ class Connection:
         while self._chores and self.closing is None:
             chore = self._chores.popleft()
             self._ring()
+            if isinstance(chore, Report) and self._take(self, chore):
+                continue
             if isinstance(chore, ReadLog):
                 while self.outbox.waiting > REPLAY_ROOM and self.closing is None:
                     await self._gets_on()

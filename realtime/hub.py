@@ -90,7 +90,7 @@ class Gateway:
         self._tracking = Tracking(tools, positions)
         self._maps = MapDesk(tools)
         self._carriers = Carriers(self._tracking, self._maps)
-        self._intake = Intake(positions, problem_of)
+        self._intake = Intake(positions, problem_of=problem_of, failed=self._failed)
         self._draining = False
         self._open = 0  # sockets whose tasks have not ended
         self._emptied: asyncio.Event | None = None
@@ -207,18 +207,21 @@ class Gateway:
 
     async def _carry_out(self, connection: Connection, effect: Effect) -> list[Effect]:
         """Do what a session asked. A failure of the house is logged and told; it ends no connection but a greeting."""
-        session = connection.session
         try:
             return await self._do(connection, effect)
         except Refusal as refusal:
             return self._refused(connection, effect, refusal)
-        except Exception as error:
-            failed = unavailable_for(error)
-            if failed is None:
-                log.exception("a socket's %s failed", type(effect).__name__)
-                failed = Unavailable("something went wrong on our side")
-            else:
-                log.warning("a socket's %s failed: %s", type(effect).__name__, error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is told and logged in one place
+            return self._failed(connection, effect, error)
+
+    def _failed(self, connection: Connection, effect: Effect, error: Exception) -> list[Effect]:
+        """What a client is told when the house could not do what it asked."""
+        session, failed = connection.session, unavailable_for(error)
+        if failed is None:
+            log.error("a socket's %s failed", type(effect).__name__, exc_info=error)
+            failed = Unavailable("something went wrong on our side")
+        else:
+            log.warning("a socket's %s failed: %s", type(effect).__name__, error)
         match effect:
             case Authenticate():
                 return session.close(CloseCode.DRAINING, f"not now; retry_ms={self._retry_ms()}")

@@ -1,7 +1,6 @@
 """Fixes from all sockets, taken together a few times a second: one by one they cost ten times as much."""
 
 import asyncio
-import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -13,7 +12,7 @@ from realtime.connection import Connection
 from realtime.effects import Effect, Report, Send
 from realtime.frames import Dropped, write
 
-log = logging.getLogger(__name__)
+Failed = Callable[[Connection, Effect, Exception], list[Effect]]
 
 TOGETHER_EVERY: Final = 0.05  # s a fix may wait for others: a twentieth of the time between two of a phone
 MOST_WAITING: Final = 4_096  # reports; over it a report waits for its turn, and its reader with it
@@ -22,16 +21,20 @@ MOST_WAITING: Final = 4_096  # reports; over it a report waits for its turn, and
 class Intake:
     """What waits to be taken together. Owned by one event loop."""
 
-    def __init__(self, positions: Positions, problem_of: Callable[[Refusal], Mapping[str, Any]]) -> None:
+    def __init__(
+        self, positions: Positions, *, problem_of: Callable[[Refusal], Mapping[str, Any]], failed: Failed
+    ) -> None:
+        """`failed`: what a phone is told when the house could not take its report."""
         self._positions = positions
         self._problem_of = problem_of
+        self._failed = failed
         self._waiting: list[tuple[Connection, Report]] = []
         self._taking: asyncio.Task[None] | None = None
         self._one_by_one = asyncio.Lock()
 
     def take(self, connection: Connection, report: Report) -> bool:
-        """Take it with the next lot. False when it has to wait its turn: its account's duty must be read first."""
-        if len(self._waiting) >= MOST_WAITING or not self._positions.knows(connection.actor.id):
+        """Take it with the next lot. False when too much waits already: it has to wait its turn."""
+        if len(self._waiting) >= MOST_WAITING:
             return False
         self._waiting.append((connection, report))
         if self._taking is None:
@@ -56,17 +59,22 @@ class Intake:
     async def _soon(self) -> None:
         await asyncio.sleep(TOGETHER_EVERY)
         self._taking = None
-        try:
-            await self._take_all()
-        except Exception:  # a bug or a bus gone: the phones' next fixes come in a second
-            log.exception("positions were not taken")
+        await self._take_all()
 
     async def _take_all(self) -> None:
         async with self._one_by_one:
             lot, self._waiting = self._waiting, []
-            receipts = await self._positions.report_all(
-                [(connection.actor.id, report.fixes) for connection, report in lot]
-            )
+            try:
+                await self._positions.learn(connection.actor.id for connection, _ in lot)
+                receipts = await self._positions.report_all(
+                    [(connection.actor.id, report.fixes) for connection, report in lot]
+                )
+            except (
+                Exception
+            ) as error:  # the house's trouble ends no connection; the next fixes come in a second
+                for connection, report in lot:
+                    connection.perform(self._failed(connection, report, error))
+                return
             for (connection, _), receipt in zip(lot, receipts, strict=True):
                 if receipt is None or receipt.dropped:
                     connection.perform(self.answer(receipt))

@@ -56,6 +56,13 @@ class DutyBook:
         page.wanted_at = now
         return page.duty
 
+    async def learn(self, accounts: Iterable[UUID]) -> None:
+        """Read together those whose page is missing, too old or no longer sure."""
+        now = self._now()
+        unknown = {account for account in set(accounts) if self.known(account, now) is None}
+        self._changed -= unknown
+        await self.read(unknown, now)
+
     def changed(self, account: UUID) -> None:
         """What the book says of this account is no longer sure."""
         self._changed.add(account)

@@ -6,7 +6,7 @@ that is not en route, arrived or in progress.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Final
 from uuid import UUID
@@ -99,9 +99,9 @@ class Positions:
             raise NotOnDuty
         return receipt
 
-    def knows(self, account: UUID) -> bool:
-        """Whether the account's duty is known at this moment, so that `report_all` takes its fixes."""
-        return self._book.known(account, self._now()) is not None
+    async def learn(self, accounts: Iterable[UUID]) -> None:
+        """Read the duty of those whose is not known at this moment, in one query: before `report_all`."""
+        await self._book.learn(accounts)
 
     async def report_all(self, lots: Sequence[tuple[UUID, Sequence[Reading]]]) -> list[Receipt | None]:
         """Take many accounts' fixes together, a lot after the other; the answer of each, None: not on duty.
