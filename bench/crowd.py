@@ -95,7 +95,8 @@ async def measure(sizes: Sizes, seed: int, say: Say) -> Outcome:
         _hang_up(held.lines)
     lost = sum(line.closed_with is not None for line in held.lines)
     notes = [
-        f"{len(held.lines)} sockets held, {lost} closed by the server; open files allowed: {files} (raised to the hard limit)",
+        f"{len(held.lines)} sockets held, {lost} closed by the server",
+        f"open files allowed: {files}, the soft limit raised to the hard one",
         "Centrifugo publishes 30-50 KB a connection, nammayatri 30 KB: theirs hold no cursor on a durable log",
         "nammayatri's TP99 of 697 ms is an FCM push to a real phone: these are sockets on a loopback, another thing",
         *rides.wrong,

@@ -20,7 +20,7 @@ from bench.wire import Line
 REPORT_EVERY: Final = 5.0  # s between two fixes of a driver
 PROBE_EVERY: Final = 0.05  # s between two looks at how soon the loop answers
 AROUND: Final = 0.004  # degrees, about 400 m: where the drivers stand
-WITHIN: Final = 30.0  # s for a ride to be told of to the end
+WITHIN: Final = 20.0  # s for a ride to be told of to the end
 
 __all__ = ["MARKET", "SERVICE", "Rides"]
 
@@ -38,6 +38,15 @@ class Ride:
     reported: float = 0.0
     tracked: float = 0.0
     rest_ms: float = 0.0  # how long it waited for its round
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Tap:
+    """A driver's acceptance of an offer, sent at this moment."""
+
+    ride: Ride
+    at: float
 
 
 class Rides:
@@ -59,7 +68,8 @@ class Rides:
         )
         self._rides: dict[str, Ride] = {}
         self._early: dict[str, list[tuple[float, Line, dict[str, Any]]]] = {}
-        self._taps: dict[str, Ride] = {}
+        self._taps: dict[str, Tap] = {}
+        self.lost = 0
         self._by_engagement: dict[str, Ride] = {}
         self._places = [
             (PICKUP[0] + self._dice.uniform(-AROUND, AROUND), PICKUP[1] + self._dice.uniform(-AROUND, AROUND))
@@ -80,8 +90,8 @@ class Rides:
         self._frames = 0
         async with httpx.AsyncClient(base_url=self._process.url, timeout=WITHIN) as http:
             async with asyncio.TaskGroup() as group:
-                for line, person in self._customers[:requests]:
-                    group.create_task(self._ask(http, line, person))
+                for _, person in self._customers[:requests]:
+                    group.create_task(self._ask(http, person))
                     await asyncio.sleep(1 / per_s)
             self._frames_s = time.perf_counter() - began
             self._cpu_ms = (cost_of(self._process.process.pid).cpu_s - before) * 1e3
@@ -99,6 +109,7 @@ class Rides:
         figures: dict[str, Spread | float] = {
             "rides_cpu_ms_a_request": self._cpu_ms / max(1, len(rides)),
             "deliveries_per_s": self._frames / self._frames_s,
+            "accepts_refused": float(self.lost),
         }
         for name, samples in (
             ("offer_ms", offers),
@@ -113,7 +124,7 @@ class Rides:
                 figures[f"{name}_p99"] = ordered[min(len(ordered) - 1, int(0.99 * len(ordered)))]
         return figures
 
-    async def _ask(self, http: httpx.AsyncClient, line: Line, person: Person) -> None:
+    async def _ask(self, http: httpx.AsyncClient, person: Person) -> None:
         headers = {"Authorization": f"Bearer {person.token}"}
         stops = [
             {"kind": kind, "lat": lat, "lon": lon}
@@ -136,8 +147,7 @@ class Rides:
             self._event(at, where, event)
         try:
             async with asyncio.timeout(WITHIN):
-                while not ride.tracked:
-                    await asyncio.sleep(0.05)
+                await ride.over.wait()
         except TimeoutError:
             self.wrong.append(
                 f"a ride was not told to its end: offered {bool(ride.offered)}, told {len(ride.told)}"
@@ -153,14 +163,18 @@ class Rides:
             case "event":
                 self._event(at, line, frame)
             case "done":
-                if (ride := self._taps.get(frame["id"])) is not None:
-                    ride.told["driver"] = at
+                if (tap := self._taps.get(frame["id"])) is not None:
+                    ride, ride.driver = tap.ride, line
+                    ride.told["driver"], ride.accepted = at, tap.at
+            case "failed" if frame["id"] in self._taps:
+                self.lost += 1  # another was faster, or the driver has just been taken by another ride
             case "subscribed":
                 self._watched(frame["channel"].partition(":")[2])
             case "track":
-                ride = self._by_engagement.get(frame["engagement_id"])
-                if ride is not None and ride.reported and not ride.tracked and at > ride.reported:
-                    ride.tracked = at
+                followed = self._by_engagement.get(frame["engagement_id"])
+                if followed is not None and followed.reported and not followed.tracked:
+                    followed.tracked = at
+                    followed.over.set()
             case "error" | "failed":
                 self.wrong.append(f"refused: {frame['problem'].get('code')}")
 
@@ -171,12 +185,12 @@ class Rides:
         ride = self._rides.get(told["request_id"])
         if ride is None:  # heard before the answer to the request
             self._early.setdefault(told["request_id"], []).append((at, line, event))
-        elif kind == "offer.created" and not ride.offered:
-            ride.offered, ride.driver, ride.accepted = at, line, time.perf_counter()
-            self._taps[told["id"]] = ride
+        elif kind == "offer.created":
+            ride.offered = ride.offered or at
+            self._taps[told["id"]] = Tap(ride, time.perf_counter())
             tap = {"t": "do", "id": told["id"], "op": "offer.accept", "args": {"id": told["id"]}}
             line.send(json.dumps(tap).encode())
-        elif kind == "engagement.confirmed" and line is not ride.driver:
+        elif kind == "engagement.confirmed" and told["role"] == "customer":
             ride.told["customer"] = at
             ride.engagement = told["id"]
             self._by_engagement[ride.engagement] = ride
@@ -185,7 +199,9 @@ class Rides:
     def _watched(self, engagement: str) -> None:
         """Its customer follows it: the driver sets off, and moves."""
         ride = self._by_engagement[engagement]
-        assert ride.driver is not None
+        if ride.driver is None:  # the winner has not heard of it yet
+            asyncio.get_running_loop().call_later(0.05, self._watched, engagement)
+            return
         off = {
             "t": "do",
             "id": engagement,

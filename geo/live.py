@@ -220,8 +220,9 @@ class LiveIndex:
             raise ValueError(f"{len(fixes)} fixes in trails of {sum(lengths)}")
         if not len(fixes):
             return np.zeros(0, np.int8)
-        rows, ends = self.rows_of(providers), np.cumsum(lengths)
-        starts = ends - lengths
+        rows, sizes = self.rows_of(providers), np.array(lengths, np.int64)
+        ends = np.cumsum(sizes)
+        starts = ends - sizes
         verdicts = too_bad_many(fixes, now)
         doubtful = (verdicts != 0) | self._out_of_step(rows, starts, fixes)
         plain = ~np.logical_or.reduceat(doubtful, starts) & (rows >= 0)

@@ -69,9 +69,7 @@ class Intake:
                 receipts = await self._positions.report_all(
                     [(connection.actor.id, report.fixes) for connection, report in lot]
                 )
-            except (
-                Exception
-            ) as error:  # the house's trouble ends no connection; the next fixes come in a second
+            except Exception as error:  # noqa: BLE001 - the gateway tells and logs it
                 for connection, report in lot:
                     connection.perform(self._failed(connection, report, error))
                 return

@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.live import Markets
 from domain.rules.errors import NotOnDuty
 from domain.usecases.duty import go_off_duty
-from domain.usecases.positions import Positions, Receipt
-from domain.usecases.readings import Reading
+from domain.usecases.positions import Positions
+from domain.usecases.readings import Reading, Receipt
 from domain.usecases.work import Actor, Tools
 from geo.live import FixRefusal
 from geo.points import LatLng
