@@ -42,6 +42,7 @@ class Ears:
 
     def __init__(self) -> None:
         self.others: list[bytes] = []
+        self.turned_away: list[int | None] = []  # closes that came instead of a welcome
         self._pongs = 0
         self._wanted = 0
         self._rang = asyncio.Event()
@@ -61,11 +62,13 @@ class Ears:
         else:
             self.others.append(text)
 
-    async def welcomed(self, line: Line) -> None:
-        """Wait for the welcome on a line whose hello has just been sent."""
-        self._greeting[line] = asyncio.get_running_loop().create_future()
+    async def welcomed(self, line: Line) -> bool:
+        """Wait for the welcome on a line whose hello has just been sent. False: it was closed instead."""
+        greeting = self._greeting[line] = asyncio.get_running_loop().create_future()
+        line.on_end = lambda: None if greeting.done() else greeting.cancel() and None
         async with asyncio.timeout(WITHIN):
-            await self._greeting[line]
+            await asyncio.wait({greeting})
+        return not greeting.cancelled()
 
     async def pongs(self, count: int) -> None:
         """Wait for so many pongs since the last time."""

@@ -26,7 +26,7 @@ Take = Callable[["Line", bytes], None]
 class Line(asyncio.Protocol):
     """One socket. `take` is called with each text frame, at once; `closed_with` is set when it is over."""
 
-    __slots__ = ("_buffer", "_transport", "closed_with", "open", "over", "take")
+    __slots__ = ("_buffer", "_transport", "closed_with", "on_end", "open", "over", "take")
 
     def __init__(self, take: Take) -> None:
         self.take = take
@@ -35,6 +35,7 @@ class Line(asyncio.Protocol):
         self.open: asyncio.Future[None] | None = asyncio.get_running_loop().create_future()
         self.over = False
         self.closed_with: int | None = None
+        self.on_end: Callable[[], None] | None = None
 
     @classmethod
     async def connected(cls, port: int, take: Take, *, path: str = "/v1/ws", token: str = "") -> "Line":
@@ -71,6 +72,8 @@ class Line(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.over = True
+        if self.on_end is not None:
+            self.on_end()
         if self.open is not None and not self.open.done():
             self.open.set_exception(OSError(f"refused: {self._buffer[:80]!r} {exc or ''}"))
 
