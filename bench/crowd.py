@@ -97,7 +97,7 @@ async def measure(sizes: Sizes, seed: int, say: Say) -> Outcome:
     lost = sum(line.closed_with is not None for line in held.lines)
     notes = [
         f"{len(held.lines)} sockets held, {lost} closed by the server",
-        f"{len(ears.turned_away)} times a phone had to come back to be welcomed {sorted(set(map(str, ears.turned_away)))}",
+        f"{len(ears.turned_away)} times a phone had to come back to be welcomed",
         f"open files allowed: {files}, the soft limit raised to the hard one",
         "Centrifugo publishes 30-50 KB a connection, nammayatri 30 KB: theirs hold no cursor on a durable log",
         "nammayatri's TP99 of 697 ms is an FCM push to a real phone: these are sockets on a loopback, another thing",
