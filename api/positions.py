@@ -5,7 +5,6 @@ and no query is made where the account's sign-in and duty were looked at a few s
 """
 
 from collections import OrderedDict
-from datetime import datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -21,8 +20,8 @@ from domain.rules.errors import Invalid, Refusal, Unauthenticated
 from domain.rules.tokens import Claims
 from domain.usecases import identity
 from domain.usecases.positions import Positions
+from domain.usecases.readings import Reading
 from domain.usecases.work import NOBODY, Actor, Tools, working
-from geo.live import Fix
 
 router = APIRouter(prefix="/v1/me", tags=["positions"])
 
@@ -30,23 +29,9 @@ MOST: Final = 500  # fixes a report: a long tunnel at one a second, well under t
 BELIEVED_FOR: Final = 15.0  # s a sign-in is believed without a look; signing out stops positions by then
 BELIEVED: Final = 50_000  # sign-ins remembered, 10 MB; the least recently seen go first
 
-Lat = Annotated[float, Meta(ge=-90, le=90)]
-Lon = Annotated[float, Meta(ge=-180, le=180)]
-
-
-class FixIn(msgspec.Struct, frozen=True, gc=False):
-    """One reading of a phone's receiver, taken at `at` by the phone's clock."""
-
-    lat: Lat
-    lon: Lon
-    at: Annotated[datetime, Meta(tz=True)]
-    accuracy_m: float | None = None
-    heading_deg: float | None = None
-    speed_mps: float | None = None
-
 
 class PositionsIn(msgspec.Struct, frozen=True, gc=False):
-    fixes: Annotated[list[FixIn], Meta(min_length=1, max_length=MOST)]
+    fixes: Annotated[list[Reading], Meta(min_length=1, max_length=MOST)]
 
 
 class DroppedOut(Out):
@@ -153,11 +138,7 @@ async def report(
         raise claims
     body = _read(await request.body())
     actor = await sign_ins.actor_of(claims)
-    fixes = [
-        Fix(fix.lat, fix.lon, fix.at.timestamp(), fix.accuracy_m, fix.heading_deg, fix.speed_mps)
-        for fix in body.fixes
-    ]
-    receipt = await positions.report(actor, fixes)
+    receipt = await positions.report(actor, body.fixes)
     told = {
         "accepted": receipt.accepted,
         "dropped": [{"index": drop.index, "reason": drop.reason.value} for drop in receipt.dropped],

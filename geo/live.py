@@ -103,6 +103,10 @@ class LiveIndex:
     def __len__(self) -> int:
         return len(self._row_of)
 
+    def __contains__(self, provider: UUID) -> bool:
+        """Whether they are on duty."""
+        return provider.int in self._row_of
+
     # Duty
 
     def put_on_duty(self, provider: UUID, services_mask: int) -> None:
@@ -201,12 +205,54 @@ class LiveIndex:
             verdicts[asked] = self._against_known_many(rows[asked], asked, fixes)
             taken = asked[verdicts[asked] == 0]
             self._write_many(rows[taken], taken, fixes, now)
-        moved = rows[verdicts == 0] if len(moves) == 1 else np.unique(rows[verdicts == 0])
+        self._move(rows[verdicts == 0] if len(moves) == 1 else np.unique(rows[verdicts == 0]))
+        return verdicts
+
+    def report_trails(
+        self, providers: Sequence[UUID], lengths: Sequence[int], fixes: Fixes, now: float
+    ) -> NDArray[np.int8]:
+        """`report_many` of trails: the first `lengths[0]` fixes are the first provider's, and so on.
+
+        A provider has one trail, of at least one fix. Where a trail is in order and believable, which is nearly
+        always, only its last fix is written. ValueError if the lengths are not those of the fixes.
+        """
+        if sum(lengths) != len(fixes):
+            raise ValueError(f"{len(fixes)} fixes in trails of {sum(lengths)}")
+        if not len(fixes):
+            return np.zeros(0, np.int8)
+        rows, sizes = self.rows_of(providers), np.array(lengths, np.int64)
+        ends = np.cumsum(sizes)
+        starts = ends - sizes
+        verdicts = too_bad_many(fixes, now)
+        doubtful = (verdicts != 0) | self._out_of_step(rows, starts, fixes)
+        plain = ~np.logical_or.reduceat(doubtful, starts) & (rows >= 0)
+        taken = ends[plain] - 1
+        self._write_many(rows[plain], taken, fixes, now)
+        self._move(rows[plain])
+        for trail in np.flatnonzero(~plain).tolist():
+            for n in range(int(starts[trail]), int(ends[trail])):
+                refusal = self.report(providers[trail], fixes.fix(n), now)
+                verdicts[n] = 0 if refusal is None else VERDICT_OF[refusal]
+        return verdicts
+
+    def _out_of_step(self, rows: Rows, starts: NDArray[np.int64], fixes: Fixes) -> NDArray[np.bool_]:
+        """Which fixes are not newer than the one before in their trail (or the known one), or nearly too far."""
+        before = np.arange(-1, len(fixes) - 1)
+        at, lat, lon = fixes.at[before], fixes.lat[before], fixes.lon[before]
+        at[starts], lat[starts], lon[starts] = self._stamp[rows], self._lat[rows], self._lon[rows]
+        since = fixes.at - at
+        doubtful = since <= 0
+        soon = np.flatnonzero((since > 0) & (since <= TRUST_FOR))
+        leaps = crow_pairs_m(lat[soon], lon[soon], fixes.lat[soon], fixes.lon[soon])
+        doubtful[soon] = leaps > _NEARLY_A_JUMP_M
+        return doubtful
+
+    def _move(self, moved: Rows) -> None:
+        """Tell the searches of rows whose places were written."""
         lat, lon = self._lat[moved], self._lon[moved]
         places = on_sphere(lat, lon)
         self._addresses.move_many(moved, lat, lon, places)
         self._crowd.put(moved, places, self._at[moved])
-        return verdicts
 
     def _against_known_many(self, rows: Rows, asked: Rows, fixes: Fixes) -> NDArray[np.int8]:
         since = fixes.at[asked] - self._stamp[rows]

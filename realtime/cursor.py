@@ -19,6 +19,17 @@ AGAIN_AFTER: Final = 1.0  # s until a read that failed is tried again
 class Cursor:
     """A position in the stream, and at most one question to the log under way."""
 
+    __slots__ = (
+        "_begun",
+        "_epoch",
+        "_looked_at",
+        "_question",
+        "_retry_at",
+        "_rumoured",
+        "_rumoured_then",
+        "delivered",
+    )
+
     def __init__(self, now: float) -> None:
         self.delivered = 0  # the last number sent
         self._epoch = ""

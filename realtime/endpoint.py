@@ -1,19 +1,21 @@
-"""`/v1/ws`: the only place that touches a WebSocket."""
+"""`/v1/ws`: the only place that touches a WebSocket.
+
+Plain ASGI: a framework's WebSocket object, its dependencies and a task each for reading, writing and waiting cost
+thirty kilobytes a connection; a phone at rest needs the coroutine that waits for its next frame.
+"""
 
 import asyncio
-import logging
 from contextlib import suppress
 from typing import Final
 
-from fastapi import APIRouter, WebSocket
-from starlette.websockets import WebSocketDisconnect
+from fastapi import APIRouter
+from starlette.routing import WebSocketRoute
+from starlette.types import Receive, Scope, Send
 
 from realtime.connection import Connection
 from realtime.effects import CloseCode
 from realtime.frames import SUBPROTOCOL
 from realtime.hub import Gateway
-
-log = logging.getLogger(__name__)
 
 CLOSE_WITHIN: Final = 5.0  # s for what still waits, and the close, to leave; a stuck client is dropped then
 
@@ -21,73 +23,86 @@ CLOSE_WITHIN: Final = 5.0  # s for what still waits, and the close, to leave; a 
 def create_ws_router(gateway: Gateway) -> APIRouter:
     """The route of the socket. A client that offers subprotocols must offer ours; one that offers none speaks it."""
     router = APIRouter()
-
-    @router.websocket("/v1/ws", name="socket")
-    async def socket(websocket: WebSocket) -> None:
-        offered = websocket.scope.get("subprotocols") or []
-        if offered and SUBPROTOCOL not in offered:
-            await websocket.accept()
-            await websocket.close(CloseCode.VERSION_UNSUPPORTED, f"this server speaks {SUBPROTOCOL}")
-            return
-        await websocket.accept(SUBPROTOCOL if offered else None)
-        connection = gateway.open(_bearer(websocket))
-        try:
-            await _converse(websocket, connection, gateway)
-        finally:
-            await gateway.forget(connection)
-            connection.done.set()
-
+    router.routes.append(WebSocketRoute("/v1/ws", SocketEndpoint(gateway), name="socket"))
     return router
 
 
-async def _converse(websocket: WebSocket, connection: Connection, gateway: Gateway) -> None:
-    """Read, send and work until it is over, then close."""
+class SocketEndpoint:
+    """The ASGI application behind `/v1/ws`."""
 
-    async def send(frame: bytes) -> None:
-        await websocket.send({"type": "websocket.send", "text": frame.decode()})
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
 
-    reader = asyncio.create_task(_read(websocket, connection, gateway), name="socket reader")
-    writer = asyncio.create_task(connection.send_waiting(send), name="socket writer")
-    chores = asyncio.create_task(connection.carry_out_chores(), name="socket chores")
-    tasks = (reader, writer, chores)
-    over = asyncio.create_task(connection.over.wait(), name="socket over")
-    try:
-        # A task that ends by itself has lost its client, or has a bug to tell of.
-        await asyncio.wait({over, *tasks}, return_when=asyncio.FIRST_COMPLETED)
-        if connection.closing is None:
-            connection.gone()
-        elif not reader.done():
-            await _say_goodbye(websocket, connection, writer)
-    finally:
-        for task in (over, *tasks):
-            task.cancel()
-        for outcome in await asyncio.gather(*tasks, return_exceptions=True):
-            if isinstance(outcome, Exception) and not isinstance(outcome, WebSocketDisconnect | OSError):
-                log.error("a socket's task failed", exc_info=outcome)
-
-
-async def _read(websocket: WebSocket, connection: Connection, gateway: Gateway) -> None:
-    while True:
-        message = await websocket.receive()
-        if message["type"] == "websocket.disconnect":
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()  # `websocket.connect`, always the first
+        offered = scope.get("subprotocols") or []
+        if offered and SUBPROTOCOL not in offered:
+            await send({"type": "websocket.accept"})
+            reason = f"this server speaks {SUBPROTOCOL}"
+            await send({"type": "websocket.close", "code": CloseCode.VERSION_UNSUPPORTED, "reason": reason})
             return
-        text = message.get("text")
-        if text is None:
-            reason = "text frames only"
-            connection.perform(connection.session.close(CloseCode.BAD_FRAME, reason))
-        else:
-            await connection.received(text.encode(), gateway.now())
+        await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL if offered else None})
+        bearer = _bearer(scope)
+        scope["headers"] = []  # nobody asks for them again, and they stay as long as the socket does
+        line = _Line(send)
+        connection = self._gateway.open(line, bearer)
+        del bearer
+        try:
+            await self._read(receive, connection)
+        except asyncio.CancelledError:
+            if not line.dropped:
+                raise
+        finally:
+            await connection.end()
+            line.settle()
+            await self._gateway.forget(connection)
+
+    async def _read(self, receive: Receive, connection: Connection) -> None:
+        """Until the client leaves, or the close that was sent is heard of here."""
+        while (message := await receive())["type"] == "websocket.receive":
+            text = message.get("text")
+            if text is None:
+                connection.perform(connection.session.close(CloseCode.BAD_FRAME, "text frames only"))
+            else:
+                await connection.received(text.encode(), self._gateway.now())
 
 
-async def _say_goodbye(websocket: WebSocket, connection: Connection, writer: "asyncio.Task[None]") -> None:
-    """Let the last frames leave, then the close; a client that takes neither is dropped."""
-    assert connection.closing is not None
-    with suppress(TimeoutError, WebSocketDisconnect, OSError, RuntimeError):
-        async with asyncio.timeout(CLOSE_WITHIN):
-            await asyncio.shield(writer)
-            await websocket.close(connection.closing.code, connection.closing.reason)
+class _Line:
+    """The sending side, and the end of one's patience with a client that is to go. Made in the reader's task."""
+
+    __slots__ = ("_patience", "_send", "_task", "dropped")
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._task = asyncio.current_task()
+        self._patience: asyncio.TimerHandle | None = None
+        self.dropped = False
+
+    async def send(self, frame: bytes) -> None:
+        await self._send({"type": "websocket.send", "text": frame.decode()})
+
+    async def close(self, code: int, reason: str) -> None:
+        with suppress(RuntimeError):  # the client closed first
+            await self._send({"type": "websocket.close", "code": code, "reason": reason})
+
+    def closing(self) -> None:
+        self._patience = asyncio.get_running_loop().call_later(CLOSE_WITHIN, self._drop)
+
+    def settle(self) -> None:
+        """It is over: nobody needs to be dropped any more."""
+        if self._patience is not None:
+            self._patience.cancel()
+
+    def _drop(self) -> None:
+        self.dropped = True
+        if self._task is not None:
+            self._task.cancel()
 
 
-def _bearer(websocket: WebSocket) -> str | None:
-    scheme, _, token = websocket.headers.get("authorization", "").partition(" ")
+def _bearer(scope: Scope) -> str | None:
+    """The token of the upgrade's Authorization header, if any."""
+    sent = next((value for name, value in scope["headers"] if name == b"authorization"), b"").decode(
+        "latin-1"
+    )
+    scheme, _, token = sent.partition(" ")
     return token.strip() if scheme.lower() == "bearer" and token.strip() else None

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from domain.usecases.mapview import Item
+from domain.usecases.readings import Lat, Lon, Reading
 
 SUBPROTOCOL: Final = "coudmain.v1"
 MAX_FRAME_BYTES: Final = 16 * 1024  # API.md; notes/realtime.md §6
@@ -20,8 +21,6 @@ FIXES_AT_ONCE: Final = 100  # a tunnel's worth at one fix a second; about 9 KB
 Number = Annotated[int, Meta(ge=0, le=2**53)]  # what JavaScript counts without a slip
 ChannelName = Annotated[str, Meta(min_length=1, max_length=120)]
 ClientId = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^[^\x00]*$")]
-Lat = Annotated[float, Meta(ge=-90, le=90)]
-Lon = Annotated[float, Meta(ge=-180, le=180)]
 
 
 class Frame(msgspec.Struct, tag_field="t", frozen=True, gc=False, omit_defaults=True):
@@ -31,15 +30,8 @@ class Frame(msgspec.Struct, tag_field="t", frozen=True, gc=False, omit_defaults=
 Moment = Annotated[datetime, Meta(tz=True)]  # RFC 3339 with a zone
 
 
-class FixIn(msgspec.Struct, frozen=True, gc=False):
+class FixIn(Reading, frozen=True, gc=False):
     """One reading of a phone's receiver, taken at `at` by the phone's clock."""
-
-    lat: Lat
-    lon: Lon
-    at: Moment
-    accuracy_m: float | None = None
-    heading_deg: float | None = None
-    speed_mps: float | None = None
 
 
 # Up: what a client sends.

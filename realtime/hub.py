@@ -19,10 +19,9 @@ from domain.usecases.outages import unavailable_for
 from domain.usecases.positions import Positions
 from domain.usecases.stream import StreamStanding, Told
 from domain.usecases.work import NOBODY, Actor, Tools, Work, working
-from geo.live import Fix
 from realtime import commands, frames
 from realtime.channels import Carriers
-from realtime.connection import Connection
+from realtime.connection import Connection, Line
 from realtime.effects import (
     Acknowledge,
     Authenticate,
@@ -37,7 +36,8 @@ from realtime.effects import (
     Subscribe,
     Unsubscribe,
 )
-from realtime.frames import Dropped, EventFrame, write
+from realtime.frames import EventFrame, write
+from realtime.intake import Intake
 from realtime.mapdesk import MapDesk
 from realtime.roster import Roster
 from realtime.session import Session
@@ -90,7 +90,10 @@ class Gateway:
         self._tracking = Tracking(tools, positions)
         self._maps = MapDesk(tools)
         self._carriers = Carriers(self._tracking, self._maps)
+        self._intake = Intake(positions, problem_of=problem_of, failed=self._failed)
         self._draining = False
+        self._open = 0  # sockets whose tasks have not ended
+        self._emptied: asyncio.Event | None = None
         self._ends: list[Callable[[], Awaitable[None]]] = []
         self._ticked_at = 0.0
 
@@ -101,21 +104,23 @@ class Gateway:
 
     # Sockets
 
-    def open(self, bearer: str | None) -> Connection:
+    def open(self, line: Line, bearer: str | None) -> Connection:
         """A socket has been accepted."""
-        connection = Connection(
-            Session(str(self._tools.new_id()), now=self.now(), bearer=bearer), self._carry_out
-        )
+        session = Session(str(self._tools.new_id()), now=self.now(), bearer=bearer)
+        connection = Connection(session, line, carry_out=self._carry_out, take=self._intake.take)
         connection.on_over = self._roster.leave
         self._roster.meet(connection)
+        self._open += 1
         if self._draining:
             connection.perform(connection.session.drain(self._retry_ms()))
         return connection
 
     async def forget(self, connection: Connection) -> None:
         """A socket is closed and its tasks have ended."""
-        connection.gone()
         self._roster.leave(connection)
+        self._open -= 1
+        if not self._open and self._emptied is not None:
+            self._emptied.set()
         await self._carriers.leave_all(connection)
 
     def now(self) -> float:
@@ -165,13 +170,13 @@ class Gateway:
     async def drain(self) -> None:
         """Say good-bye to everybody, each with another moment to come back; returns when they have gone."""
         self._draining = True
-        leaving = list(self._roster)
-        for connection in leaving:
+        for connection in self._roster:
             connection.perform(connection.session.drain(self._retry_ms()))
-        with suppress(TimeoutError):
-            async with asyncio.timeout(DRAIN_WITHIN):
-                for connection in leaving:
-                    await connection.done.wait()
+        if self._open:
+            self._emptied = asyncio.Event()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(DRAIN_WITHIN):
+                    await self._emptied.wait()
 
     def _retry_ms(self) -> int:
         return RETRY_FROM_MS + int.from_bytes(self._tools.entropy(2)) * RETRY_SPREAD_MS // 0xFFFF
@@ -202,18 +207,21 @@ class Gateway:
 
     async def _carry_out(self, connection: Connection, effect: Effect) -> list[Effect]:
         """Do what a session asked. A failure of the house is logged and told; it ends no connection but a greeting."""
-        session = connection.session
         try:
             return await self._do(connection, effect)
         except Refusal as refusal:
             return self._refused(connection, effect, refusal)
-        except Exception as error:
-            failed = unavailable_for(error)
-            if failed is None:
-                log.exception("a socket's %s failed", type(effect).__name__)
-                failed = Unavailable("something went wrong on our side")
-            else:
-                log.warning("a socket's %s failed: %s", type(effect).__name__, error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is told and logged in one place
+            return self._failed(connection, effect, error)
+
+    def _failed(self, connection: Connection, effect: Effect, error: Exception) -> list[Effect]:
+        """What a client is told when the house could not do what it asked."""
+        session, failed = connection.session, unavailable_for(error)
+        if failed is None:
+            log.error("a socket's %s failed", type(effect).__name__, exc_info=error)
+            failed = Unavailable("something went wrong on our side")
+        else:
+            log.warning("a socket's %s failed: %s", type(effect).__name__, error)
         match effect:
             case Authenticate():
                 return session.close(CloseCode.DRAINING, f"not now; retry_ms={self._retry_ms()}")
@@ -223,6 +231,8 @@ class Gateway:
                 return self._refused(connection, effect, failed)
 
     async def _do(self, connection: Connection, effect: Effect) -> list[Effect]:
+        if isinstance(effect, Do | Report):  # what was sent before it comes before it
+            await self._intake.settle()
         match effect:
             case Authenticate():
                 return await self._admit(connection, effect)
@@ -292,14 +302,7 @@ class Gateway:
         return connection.session.restored(_standing(stands), state, self.now())
 
     async def _report(self, connection: Connection, ask: Report) -> list[Effect]:
-        fixes = [
-            Fix(f.lat, f.lon, f.at.timestamp(), f.accuracy_m, f.heading_deg, f.speed_mps) for f in ask.fixes
-        ]
-        receipt = await self._positions.report(connection.actor, fixes)
-        if not receipt.dropped:
-            return []
-        dropped = [Dropped(drop.index, drop.reason.value) for drop in receipt.dropped]
-        return [Send(write(frames.Fixes(receipt.accepted, dropped)))]
+        return self._intake.answer(await self._positions.report(connection.actor, ask.fixes))
 
     async def _subscribe(self, connection: Connection, ask: Subscribe) -> list[Effect]:
         await self._carriers.join(connection, ask)

@@ -5,8 +5,9 @@ slow reader gets fewer, larger ones, and the numbers `n` have no gaps; one dropp
 """
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
+from uuid import UUID
 
 from domain.rules.errors import Invalid
 from domain.usecases import mapview
@@ -18,6 +19,7 @@ from realtime.frames import Map, write
 
 log = logging.getLogger(__name__)
 
+RIGHTS_EVERY: Final = 5.0  # s between looks at whether a map's readers are still ops
 CLOSE_UP: Final = 14.0  # the zoom of a client that names none
 
 
@@ -36,6 +38,7 @@ class Desk:
     """One market's map."""
 
     memory: MapMemory
+    rights_at: float  # when its readers' rights were last looked at; unix seconds
     screens: dict[Connection, tuple[str, Screen]] = field(default_factory=dict)
     state: MapState | None = None
 
@@ -60,7 +63,7 @@ class MapDesk:
             await mapview.open_map(work, market)
         if connection.closing is not None:
             return
-        desk = self._desks.setdefault(market, Desk(MapMemory(market)))
+        desk = self._desks.setdefault(market, Desk(MapMemory(market), self._tools.clock.now().timestamp()))
         _, before = desk.screens.get(connection, ("", Screen(box, 0.0)))
         zoom = CLOSE_UP if ask.zoom is None else ask.zoom
         desk.screens[connection] = (ask.channel, Screen(box, zoom, n=before.n))
@@ -89,11 +92,22 @@ class MapDesk:
         """Look at every market somebody looks at, and send what is new."""
         for market, desk in list(self._desks.items()):
             async with working(self._tools, ENGINE) as work:
+                if work.now.timestamp() - desk.rights_at >= RIGHTS_EVERY:
+                    desk.rights_at = work.now.timestamp()
+                    self._cut(desk, await mapview.still_ops(work, {one.actor.id for one in desk.screens}))
                 desk.state = await mapview.look(work, desk.memory)
             if self._desks.get(market) is not desk:
                 continue
             for connection, (channel, screen) in list(desk.screens.items()):
                 self._show(connection, channel, screen, desk.state)
+
+    def _cut(self, desk: Desk, allowed: set[UUID]) -> None:
+        """End the channel of whoever may look no longer."""
+        for connection, (channel, _) in list(desk.screens.items()):
+            if connection.actor.id not in allowed:
+                connection.actor = replace(connection.actor, is_ops=False)
+                self.leave(connection, channel)
+                connection.perform(connection.session.ended(channel))
 
     def _show(self, connection: Connection, channel: str, screen: Screen, state: MapState) -> None:
         if connection.outbox.forgotten(channel):

@@ -13,16 +13,18 @@ class Outbox:
     connection has to be cut: frames are never dropped silently.
     """
 
+    __slots__ = ("_forgotten", "_frame_bytes", "_frames", "_limit", "_newest", "_newest_bytes")
+
     def __init__(self, limit: int = LIMIT_BYTES) -> None:
         self._limit = limit
-        self._frames: deque[bytes] = deque()
+        self._frames: deque[bytes] | None = None  # there while frames wait: an empty one is 0.6 KB
         self._newest: dict[str, bytes] = {}
         self._frame_bytes = 0
         self._newest_bytes = 0
-        self._forgotten: set[str] = set()
+        self._forgotten: frozenset[str] = frozenset()  # the empty one is everybody's
 
     def __len__(self) -> int:
-        return len(self._frames) + len(self._newest)
+        return len(self._frames or ()) + len(self._newest)
 
     @property
     def waiting(self) -> int:
@@ -33,6 +35,8 @@ class Outbox:
         """Queue a frame that must arrive. False: over the bound, it was not queued."""
         if self._frame_bytes + len(frame) > self._limit:
             return False
+        if self._frames is None:
+            self._frames = deque()
         self._frames.append(frame)
         self._frame_bytes += len(frame)
         while self.waiting > self._limit:
@@ -55,20 +59,22 @@ class Outbox:
     def forgotten(self, key: str) -> bool:
         """Whether a value of this key was dropped for room since last asked: a gap for its reader."""
         if key in self._forgotten:
-            self._forgotten.discard(key)
+            self._forgotten -= {key}
             return True
         return False
 
     def discard(self, key: str) -> None:
         """The value is not wanted any more."""
         self._newest_bytes -= len(self._newest.pop(key, b""))
-        self._forgotten.discard(key)
+        self._forgotten -= {key}
 
     def pop(self) -> bytes | None:
         """The next to send: frames in order, then values, longest waiting first."""
         if self._frames:
             frame = self._frames.popleft()
             self._frame_bytes -= len(frame)
+            if not self._frames:
+                self._frames = None
             return frame
         if self._newest:
             value = self._newest.pop(next(iter(self._newest)))
@@ -78,10 +84,10 @@ class Outbox:
 
     def clear(self) -> None:
         """Nothing of it will be sent."""
-        self._frames.clear()
+        self._frames = None
         self._newest.clear()
         self._frame_bytes = self._newest_bytes = 0
 
     def _forget(self, key: str) -> None:
         self._newest_bytes -= len(self._newest.pop(key))
-        self._forgotten.add(key)
+        self._forgotten |= {key}

@@ -46,6 +46,25 @@ class Phase(StrEnum):
 class Session:
     """The conversation with one client, from hello to close."""
 
+    __slots__ = (
+        "_acked",
+        "_allowance",
+        "_allowed_at",
+        "_bearer",
+        "_expires_at",
+        "_heard_at",
+        "_held",
+        "_hello",
+        "_opened_at",
+        "_pinged",
+        "_renewing",
+        "account",
+        "channels",
+        "cursor",
+        "id",
+        "phase",
+    )
+
     def __init__(self, session_id: str, *, now: float, bearer: str | None = None) -> None:
         """`bearer`: the token of the upgrade's Authorization header, if any. Times are unix seconds."""
         self.id = session_id
@@ -110,7 +129,7 @@ class Session:
             token = self._bearer
         if token is None and frame.ticket is None:
             return self.close(CloseCode.UNAUTHENTICATED, "hello needs a token or a ticket")
-        self._hello, self.phase = frame, Phase.JUDGING
+        self._hello, self.phase, self._bearer = frame, Phase.JUDGING, None
         return [Authenticate(token, frame.ticket, frame.device, frame.session, again=False)]
 
     def on_refresh(self, frame: frames.Refresh) -> list[Effect]:

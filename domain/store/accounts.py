@@ -1,6 +1,6 @@
 """Queries on accounts, providers, devices, and the proofs of a sign-in."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -66,6 +66,14 @@ async def account(db: AsyncSession, account_id: UUID, *, lock: bool = False) -> 
 
 
 # One-time codes
+
+
+async def ops_among(db: AsyncSession, accounts: Collection[UUID]) -> set[UUID]:
+    """Those of these accounts that are ops now, and not suspended."""
+    found = select(Account.id).where(
+        Account.id.in_(accounts), Account.is_ops.is_(True), Account.suspended_at.is_(None)
+    )
+    return set(await db.scalars(found))
 
 
 async def lock_phone(db: AsyncSession, phone: str) -> None:

@@ -42,12 +42,26 @@ class DutyBook:
     async def of(self, account: UUID) -> Duty:
         """The account's duty, at most `TTL` old unless a signal said that it changed since."""
         now = self._now()
-        page = self._pages.get(account)
-        if page is None or account in self._changed or now - page.read_at >= TTL:
+        duty = self.known(account, now)
+        if duty is None:
             self._changed.discard(account)
             return (await self.read([account], now))[account]
+        return duty
+
+    def known(self, account: UUID, now: float) -> Duty | None:
+        """What the book says of the account at this moment; None when it has to be read first."""
+        page = self._pages.get(account)
+        if page is None or now - page.read_at >= TTL or account in self._changed:
+            return None
         page.wanted_at = now
         return page.duty
+
+    async def learn(self, accounts: Iterable[UUID]) -> None:
+        """Read together those whose page is missing, too old or no longer sure."""
+        now = self._now()
+        unknown = {account for account in set(accounts) if self.known(account, now) is None}
+        self._changed -= unknown
+        await self.read(unknown, now)
 
     def changed(self, account: UUID) -> None:
         """What the book says of this account is no longer sure."""

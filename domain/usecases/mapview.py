@@ -6,7 +6,7 @@ new view, whatever happened in between.
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -16,6 +16,7 @@ import msgspec
 
 from domain.rules.states import EngagementState, RequestState
 from domain.store import mapview as store
+from domain.store.accounts import ops_among
 from domain.store.catalogue import market as known_market
 from domain.store.mapview import EngagementRow, MapRows, OnDutyRow, RequestRow
 from domain.usecases.access import require_ops
@@ -160,6 +161,11 @@ async def open_map(work: Work, market: str) -> None:
     """Whether the actor may see this map: ops, of a market there is."""
     require_ops(work.actor)
     await known_market(work.db, market)
+
+
+async def still_ops(work: Work, accounts: Collection[UUID]) -> set[UUID]:
+    """Those of these accounts that may still see maps. For the engine, on behalf of those `open_map` let in."""
+    return await ops_among(work.db, accounts)
 
 
 async def look(work: Work, memory: MapMemory) -> MapState:

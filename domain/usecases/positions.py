@@ -6,9 +6,8 @@ that is not en route, arrived or in progress.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
@@ -21,8 +20,9 @@ from domain.store.positions import Duty
 from domain.usecases import tracks
 from domain.usecases.access import require_account
 from domain.usecases.dutybook import DutyBook
+from domain.usecases.readings import Reading, Receipt, Trails
 from domain.usecases.work import ENGINE, Actor, Tools, working
-from geo.live import Fix, FixRefusal, LiveIndex, LivePoint
+from geo.live import Fix, LiveIndex, LivePoint
 from geo.points import LatLng
 
 log = logging.getLogger(__name__)
@@ -33,9 +33,8 @@ UNKEPT_FIXES: Final = 600  # an engagement, while the database is away: ten minu
 
 
 class PositionHint(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """`position.<market>`: a provider's newest fix, for the live indexes of other processes."""
+    """A provider's newest fix, for the live indexes of other processes."""
 
-    node: str
     provider: UUID
     services: tuple[str, ...]
     available: bool
@@ -45,6 +44,13 @@ class PositionHint(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     heading_deg: float | None = None
     speed_mps: float | None = None
     accuracy_m: float | None = None
+
+
+class PositionHints(msgspec.Struct, frozen=True, gc=False):
+    """`position.<market>`: what one process took together. `node` is its name, and comes first in the text."""
+
+    node: str
+    hints: list[PositionHint]
 
 
 class TrackHint(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -59,22 +65,6 @@ class TrackHint(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         return LatLng(self.lat, self.lon)
 
 
-@dataclass(frozen=True, slots=True)
-class DroppedFix:
-    """A fix that changed nothing: its place in the report, and why."""
-
-    index: int
-    reason: FixRefusal
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What became of a report."""
-
-    accepted: int
-    dropped: tuple[DroppedFix, ...]
-
-
 class Positions:
     """One process's part in positions: `run` it (or by hand: `start`, `step` each second, `stop`)."""
 
@@ -82,9 +72,11 @@ class Positions:
         """`node`: a name for this process that no other has, to know its own hints by."""
         self._tools = tools
         self._node = node
+        self._own = msgspec.json.encode(PositionHints(node, []))[: -len("]}")]  # how our own hints begin
         self._book = DutyBook(tools)
         self._off_duty = LiveIndex()  # who finishes their work after going off duty: never offered anything
         self._market_of: dict[UUID, str] = {}  # where the live indexes have whom
+        self._applied: dict[UUID, tuple[Duty, LiveIndex]] = {}  # what the indexes were last told, and which
         self._unkept: dict[tuple[UUID, str], list[Fix]] = {}
         self._swept_at = 0.0
         self._ends: list[Callable[[], Awaitable[None]]] = []
@@ -98,24 +90,47 @@ class Positions:
             await bus.subscribe("account.*", self._heard_account),
         ]
 
-    async def report(self, actor: Actor, fixes: Sequence[Fix]) -> Receipt:
+    async def report(self, actor: Actor, readings: Sequence[Reading]) -> Receipt:
         """Take a provider's fixes. `NotOnDuty` when neither duty nor work gives us any business with them."""
         account = require_account(actor)
-        duty = await self._book.of(account)
-        index, now = self._apply(account, duty), self._now()
-        if index is None:
+        await self._book.of(account)
+        (receipt,) = await self.report_all([(account, readings)])
+        if receipt is None:
             raise NotOnDuty
-        taken: list[Fix] = []
-        dropped: list[DroppedFix] = []
-        for place, fix in sorted(enumerate(fixes), key=lambda pair: pair[1].at):
-            refusal = index.report(account, fix, now)
-            if refusal is None:
-                taken.append(fix)
-            else:
-                dropped.append(DroppedFix(place, refusal))
-        if taken:
-            await self._pass_on(account, duty, taken)
-        return Receipt(len(taken), tuple(sorted(dropped, key=lambda drop: drop.index)))
+        return receipt
+
+    async def learn(self, accounts: Iterable[UUID]) -> None:
+        """Read the duty of those whose is not known at this moment, in one query: before `report_all`."""
+        await self._book.learn(accounts)
+
+    async def report_all(self, lots: Sequence[tuple[UUID, Sequence[Reading]]]) -> list[Receipt | None]:
+        """Take many accounts' fixes together, a lot after the other; the answer of each, None: not on duty.
+
+        All of it is taken before this waits for anything. Who is known no longer is as if off duty, until asked
+        for again (`report`).
+        """
+        now = self._now()
+        trails: dict[str | None, Trails] = {}
+        answers: list[Receipt | None] = [None] * len(lots)
+        for place, (account, readings) in enumerate(lots):
+            duty = self._book.known(account, now)
+            index = None if duty is None else self._apply(account, duty)
+            if duty is not None and index is not None and readings:
+                trails.setdefault(duty.market, Trails(index)).add(place, account, duty, readings)
+        hints: dict[str, list[PositionHint]] = {}
+        for market, together in trails.items():
+            for place, receipt in together.report(now).items():
+                answers[place] = receipt
+            if market is not None:
+                hints[market] = [_hint(account, duty, taken[-1]) for account, duty, taken in together.taken()]
+        for market, newest in hints.items():
+            if newest:
+                payload = msgspec.json.encode(PositionHints(self._node, newest))
+                await self._tools.bus.publish(f"position.{market}", payload)
+        for together in trails.values():
+            for _, duty, taken in together.taken():
+                await self._pass_on(duty, taken)
+        return answers
 
     def newest(self, provider: UUID) -> LivePoint | None:
         """Where a provider was last heard of, on duty or finishing their work."""
@@ -135,6 +150,9 @@ class Positions:
                 self._tools.live.of(market).sweep(now)
             for gone in self._off_duty.sweep(now):
                 self._off_duty.take_off_duty(gone)
+            self._applied = {
+                account: told for account, told in self._applied.items() if account in self._book
+            }
 
     async def run(self, stop: asyncio.Event) -> None:
         """Listen, and step until told to stop; then keep what is still unkept."""
@@ -160,6 +178,17 @@ class Positions:
 
     def _apply(self, account: UUID, duty: Duty) -> LiveIndex | None:
         """Bring the live indexes in line with a duty; the one that takes this account's fixes, if any does."""
+        told, index = self._applied.get(account, (None, None))
+        if index is not None and told is duty and account in index:
+            return index
+        index = self._apply_anew(account, duty)
+        if index is None:
+            self._applied.pop(account, None)
+        else:
+            self._applied[account] = (duty, index)
+        return index
+
+    def _apply_anew(self, account: UUID, duty: Duty) -> LiveIndex | None:
         if duty.market is not None:
             self._off_duty.take_off_duty(account)
             return self._put(account, duty.market, duty.services, available=duty.available)
@@ -187,27 +216,14 @@ class Positions:
             if market != but:
                 self._tools.live.of(market).take_off_duty(account)
 
-    async def _pass_on(self, account: UUID, duty: Duty, taken: Sequence[Fix]) -> None:
-        newest = taken[-1]
-        if duty.market is not None:
-            hint = PositionHint(
-                self._node,
-                account,
-                duty.services,
-                duty.available,
-                newest.lat,
-                newest.lon,
-                newest.at,
-                newest.heading_deg,
-                newest.speed_mps,
-                newest.accuracy_m,
-            )
-            await self._tools.bus.publish(f"position.{duty.market}", msgspec.json.encode(hint))
-        for work in duty.tracked:
+    async def _pass_on(self, duty: Duty, taken: Sequence[Reading]) -> None:
+        """To the tracks that are kept, and to whoever follows."""
+        for work in duty.tracked if duty.work else ():
+            fixes = [reading.fix for reading in taken]
             unkept = self._unkept.setdefault((work.engagement_id, work.market), [])
-            unkept.extend(taken)
+            unkept.extend(fixes)
             del unkept[:-UNKEPT_FIXES]
-            seen = TrackHint(newest.lat, newest.lon, newest.at)
+            seen = TrackHint(fixes[-1].lat, fixes[-1].lon, fixes[-1].at)
             await self._tools.bus.publish(f"track.{work.engagement_id}", msgspec.json.encode(seen))
 
     async def _keep_tracks(self) -> None:
@@ -227,14 +243,15 @@ class Positions:
     # Heard on the bus
 
     def _heard_position(self, subject: str, payload: bytes) -> None:
-        """Another process took a fix."""
-        hint = _positions.decode(payload)
-        if hint.node == self._node:
+        """Another process took fixes."""
+        if payload.startswith(self._own):
             return
-        market = subject.split(".", 1)[1]
-        index = self._put(hint.provider, market, hint.services, available=hint.available)
-        fix = Fix(hint.lat, hint.lon, hint.at, hint.accuracy_m, hint.heading_deg, hint.speed_mps)
-        index.report(hint.provider, fix, self._now())
+        market, now = subject.split(".", 1)[1], self._now()
+        for hint in _positions.decode(payload).hints:
+            self._applied.pop(hint.provider, None)
+            index = self._put(hint.provider, market, hint.services, available=hint.available)
+            fix = Fix(hint.lat, hint.lon, hint.at, hint.accuracy_m, hint.heading_deg, hint.speed_mps)
+            index.report(hint.provider, fix, now)
 
     def _heard_duty(self, subject: str, _: bytes) -> None:
         account = parse_id(subject.partition(".")[2])
@@ -252,4 +269,18 @@ class Positions:
         return self._tools.clock.now().timestamp()
 
 
-_positions = msgspec.json.Decoder(PositionHint)
+def _hint(account: UUID, duty: Duty, newest: Reading) -> PositionHint:
+    return PositionHint(
+        account,
+        duty.services,
+        not duty.work or duty.available,
+        newest.lat,
+        newest.lon,
+        newest.at.timestamp(),
+        newest.heading_deg,
+        newest.speed_mps,
+        newest.accuracy_m,
+    )
+
+
+_positions = msgspec.json.Decoder(PositionHints)

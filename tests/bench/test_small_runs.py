@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from bench import accepts, index, offers, pooling, start, town
+from bench import accepts, crowd, index, offers, pooling, start, town
 from bench import round as rounds
 from bench.processes import Cost, children_of, cost_of, data
 from matching.tours.solve import Effort
@@ -63,6 +63,21 @@ async def test_offers_are_heard_and_their_rest_is_told_apart():
     assert told["raw_ms"]["n"] == 2
     assert told["quiet_ms"]["median"] < told["resting_ms"]["median"]
     assert told["resting_less_rest_ms"]["median"] < told["resting_ms"]["median"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+async def test_phones_are_held_report_and_ride_beside_a_bare_server():
+    sizes = crowd.Sizes(
+        sockets=20, drivers=10, bare_sockets=5, reporting=4, rounds=1, posts=1, idle_s=0.5, requests=2,
+        requests_per_s=1,
+    )  # fmt: skip
+    outcome = await crowd.measure(sizes, seed=3, say=silent)
+    assert outcome.sound, outcome.notes
+    told = outcome.as_json()
+    assert told["figures"]["offer_ms"]["n"] == 2
+    assert told["figures"]["position_to_tracker_ms"]["n"] == 2
+    assert told["ratios"]["posted_fixes_to_bare"] > 0
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 import math
 from uuid import UUID
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -273,3 +274,81 @@ def test_the_newest_fix_wins_in_whatever_order_they_come(walk, order):
     here = index.newest(ANNA)
     assert here is not None
     assert (here.place, here.at) == (LatLng(newest.lat, newest.lon), newest.at)
+
+
+def test_a_trail_leaves_its_last_fix_and_a_doubtful_one_is_taken_fix_by_fix(index):
+    stranger = UUID(int=99)
+    trails = [
+        (ANNA, [fix(CASINO, NOW - 2), fix(moved(CASINO, 0, 20), NOW - 1)]),
+        (
+            BILAL,
+            [
+                fix(CASINO, NOW - 2),
+                fix(CASINO, NOW - 2),
+                fix(moved(CASINO, 0, 900), NOW - 1),
+                fix(CASINO, NOW),
+            ],
+        ),
+        (stranger, [fix(CASINO, NOW)]),
+    ]
+    sent = [one for _, trail in trails for one in trail]
+    columns = Fixes.of([f.lat for f in sent], [f.lon for f in sent], [f.at for f in sent])
+    told = index.report_trails([who for who, _ in trails], [len(trail) for _, trail in trails], columns, NOW)
+    assert [VERDICTS[answer] for answer in told] == [
+        None,
+        None,
+        None,
+        FixRefusal.DUPLICATE,
+        FixRefusal.JUMP,
+        None,
+        FixRefusal.OFF_DUTY,
+    ]
+    assert index.newest(ANNA).at == NOW - 1
+    assert index.newest(BILAL).at == NOW
+    assert ANNA in index
+    assert stranger not in index
+
+
+def test_trails_are_as_long_as_their_fixes(index):
+    assert len(index.report_trails([], [], Fixes.of([], [], []), NOW)) == 0
+    with pytest.raises(ValueError, match="1 fixes in trails of 2"):
+        index.report_trails([ANNA], [2], Fixes.of([0], [0], [NOW]), NOW)
+
+
+steps = st.tuples(
+    st.integers(-3, 3),  # seconds to the fix before
+    st.sampled_from([0, 10, 290, 310, 900]),  # meters to it
+    st.sampled_from([None, 5.0, 500.0]),
+)
+
+
+@given(
+    st.lists(
+        st.lists(st.lists(steps, min_size=1, max_size=5), min_size=4, max_size=4), min_size=1, max_size=3
+    )
+)
+def test_trails_are_taken_as_their_fixes_one_after_the_other(rounds):
+    together, apart = LiveIndex(), LiveIndex()
+    fleet, off_duty = [ANNA, BILAL, CHLOE, UUID(int=99)], UUID(int=99)
+    for provider in fleet[:-1]:
+        together.put_on_duty(provider, 1)
+        apart.put_on_duty(provider, 1)
+    at, place = NOW - 30, CASINO
+    for trails in rounds:
+        sent, told = [], []
+        for provider, trail in zip(fleet, trails, strict=True):
+            for seconds, meters, accuracy in trail:
+                at, place = at + seconds, moved(place, 90, meters)
+                sent.append(Fix(place.lat, place.lon, at, accuracy))
+                refusal = apart.report(provider, sent[-1], NOW)
+                told.append(refusal)
+        columns = Fixes.of(
+            [f.lat for f in sent],
+            [f.lon for f in sent],
+            [f.at for f in sent],
+            accuracy_m=[np.nan if f.accuracy_m is None else f.accuracy_m for f in sent],
+        )
+        answers = together.report_trails(fleet, [len(trail) for trail in trails], columns, NOW)
+        assert [VERDICTS[answer] for answer in answers] == told
+        assert [together.newest(one) for one in fleet] == [apart.newest(one) for one in fleet]
+    assert off_duty not in together

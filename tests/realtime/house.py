@@ -7,8 +7,10 @@ import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
+import jsonschema_rs
 import uvicorn
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -24,6 +26,7 @@ from domain.store.tables import Account
 from domain.usecases import identity
 from domain.usecases.positions import Positions
 from domain.usecases.work import ENGINE, Actor, Tools, working
+from realtime.asyncapi import asyncapi_document
 from realtime.bus_inproc import InProcBus
 from realtime.endpoint import create_ws_router
 from realtime.hub import Gateway
@@ -69,7 +72,8 @@ class Phone:
     async def frame(self) -> dict[str, Any]:
         async with asyncio.timeout(WITHIN):
             frame: dict[str, Any] = json.loads(await self.socket.recv())
-            return frame
+        check_against_the_document(frame)
+        return frame
 
     async def next(self, t: str) -> dict[str, Any]:
         """The next frame of a type; others that come before it are kept aside, in order."""
@@ -166,6 +170,19 @@ class House:
         """Time passes, and the gateway notices."""
         self.clock.move(seconds)
         await self.gateway.step()
+
+
+def check_against_the_document(frame: dict[str, Any]) -> None:
+    """Every frame that any test gets is what AsyncAPI says of its type."""
+    _validator(frame["t"]).validate(frame)
+
+
+@cache
+def _validator(t: str) -> jsonschema_rs.Draft202012Validator:
+    document = asyncapi_document()
+    payload = document["components"]["messages"][t]["payload"]
+    assert f"send_{t}" in document["operations"], f"the server is not said to send {t}"
+    return jsonschema_rs.Draft202012Validator({**payload, "components": document["components"]})
 
 
 async def until(true: Callable[[], bool]) -> None:

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import update
 
+from domain.store.tables import Account
 from domain.usecases.mapview import (
     EVERYWHERE,
     Box,
@@ -16,9 +18,11 @@ from domain.usecases.mapview import (
     difference,
     view,
 )
-from geo.live import Fix
+from domain.usecases.readings import Reading
+from domain.usecases.work import ENGINE, working
 from geo.points import LatLng
 from geo.polylines import decode
+from realtime.mapdesk import RIGHTS_EVERY
 from tests.factories import CASINO, LARVOTTO, PORT, a_provider
 from tests.realtime.house import House, Phone
 
@@ -65,7 +69,7 @@ async def second(house: House, phone: Phone, screen: Screen) -> Screen:
 async def reports(house: House, place: LatLng) -> None:
     house.clock.move(30)
     await house.positions.report(
-        house.town.driver, [Fix(place.lat, place.lon, house.clock.now().timestamp(), heading_deg=91.6)]
+        house.town.driver, [Reading(place.lat, place.lon, house.clock.now(), heading_deg=91.6)]
     )
 
 
@@ -184,7 +188,7 @@ async def test_a_map_frame_that_had_to_give_way_is_followed_by_a_whole_one(house
     phone, screen = await looks(house), Screen()
     await second(house, phone, screen)
     (connection,) = list(house.gateway._roster)
-    connection.outbox._forgotten.add("map:monaco")  # as when frames that must arrive needed the room
+    connection.outbox._forgotten |= {"map:monaco"}  # as when frames that must arrive needed the room
     house.clock.move(1)
     await house.gateway.step_maps()
     frame = await phone.next("map")
@@ -241,3 +245,15 @@ def test_a_view_holds_what_lies_in_it_and_nothing_else(state: MapState, box: Box
         if isinstance(item, CellItem)
     )
     assert people == len(state.demand) + len(state.supply), "aggregates lose nobody"
+
+
+async def test_who_is_ops_no_longer_sees_no_map(house: House):
+    phone = await looks(house)
+    await second(house, phone, Screen())
+    async with working(house.tools, ENGINE) as work:
+        await work.db.execute(update(Account).where(Account.id == house.town.staff.id).values(is_ops=False))
+    house.clock.move(RIGHTS_EVERY)
+    await house.gateway.step_maps()
+    assert (await phone.next("ended"))["channel"] == "map:monaco"
+    await phone.send("subscribe", channel="map:monaco", bbox=MONACO, zoom=14)
+    assert (await phone.next("error"))["problem"]["code"] == "forbidden"

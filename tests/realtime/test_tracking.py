@@ -4,8 +4,8 @@ from uuid import UUID
 
 import pytest
 
+from domain.usecases.readings import Reading
 from domain.usecases.work import Actor
-from geo.live import Fix
 from geo.points import LatLng, moved
 from tests.factories import CASINO, PORT, an_account
 from tests.realtime.house import House, Phone
@@ -14,7 +14,7 @@ from tests.realtime.house import House, Phone
 async def drives(house: House, place: LatLng, seconds: float = 1.0) -> None:
     """The driver is somewhere a moment later, and the gateway has a beat."""
     house.clock.move(seconds)
-    fix = Fix(place.lat, place.lon, house.clock.now().timestamp())
+    fix = Reading(place.lat, place.lon, house.clock.now())
     await house.positions.report(house.town.driver, [fix])
     await house.gateway.step()
 

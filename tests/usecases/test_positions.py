@@ -1,6 +1,7 @@
 """Positions: taken while there is any business with them, newest wins, and never written but as a track."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
@@ -9,9 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.live import Markets
 from domain.rules.errors import NotOnDuty
 from domain.usecases.duty import go_off_duty
-from domain.usecases.positions import Positions, Receipt
+from domain.usecases.positions import Positions
+from domain.usecases.readings import Reading, Receipt
 from domain.usecases.work import Actor, Tools
-from geo.live import Fix, FixRefusal
+from geo.live import FixRefusal
 from geo.points import LatLng
 from realtime.bus_inproc import InProcBus
 from tests.factories import CASINO, LARVOTTO, PORT, ROCK, an_account, run_as
@@ -35,8 +37,8 @@ class Process:
             receipt = await self.positions.report(actor, [self.fix(place)])
         return receipt
 
-    def fix(self, place: LatLng, ago: float = 0.0) -> Fix:
-        return Fix(place.lat, place.lon, self.town.clock.now().timestamp() - ago)
+    def fix(self, place: LatLng, ago: float = 0.0) -> Reading:
+        return Reading(place.lat, place.lon, self.town.clock.now() - timedelta(seconds=ago))
 
 
 @pytest.fixture

@@ -1,0 +1,78 @@
+"""Fixes from all sockets, taken together a few times a second: one by one they cost ten times as much."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from domain.rules.errors import NotOnDuty, Refusal
+from domain.usecases.positions import Positions
+from domain.usecases.readings import Receipt
+from realtime import frames
+from realtime.connection import Connection
+from realtime.effects import Effect, Report, Send
+from realtime.frames import Dropped, write
+
+Failed = Callable[[Connection, Effect, Exception], list[Effect]]
+
+TOGETHER_EVERY: Final = 0.05  # s a fix may wait for others: a twentieth of the time between two of a phone
+MOST_WAITING: Final = 4_096  # reports; over it a report waits for its turn, and its reader with it
+
+
+class Intake:
+    """What waits to be taken together. Owned by one event loop."""
+
+    def __init__(
+        self, positions: Positions, *, problem_of: Callable[[Refusal], Mapping[str, Any]], failed: Failed
+    ) -> None:
+        """`failed`: what a phone is told when the house could not take its report."""
+        self._positions = positions
+        self._problem_of = problem_of
+        self._failed = failed
+        self._waiting: list[tuple[Connection, Report]] = []
+        self._taking: asyncio.Task[None] | None = None
+        self._one_by_one = asyncio.Lock()
+
+    def take(self, connection: Connection, report: Report) -> bool:
+        """Take it with the next lot. False when too much waits already: it has to wait its turn."""
+        if len(self._waiting) >= MOST_WAITING:
+            return False
+        self._waiting.append((connection, report))
+        if self._taking is None:
+            self._taking = asyncio.create_task(self._soon(), name="intake")
+        return True
+
+    async def settle(self) -> None:
+        """Whatever was taken before this call is in the index when it returns."""
+        if self._waiting or self._one_by_one.locked():
+            await self._take_all()
+
+    def answer(self, receipt: Receipt | None) -> list[Effect]:
+        """What a phone is told of its report: nothing when all of it was taken."""
+        if receipt is None:
+            problem = self._problem_of(NotOnDuty())
+            return [Send(write(frames.Error(of="position", problem=problem)))]
+        if not receipt.dropped:
+            return []
+        dropped = [Dropped(drop.index, drop.reason.value) for drop in receipt.dropped]
+        return [Send(write(frames.Fixes(receipt.accepted, dropped)))]
+
+    async def _soon(self) -> None:
+        await asyncio.sleep(TOGETHER_EVERY)
+        self._taking = None
+        await self._take_all()
+
+    async def _take_all(self) -> None:
+        async with self._one_by_one:
+            lot, self._waiting = self._waiting, []
+            try:
+                await self._positions.learn(connection.actor.id for connection, _ in lot)
+                receipts = await self._positions.report_all(
+                    [(connection.actor.id, report.fixes) for connection, report in lot]
+                )
+            except Exception as error:  # noqa: BLE001 - the gateway tells and logs it
+                for connection, report in lot:
+                    connection.perform(self._failed(connection, report, error))
+                return
+            for (connection, _), receipt in zip(lot, receipts, strict=True):
+                if receipt is None or receipt.dropped:
+                    connection.perform(self.answer(receipt))
