@@ -138,7 +138,8 @@ class _Part:
         np.maximum.at(self._length_m, row, along)
         keys = _cell(xy[:, 1]) * _STRIDE + _cell(xy[:, 0])
         order = np.argsort(keys, kind="stable")
-        self._keys, self._xy, self._along, self._row = keys[order], xy[order], along[order], row[order]
+        self._keys, self._along, self._row = keys[order], along[order], row[order]
+        self._x, self._y = xy[order].T.copy()
 
     def alive_ids(self) -> list[str]:
         return [self.ids[row] for row in np.flatnonzero(self._alive).tolist()]
@@ -149,14 +150,15 @@ class _Part:
             self._alive[row] = False
 
     def passing(self, trip: Trip, reach_m: float) -> Passing:
-        first, last = np.full(len(self.ids), math.inf), np.full(len(self.ids), -math.inf)
-        near = self._near(trip.pickup, reach_m)
-        np.minimum.at(first, self._row[near], self._along[near])
-        near = self._near(trip.drop, reach_m)
-        np.maximum.at(last, self._row[near], self._along[near])
-        rows = np.flatnonzero((first <= last) & self._alive)
+        boards, leaves = self._near(trip.pickup, reach_m), self._near(trip.drop, reach_m)
+        leaves = leaves[self._among(boards)[self._row[leaves]]]
+        boards = boards[self._among(leaves)[self._row[boards]]]  # both name the same lines now, and few
+        rows, first = _extreme(self._row[boards], self._along[boards], np.minimum)
+        _, last = _extreme(self._row[leaves], self._along[leaves], np.maximum)
+        ordered = (first <= last) & self._alive[rows]
+        rows, first = rows[ordered], first[ordered]
         seconds, from_s, until_s, seats = self._lasts[rows].T
-        to_here = seconds * first[rows] / np.maximum(self._length_m[rows], 1e-9)
+        to_here = seconds * first / np.maximum(self._length_m[rows], 1e-9)
         early, late = from_s + to_here, until_s + to_here
         fits = (early <= trip.until_s) & (late >= trip.from_s) & (seats >= trip.seats)
         rows = rows[fits]
@@ -169,6 +171,12 @@ class _Part:
             late_s=late[fits],
         )
 
+    def _among(self, found: Rows) -> NDArray[np.bool_]:
+        """Of each line, whether one of these samples is its."""
+        marked = np.zeros(len(self.ids), bool)
+        marked[self._row[found]] = True
+        return marked
+
     def _near(self, place: tuple[float, float], reach_m: float) -> Rows:
         """The samples within reach of a place."""
         x, y = place
@@ -178,9 +186,11 @@ class _Part:
         bands = np.arange(south, north + 1) * _STRIDE
         stretches = np.searchsorted(self._keys, np.concatenate((bands + west, bands + (east + 1))))
         begins, ends = np.split(stretches, 2)
-        here = np.concatenate([np.arange(a, b) for a, b in zip(begins.tolist(), ends.tolist(), strict=True)])
-        away = self._xy[here] - (x, y)
-        return here[(away * away).sum(axis=1) <= reach_m * reach_m]
+        found = []
+        for a, b in zip(begins.tolist(), ends.tolist(), strict=True):
+            east_m, north_m = self._x[a:b] - x, self._y[a:b] - y
+            found.append(np.flatnonzero(east_m * east_m + north_m * north_m <= reach_m * reach_m) + a)
+        return np.concatenate(found)
 
 
 def samples(lines: Sequence[NDArray[np.float64]], spacing_m: float) -> tuple[Column, Column, Rows]:
@@ -214,6 +224,14 @@ def detour_s(to_pickup: Column, ride: Column, from_drop: Column, direct: Column)
 def bearable(detour: Column, direct: Column) -> NDArray[np.bool_]:
     """Whether a detour stays within a quarter of an hour and a fifth of the way."""
     return np.asarray(detour <= np.minimum(MOST_DETOUR_S, MOST_DETOUR_SHARE * direct), bool)
+
+
+def _extreme(rows: Rows, along: Column, least_or_most: np.ufunc) -> tuple[Rows, Column]:
+    """Each row once, in order, with the least or the most of its meters along the line."""
+    order = np.argsort(rows, kind="stable")
+    rows, along = rows[order], along[order]
+    begins = np.flatnonzero(np.diff(rows, prepend=-1))
+    return rows[begins], least_or_most.reduceat(along, begins) if len(begins) else along
 
 
 def _cell(meters: Column) -> Rows:
