@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, TypeVar
 
 import numpy as np
@@ -46,7 +47,7 @@ def measure(sizes: Sizes, seed: int, say: Say) -> Outcome:
     sound = all(one.ids == ids for one, ids in zip(found, scanned, strict=False))
     say(f"a look {1e3 * float(np.median(look_s)):.3f} ms, a scan {1e3 * float(np.median(scan_s)):.1f} ms")
     replaced = _routes(chance, sizes.changes)
-    change_s = [_timed(lambda line=line: _changed(index, line, trips[0]))[1] for line in replaced]
+    change_s = [_timed(partial(_changed, index, line, trips[0]))[1] for line in replaced]
     anew = Corridors([*replaced, *lines[len(replaced) :]])
     sound = sound and all(index.passing(trip).ids == anew.passing(trip).ids for trip in trips[: sizes.scans])
     passing = [len(one.ids) for one in found]
@@ -66,8 +67,8 @@ def measure(sizes: Sizes, seed: int, say: Say) -> Outcome:
         },
         ratios={"scan_to_look": float(np.median(scan_s) / np.median(look_s))},
         notes=[
-            "a made-up region of 60 km with five centres; sound: index and scan name the same routes,"
-            " and so do the changed index and one built anew",
+            "a made-up region of 60 km with five centres",
+            "sound: index and scan name the same routes, and so do the changed index and one built anew",
             f"straight lines times {WINDING} for detours: by road they are asked of the streets, for those who pass",
         ],
         sound=sound,
@@ -139,7 +140,9 @@ def _routes(chance: np.random.Generator, n: int) -> list[Line]:
     begin = chance.uniform(0, DAY_S / 4, n)
     seats = chance.integers(1, 4, n)
     return [
-        Line(f"{k:05}", corners[k], float(seconds[k]), float(begin[k]), float(begin[k]) + 900.0, int(seats[k]))
+        Line(
+            f"{k:05}", corners[k], float(seconds[k]), float(begin[k]), float(begin[k]) + 900.0, int(seats[k])
+        )
         for k in range(n)
     ]
 
@@ -157,7 +160,7 @@ def _trips(chance: np.random.Generator, n: int) -> list[Trip]:
 
 
 def _each(deed: Callable[[Trip], _T], trips: Sequence[Trip]) -> tuple[list[_T], list[float]]:
-    timed = [_timed(lambda trip=trip: deed(trip)) for trip in trips]
+    timed = [_timed(partial(deed, trip)) for trip in trips]
     return [answer for answer, _ in timed], [cpu_s for _, cpu_s in timed]
 
 

@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 SPACING_M = 600.0  # between samples of a line; the 500-800 m of the studies
-REACH_M = 1_000.0  # a sample within this of a place passes it: no leg of a line comes nearer unnoticed by 50 m
+REACH_M = (
+    1_000.0  # a sample within this of a place passes it: no leg of a line comes nearer unnoticed by 50 m
+)
 MOST_DETOUR_S = 900.0  # a quarter of an hour, or
 MOST_DETOUR_SHARE = 0.2  # a fifth of the way, whichever is less: above, it is another journey
 # Lines that came since the large part was built stand in a small one, of at most this many or a tenth of the large:
@@ -209,7 +211,9 @@ def samples(lines: Sequence[NDArray[np.float64]], spacing_m: float) -> tuple[Col
     nth = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
     along = np.minimum(nth * spacing_m, length[row])
     at = along + run[starts][row]
-    before = np.clip(np.searchsorted(run, at, side="right") - 1, starts[row], np.maximum(ends[row] - 1, starts[row]))
+    before = np.clip(
+        np.searchsorted(run, at, side="right") - 1, starts[row], np.maximum(ends[row] - 1, starts[row])
+    )
     after = np.minimum(before + 1, ends[row])
     stretch = run[after] - run[before]
     share = np.clip((at - run[before]) / np.where(stretch > 0, stretch, 1.0), 0.0, 1.0)[:, None]

@@ -112,7 +112,7 @@ def responsiveness(asked: int, answered: int, reply_s: float, half_life_s: float
     `g` falls from 1 for an answer at once to 1/2 for a late one, halving its way there every `half_life_s`: who
     answers everything, however slowly, never comes below who was never asked.
     """
-    prompt = 0.5 + 0.5 * 2.0 ** (-reply_s / half_life_s)
+    prompt = 0.5 + 0.5 * math.exp2(-reply_s / half_life_s)
     return (PSEUDO_ANSWERED + prompt * answered) / (PSEUDO_ASKED + asked)
 
 
@@ -125,8 +125,9 @@ def rank_proposals(
 ) -> tuple[Ranked, ...]:
     """The proposals from best to worst. Ties are drawn by lot from the seed and the ids.
 
-    `mean`: the category's mean rating; None: that of the weights. A rating counts less one posterior standard deviation, prices compare with the median of those proposed.
-    Exposure lifts only those within `near_equal` of the best, by at most `exposure`, towards equal showings.
+    `mean`: the category's mean rating; None: that of the weights. A rating counts less one posterior standard
+    deviation, prices compare with the median of those proposed. Exposure lifts only those within `near_equal` of the
+    best, by at most `exposure`, towards equal showings.
     """
     field = sorted(proposals, key=lambda proposal: proposal.id)
     if not field:

@@ -124,7 +124,9 @@ def test_who_is_better_in_one_thing_never_ranks_worse(
 
 
 @given(st.integers(0, 50), st.integers(0, 50), st.floats(0, 1e6))
-def test_who_answers_everything_is_never_below_who_was_never_asked(more: int, asked: int, reply_s: float) -> None:
+def test_who_answers_everything_is_never_below_who_was_never_asked(
+    more: int, asked: int, reply_s: float
+) -> None:
     assert responsiveness(asked, asked, reply_s, 3_600) >= responsiveness(0, 0, 0.0, 3_600) == 0.5
     assert responsiveness(asked + more, asked, reply_s, 3_600) <= responsiveness(asked, asked, reply_s, 3_600)
 
