@@ -142,7 +142,8 @@ class FactorOut(Out):
 class WhyOut(Out):
     """A stored decision, told to the one it concerns. `rank` is left out where fewer than three could be asked.
 
-    `ranking`: the terms that put one's own proposal where the customer reads it; what compares it with the others needs three of them."""
+    `ranking`: the terms that put one's own proposal where the customer reads it. Those that compare it with the others'
+    are left out where there are fewer than three."""
 
     words: str
     rank: int | None

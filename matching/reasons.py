@@ -142,7 +142,7 @@ _FR: _Sentences = {
     Reason.OFFERED: (
         "Cette demande vous a été proposée : c'était votre tour dans la file de {station}.",
         "Cette demande vous a été signalée parce que vous passez par là : {detour} de détour au plus.",
-        "Cette demande vous a été signalée {later} après sa publication : vous étiez à {eta}, d'autres étaient plus près.",
+        "Cette demande vous a été signalée {later} après sa publication : vous étiez à {eta}, d'autres plus près.",
         "Cette demande vous a été proposée : vous étiez à {eta}.",
         "Cette demande vous a été proposée.",
     ),

@@ -94,7 +94,7 @@ WEIGHTS: Final[Mapping[str, str]] = {
     "near_equal": "utility within which people count as near-equals",
     "newcomer_shown": "showings after which nobody is a newcomer any more",
     "travel_scale_s": "s; the ten minutes above",
-    "reply_half_life_s": "s of median reply time that take the worth of an answer half-way from one to its least, a half",
+    "reply_half_life_s": "s of median reply time that take an answer's worth half-way from 1 to its least, 1/2",
     "rating_mean": "stars everybody's average starts from where the category has no review yet",
     "rating_sd": "stars between providers",
     "rating_noise": "stars between the reviews of one provider",

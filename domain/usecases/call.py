@@ -29,6 +29,7 @@ from domain.rules.events import EventType
 from domain.rules.states import OfferMove, OfferOrigin, OfferState, RequestState, Role
 from domain.rules.terms import terms
 from domain.store import holds, homeward, offers, requests, supply, timers
+from domain.store.supply import OnDuty
 from domain.store.tables import Offer, Request, Stop
 from domain.store.timers import TimerKind
 from domain.usecases import access
@@ -152,14 +153,24 @@ async def _eligible(
     seeking = Seeking(request, spec, stops, 0, 1, spec.call.within_s, frozenset())
     here = _place(work, request.market_id, one.id)
     way = (None, None) if here is None else await _way(work, request.market_id, seeking, here)
+    detour = await _detour(work, seeking, one, here, way[0])
     provider = as_supply(one, work.now, fix_age_s=0.0, stale=False)
-    reason = eligible_for_call(seeking.as_ask(work.now), provider, way[0] or 0.0)
+    away = way[0] or 0.0 if detour is None else float(detour)
+    reason = eligible_for_call(seeking.as_ask(work.now), provider, away)
     if reason is not None:
         raise NotEligible(reason=str(reason))
-    to = None if here is None else await homeward.bound_for(work.db, one.id)
-    if here is None or to is None:
-        return way, None
-    return way, (await detours(work, seeking, [Bound(one.id, here, to)])).get(one.id)
+    return way, detour
+
+
+async def _detour(
+    work: Work, seeking: Seeking, one: OnDuty, here: LatLng | None, way_s: float | None
+) -> int | None:
+    """Seconds out of their way, of whoever passes there anyway and has not set themselves a limit that is nearer."""
+    if here is None or way_s is None or (one.max_travel_s is not None and way_s > one.max_travel_s):
+        return None
+    to = await homeward.bound_for(work.db, one.id)
+    found = {} if to is None else await detours(work, seeking, [Bound(one.id, here, to)])
+    return found.get(one.id) if found.get(one.id, math.inf) < way_s else None
 
 
 def _place(work: Work, market: str, provider: UUID) -> LatLng | None:

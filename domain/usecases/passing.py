@@ -11,14 +11,16 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.usecases.candidates import Seeking
+from domain.usecases.candidates import Seeking, seed_of
 from domain.usecases.work import Work
 from geo.corridor import Corridors, Line, Trip, bearable, detour_s
 from geo.planes import Plane
 from geo.points import LatLng, crow_m
 from geo.travel import Profile
+from matching.passing import Passer, rank_passing
 
 STEP_S: Final = 300  # finer, and a few proposals would tell where somebody lives
+ANY_MPS: Final = 8.0  # an order by straight lines is the same at any speed
 MOST_ASKED: Final = 16  # of those whose line passes, the straightest: each costs a way by the streets
 
 
@@ -65,8 +67,13 @@ def _passing(seeking: Seeking, bound: Sequence[Bound]) -> list[Bound]:
     index = Corridors(Line(str(one.who), xy(one.here, one.to), 0.0) for one in bound)
     pass_by = set(index.passing(Trip((first[0], first[1]), (last[0], last[1]))).ids)
 
-    def straight_m(one: Bound) -> float:
-        return crow_m(one.here, seeking.first) + crow_m(seeking.last, one.to) - crow_m(one.here, one.to)
+    def straight_s(one: Bound) -> float:
+        extra_m = crow_m(one.here, seeking.first) + crow_m(seeking.last, one.to) - crow_m(one.here, one.to)
+        return max(extra_m, 0.0) / ANY_MPS
 
-    near = [one for one in bound if str(one.who) in pass_by]
-    return sorted(near, key=lambda one: (straight_m(one), one.who))[:MOST_ASKED]
+    near = {str(one.who): one for one in bound if str(one.who) in pass_by}
+    ranked = rank_passing(
+        (Passer(id=who, detour_s=straight_s(one)) for who, one in near.items()),
+        seed=seed_of(seeking.request.id),
+    )
+    return [near[place.id] for place in ranked[:MOST_ASKED]]
