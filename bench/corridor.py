@@ -148,15 +148,19 @@ def _routes(chance: np.random.Generator, n: int) -> list[Line]:
 
 
 def _trips(chance: np.random.Generator, n: int) -> list[Trip]:
-    """Trips of 2 to 20 km inside the region, to be met within an hour."""
-    pickup = chance.uniform(0.1 * SIDE_M, 0.9 * SIDE_M, (n, 2))
-    bearing, meters = chance.uniform(0, 2 * np.pi, n), chance.uniform(2_000, 20_000, n)
-    drop = pickup + (meters * np.array([np.cos(bearing), np.sin(bearing)])).T
+    """Trips such as other commuters make: from before the middle of their way to after it, met within an hour."""
+    ways = _routes(chance, n)
+    board, leave = chance.integers(0, BENDS // 2, n), chance.integers(BENDS // 2 + 2, BENDS + 2, n)
     begin = chance.uniform(0, DAY_S / 4, n)
     return [
-        Trip((float(p[0]), float(p[1])), (float(q[0]), float(q[1])), float(b), float(b) + 3_600.0)
-        for p, q, b in zip(pickup, drop, begin, strict=True)
+        Trip(_corner(way, p), _corner(way, q), float(b), float(b) + 3_600.0)
+        for way, p, q, b in zip(ways, board.tolist(), leave.tolist(), begin, strict=True)
     ]
+
+
+def _corner(way: Line, k: int) -> tuple[float, float]:
+    x, y = way.xy[k].tolist()
+    return x, y
 
 
 def _each(deed: Callable[[Trip], _T], trips: Sequence[Trip]) -> tuple[list[_T], list[float]]:

@@ -108,7 +108,7 @@ def test_tours_are_planned_by_all_three_and_checked():
 
 
 def test_the_index_of_corridors_and_the_scan_name_the_same_routes():
-    outcome = corridor.measure(corridor.Sizes(routes=400, queries=20, scans=20, changes=5), 3, silent)
+    outcome = corridor.measure(corridor.Sizes(routes=2_000, queries=40, scans=20, changes=5), 3, silent)
     assert outcome.sound
     told = outcome.as_json()["figures"]
     assert told["passing"]["max"] > 0
