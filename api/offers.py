@@ -15,7 +15,7 @@ from api.problems import problems
 from api.requests import WhyOut
 from api.schemas import In, Moment, Money, MoneyIn, Out, Page, RowId, ShortText, Text
 from domain.rules.states import OfferOrigin, OfferState
-from domain.usecases import call, engagements, offers, why
+from domain.usecases import call, comparing, engagements, offers, why
 from domain.usecases.call import Bid
 
 router = APIRouter(prefix="/v1", tags=["agree"])
@@ -87,7 +87,7 @@ class BidderOut(Out):
 
 
 class RankingOut(Out):
-    """The place in the list, from 1, and the score's terms. How often somebody declined or answered is not one."""
+    """The place in the list, from 1, and the score's terms. An answer counts as one, whether it was a yes or a no."""
 
     rank: int
     score: float
@@ -123,7 +123,7 @@ async def mine(
 @router.get("/requests/{request_id}/offers", response_model=Proposals, responses=problems(404))
 async def proposals(request_id: RowId, work: SignedIn) -> Mapping[str, Any]:
     """The customer's view of what was proposed for a posted job: the best first, and why it stands there."""
-    return {"items": await call.proposals(work, request_id), "next_cursor": None}
+    return {"items": await comparing.proposals(work, request_id), "next_cursor": None}
 
 
 @router.post(

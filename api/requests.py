@@ -15,7 +15,7 @@ from api.problems import problems
 from api.quotes import ASK, MOST_STOPS, StopIn
 from api.schemas import ID, FreeForm, In, Moment, Money, MoneyIn, Out, Page, RowId, ShortText, Slug, Text
 from domain.rules.states import RequestState, Role
-from domain.usecases import call, cancelling, funding, requests, why
+from domain.usecases import cancelling, funding, requests, telling, why
 from domain.usecases.requests import LONGEST_WINDOW, Wish
 
 router = APIRouter(prefix="/v1", tags=["ask"])
@@ -140,7 +140,10 @@ class FactorOut(Out):
 
 
 class WhyOut(Out):
-    """A stored decision, told to the one it concerns. `rank` is left out where fewer than three could be asked."""
+    """A stored decision, told to the one it concerns. `rank` is left out where fewer than three could be asked.
+
+    `ranking`: the terms that put one's own proposal where the customer reads it. Those that compare it with the others'
+    are left out where there are fewer than three."""
 
     words: str
     rank: int | None
@@ -149,6 +152,7 @@ class WhyOut(Out):
     reasons: list[str]
     policy_version: str | None
     nearer_s: float | None
+    ranking: dict[str, float] | None = None
     round_id: UUID | None
     at: At
 
@@ -217,4 +221,4 @@ async def my_calls(
     work: SignedIn, limit: Annotated[int, Query(ge=1, le=MOST, description="How many items at most.")] = 50
 ) -> Mapping[str, Any]:
     """The posted jobs one was told of that are still open to proposals, newest first."""
-    return {"items": await call.my_calls(work, limit), "next_cursor": None}
+    return {"items": await telling.my_calls(work, limit), "next_cursor": None}

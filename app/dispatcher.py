@@ -13,10 +13,10 @@ from typing import Final
 
 from app.roundmetrics import RoundMetrics
 from domain.store.rounds import MarketLease
-from domain.usecases.call import tell_newcomers
 from domain.usecases.dispatch import RoundReport, run_round
 from domain.usecases.incomes import Incomes
 from domain.usecases.stations import Stations
+from domain.usecases.telling import tell_newcomers
 from domain.usecases.work import ENGINE, Tools, working
 
 TELL_EVERY: Final = 10.0  # s between looks for people who have not heard of a posted job yet

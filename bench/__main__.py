@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from bench import accepts, crowd, index, machine, offers, pooling, start, town, travel
+from bench import accepts, corridor, crowd, index, machine, offers, pooling, start, town, travel
 from bench import round as rounds
 from bench.figures import RESULTS, Outcome, keep, table
 
@@ -26,8 +26,9 @@ BENCHMARKS: Final[dict[str, Callable[[int, Say], Outcome]]] = {
     "town": lambda seed, say: asyncio.run(town.measure(town.Sizes(), seed, say)),
     "pooling": lambda seed, say: pooling.measure(pooling.Sizes(), seed, say),
     "round": lambda seed, say: rounds.measure(rounds.Sizes(), seed, say),
+    "corridor": lambda seed, say: corridor.measure(corridor.Sizes(), seed, say),
 }
-PROMISED: Final = ("index", "travel", "round", "pooling", "phones", "accepts", "chaos", "start")
+PROMISED: Final = ("index", "travel", "round", "pooling", "corridor", "phones", "accepts", "chaos", "start")
 LATER: Final = tuple(name for name in PROMISED if name not in BENCHMARKS)
 
 

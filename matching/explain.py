@@ -18,6 +18,9 @@ from matching.solve import solve
 FEW = 3  # candidates; below, a rank is not told and distances are told in coarse steps
 STEP_S = 60.0  # the counterfactual's step, in whole minutes
 COARSE_STEP_S = 300.0  # the same where few could be asked, so that it does not tell where another one was
+LATER_S = (
+    120.0  # whoever is told of a posted job after this is told so: the first round after it is told by then
+)
 
 NEARER_COULD_HELP = frozenset(
     {
@@ -145,7 +148,9 @@ def _facts(
         "missing": ", ".join(sorted(ask.needs - provider.tags)),
     }
     if verdict.eta_s is not None:
-        facts["eta"] = span(verdict.eta_s, language)
+        facts["detour" if provider.id in ask.passing else "eta"] = span(verdict.eta_s, language)
+    if ask.posted and ask.age_s >= LATER_S:
+        facts["later"] = span(ask.age_s, language)
     if ask.zone is not None and ask.zone == provider.queue_zone:
         facts["station"] = ask.zone
     if provider.max_travel_s is not None:

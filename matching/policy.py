@@ -109,8 +109,8 @@ PRIORS = Policy(version="priors-1")
 class CallWeights:
     """Weights of the log-utility that orders providers and proposals in a `call`; units of utility.
 
-    Priors, to be learnt by conditional logit on customers' choices. Two terms of the usual formula are left
-    out on purpose: the chance that a person declines, and how often a person answered.
+    Priors, to be learnt by conditional logit on customers' choices. The chance that a person declines is left
+    out on purpose, and a person's answers count alike whether they were a yes or a no.
     """
 
     version: str
@@ -119,14 +119,16 @@ class CallWeights:
     rating: float = 1.0  # per standard deviation of ratings in the category
     price: float = 0.8  # per ln(price / median price)
     experience: float = 0.5  # per ln(1 + past jobs of the kind)
+    responsiveness: float = 1.0  # per ln(share of questions answered / a half), a no as good as a yes
     newcomer: float = 0.3  # at most, for fewer than `newcomer_shown` showings: a judgement
     exposure: float = 0.1  # at most, and only among near-equals: a judgement
     near_equal: float = 0.1  # utility; e^0.1 is 10 % of the odds of being chosen
     newcomer_shown: int = 10  # showings after which a newcomer is one no more
     travel_scale_s: float = 600.0
+    reply_half_life_s: float = 3_600.0  # a proposal's own life: a judgement
     rating_mean: float = 4.5  # stars, a category's mean until it has its own: a judgement
     rating_sd: float = 0.5  # stars, between providers: a judgement
     rating_noise: float = 1.0  # stars, between the reviews of one provider: a judgement
 
 
-CALL_PRIORS = CallWeights(version="call-priors-1")
+CALL_PRIORS = CallWeights(version="call-priors-2")

@@ -56,6 +56,10 @@ class Ask:
     """By provider, the seconds from where this request ends to the place of their next booked job."""
     barred: tuple[tuple[str, Reason], ...] = ()
     """By provider, what keeps them from this request and shows in nothing else here: `BARRING`."""
+    posted: bool = False
+    """Told to those it concerns, who may propose (`call`), and not offered."""
+    passing: frozenset[str] = frozenset()
+    """Providers who pass there anyway: the time of their pair is what it takes out of their way."""
 
     def __post_init__(self) -> None:
         _round(self, "age_s", "max_approach_s", "duration_s", at_least=0.0)
@@ -210,7 +214,13 @@ def from_json(stored: JsonObject) -> Problem:
     pairs = stored["pairs"]
     return Problem(
         asks=tuple(
-            Ask(**_with_pairs(_with_sets(ask, "needs", "already_asked"), "onward_s", "barred"))
+            Ask(
+                **_with_pairs(
+                    _with_sets({"passing": (), **ask}, "needs", "already_asked", "passing"),
+                    "onward_s",
+                    "barred",
+                )
+            )
             for ask in stored["asks"]
         ),
         supply=tuple(

@@ -1,9 +1,9 @@
 """Order in a `call`: whom a posted job reaches, and in what order proposals are shown to the customer who
 chooses.
 
-A log-utility (conditional logit, priors in `CallWeights`) whose every term is returned. Neither the chance
-that a person declines nor how often a person answered is among them: the two terms of the usual formula that
-punish refusal are absent.
+A log-utility (conditional logit, priors in `CallWeights`) whose every term is returned. The chance that a
+person declines is not among them, and nothing tells a yes from a no: what counts is that a customer who waited
+for an answer got one.
 """
 
 import math
@@ -19,8 +19,21 @@ from matching.policy import CALL_PRIORS, PRIORS, CallWeights
 from matching.problem import Ask, Supply
 from matching.reasons import Reason
 
-CALL_TERMS = ("travel", "skill", "rating", "price", "experience", "newcomer", "exposure")
+CALL_TERMS = (
+    "travel",
+    "passing",
+    "skill",
+    "rating",
+    "price",
+    "experience",
+    "responsiveness",
+    "newcomer",
+    "exposure",
+)
+COMPARED = frozenset({"price", "exposure"})
+"""Terms that hang on what the others proposed: told to a provider only where there are enough others."""
 PSEUDO_RATINGS = 8.0  # ratings at the category's mean that everyone starts with
+PSEUDO_ASKED, PSEUDO_ANSWERED = 4, 2  # answers everyone starts with (Laplace): half, until it is known better
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +54,14 @@ class Proposal:
     """How often the person was shown to customers lately, chosen or not."""
     price: int | None
     """Cents; None: not proposed yet."""
+    asked: int = 0
+    """How many customers' counter-offers lately ran to an answer or to their end without one."""
+    answered: int = 0
+    """How many of these were answered, with a yes or with a no."""
+    reply_s: float = 0.0
+    """The median time to these answers; 0 without any."""
+    detour_s: float | None = None
+    """The time it takes out of the person's way, who passes there anyway; None: does not."""
 
     def __post_init__(self) -> None:
         numbers = (
@@ -50,11 +71,17 @@ class Proposal:
             self.past_jobs,
             self.shown,
             self.price or 0,
+            self.asked,
+            self.answered,
+            self.reply_s,
+            self.detour_s or 0.0,
         )
         if not all(math.isfinite(number) and number >= 0 for number in numbers):
             raise ValueError(f"proposal {self.id} holds a number that is negative or not finite")
         if not 0 <= self.skill <= 1:
             raise ValueError(f"proposal {self.id}: skill {self.skill} is outside [0, 1]")
+        if self.answered > self.asked:
+            raise ValueError(f"proposal {self.id}: {self.answered} answers to {self.asked} questions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +106,28 @@ def bayesian_rating(n: float, total: float, mean: float, pseudo: float = PSEUDO_
     return (pseudo * mean + total) / (pseudo + n)
 
 
+def responsiveness(asked: int, answered: int, reply_s: float, half_life_s: float) -> float:
+    """The share of answers, of either kind, smoothed: (2 + g answered) / (4 + asked), 1/2 for who was never asked.
+
+    `g` falls from 1 for an answer at once to 1/2 for a late one, halving its way there every `half_life_s`: who
+    answers everything, however slowly, never comes below who was never asked.
+    """
+    prompt = 0.5 + 0.5 * math.exp2(-reply_s / half_life_s)
+    return (PSEUDO_ANSWERED + prompt * answered) / (PSEUDO_ASKED + asked)
+
+
 def rank_proposals(
-    proposals: Iterable[Proposal], *, seed: int, weights: CallWeights = CALL_PRIORS
+    proposals: Iterable[Proposal],
+    *,
+    seed: int,
+    weights: CallWeights = CALL_PRIORS,
+    mean: float | None = None,
 ) -> tuple[Ranked, ...]:
     """The proposals from best to worst. Ties are drawn by lot from the seed and the ids.
 
-    A rating counts less one posterior standard deviation, prices compare with the median of those proposed.
-    Exposure lifts only those within `near_equal` of the best, by at most `exposure`, towards equal showings.
+    `mean`: the category's mean rating; None: that of the weights. A rating counts less one posterior standard
+    deviation, prices compare with the median of those proposed. Exposure lifts only those within `near_equal` of the
+    best, by at most `exposure`, towards equal showings.
     """
     field = sorted(proposals, key=lambda proposal: proposal.id)
     if not field:
@@ -93,7 +135,8 @@ def rank_proposals(
     priced = [_cents(proposal.price) for proposal in field if proposal.price is not None]
     usual = float(median(priced)) if priced else 1.0
     showings = sum(proposal.shown for proposal in field)
-    scored = [_terms(proposal, usual, showings, weights) for proposal in field]
+    usual_stars = weights.rating_mean if mean is None else mean
+    scored = [_terms(proposal, usual, showings, usual_stars, weights) for proposal in field]
     best = max(math.fsum(terms.values()) for terms in scored)
     for proposal, terms in zip(field, scored, strict=True):
         near = math.fsum(terms.values()) >= best - weights.near_equal
@@ -106,18 +149,33 @@ def rank_proposals(
     return tuple(Ranked(field[k].id, rank, scores[k], scored[k]) for rank, k in enumerate(order, start=1))
 
 
-def _terms(proposal: Proposal, usual: float, showings: int, weights: CallWeights) -> dict[str, float]:
-    believed = bayesian_rating(proposal.ratings, proposal.rating_total, weights.rating_mean)
+def _terms(
+    proposal: Proposal, usual: float, showings: int, mean: float, weights: CallWeights
+) -> dict[str, float]:
+    believed = bayesian_rating(proposal.ratings, proposal.rating_total, mean)
     doubt = weights.rating_noise / math.sqrt(PSEUDO_RATINGS + proposal.ratings)
     price = 0.0 if proposal.price is None else math.log(_cents(proposal.price) / usual)
+    out_of_the_way = (
+        proposal.travel_s if proposal.detour_s is None else min(proposal.travel_s, proposal.detour_s)
+    )
+    travel, passing = _distance(proposal.travel_s, weights), _distance(out_of_the_way, weights)
+    answers = responsiveness(
+        proposal.asked, proposal.answered, proposal.reply_s, weights.reply_half_life_s
+    ) / responsiveness(0, 0, 0.0, weights.reply_half_life_s)
     return {
-        "travel": -weights.travel * math.log1p(proposal.travel_s / weights.travel_scale_s),
+        "travel": -weights.travel * travel,
+        "passing": weights.travel * (travel - passing),
         "skill": weights.skill * proposal.skill,
-        "rating": weights.rating * (believed - doubt - weights.rating_mean) / weights.rating_sd,
+        "rating": weights.rating * (believed - doubt - mean) / weights.rating_sd,
         "price": -weights.price * price,
         "experience": weights.experience * math.log1p(proposal.past_jobs),
+        "responsiveness": weights.responsiveness * math.log(answers),
         "newcomer": weights.newcomer * _exploration(proposal.shown, showings, weights),
     }
+
+
+def _distance(seconds: float, weights: CallWeights) -> float:
+    return math.log1p(seconds / weights.travel_scale_s)
 
 
 def _cents(price: int) -> int:

@@ -84,6 +84,8 @@ _Sentences: TypeAlias = Mapping[Reason, tuple[str, ...]]
 _EN: _Sentences = {
     Reason.OFFERED: (
         "This request was offered to you: it was your turn in the queue of {station}.",
+        "You were told of this request because you pass that way: {detour} out of your way at most.",
+        "You were told of this request {later} after it was posted: you were {eta} away, and nearer people came first.",
         "This request was offered to you: you were {eta} away.",
         "This request was offered to you.",
     ),
@@ -139,6 +141,8 @@ _EN: _Sentences = {
 _FR: _Sentences = {
     Reason.OFFERED: (
         "Cette demande vous a été proposée : c'était votre tour dans la file de {station}.",
+        "Cette demande vous a été signalée parce que vous passez par là : {detour} de détour au plus.",
+        "Cette demande vous a été signalée {later} après sa publication : vous étiez à {eta}, d'autres plus près.",
         "Cette demande vous a été proposée : vous étiez à {eta}.",
         "Cette demande vous a été proposée.",
     ),

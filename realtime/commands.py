@@ -16,7 +16,18 @@ from msgspec import Meta
 
 from domain.rules.errors import Invalid
 from domain.rules.states import Verb
-from domain.usecases import access, actions, call, cancelling, duty, engagements, funding, messages, offers
+from domain.usecases import (
+    access,
+    actions,
+    call,
+    cancelling,
+    comparing,
+    duty,
+    engagements,
+    funding,
+    messages,
+    offers,
+)
 from domain.usecases.actions import Deed
 from domain.usecases.call import Bid
 from domain.usecases.idempotency import as_text, fingerprint, once
@@ -105,7 +116,7 @@ async def _withdraw(work: Work, args: OneRow) -> Mapping[str, Any]:
 
 async def _counter(work: Work, args: CounterArgs) -> Mapping[str, Any]:
     bid = Bid(args.price.amount, args.price.currency, args.message, args.start_at)
-    return await call.shown_to_customer(work, await call.counter(work, args.id, bid))
+    return await comparing.shown_to_customer(work, await call.counter(work, args.id, bid))
 
 
 async def _cancel(work: Work, args: CancelArgs) -> Mapping[str, Any]:

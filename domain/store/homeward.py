@@ -1,13 +1,15 @@
-"""How often people ask for work on their way home: a count a day, never the place."""
+"""Where people go anyway, and how often they ask for work on their way home: a count a day, never the place."""
 
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Date, cast, delete, func, literal
+from sqlalchemy import Date, cast, delete, func, literal, select, true
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.store.tables import HomewardUse
+from domain.rules.states import ACTIVE_ENGAGEMENT
+from domain.store.tables import DutySession, Engagement, HomewardUse, Stop
+from geo.points import LatLng
 
 
 async def use(db: AsyncSession, provider: UUID, timezone: str, now: datetime, most: int) -> bool:
@@ -31,3 +33,29 @@ async def use(db: AsyncSession, provider: UUID, timezone: str, now: datetime, mo
 async def forget_before(db: AsyncSession, before: datetime) -> None:
     """Forget the counts of days gone by."""
     await db.execute(delete(HomewardUse).where(HomewardUse.day < before.date()))
+
+
+async def bound_for(db: AsyncSession, provider: UUID) -> LatLng | None:
+    """Where somebody on duty goes anyway: the way home they asked for, else where the work they are at ends."""
+    end = (
+        select(Stop.lat, Stop.lon)
+        .join(Engagement, Engagement.request_id == Stop.request_id)
+        .where(
+            Engagement.provider_id == DutySession.account_id,
+            Engagement.exclusive,
+            Engagement.state.in_(sorted(ACTIVE_ENGAGEMENT)),
+        )
+        .order_by(Stop.seq.desc())
+        .limit(1)
+        .lateral()
+    )
+    statement = (
+        select(
+            func.coalesce(DutySession.towards_lat, end.c.lat),
+            func.coalesce(DutySession.towards_lon, end.c.lon),
+        )
+        .outerjoin(end, true())
+        .where(DutySession.account_id == provider, DutySession.off_at.is_(None))
+    )
+    row = (await db.execute(statement)).first()
+    return None if row is None or row[0] is None else LatLng(row[0], row[1])

@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.rules.reviews import PRIOR_MEAN
 from domain.rules.states import ReviewState
-from domain.store.tables import Review
+from domain.store.tables import Engagement, Review
 
+YEAR_S = 365 * 86_400.0
 MEAN_OVER = 1_000  # the newest published reviews a market's mean looks at: bounded, and of today
 
 
@@ -68,6 +69,42 @@ async def ratings_of(db: AsyncSession, account_ids: Iterable[UUID]) -> dict[UUID
     )
     found = {subject: (int(n), int(total)) for subject, n, total in (await db.execute(statement)).all()}
     return {account: found.get(account, (0, 0)) for account in wanted}
+
+
+async def faded_ratings_of(
+    db: AsyncSession, account_ids: Iterable[UUID], now: datetime
+) -> dict[UUID, tuple[float, float]]:
+    """The weights of each one's published reviews and their weighted stars, added up: a review weighs half as much
+    with each year gone by since it was published."""
+    wanted = set(account_ids)
+    age_s = func.extract("epoch", now - Review.published_at)
+    weight = func.power(0.5, func.greatest(age_s, 0) / YEAR_S)
+    statement = (
+        select(Review.subject_id, func.sum(weight), func.sum(weight * Review.stars))
+        .where(Review.subject_id.in_(sorted(wanted)), Review.state == ReviewState.PUBLISHED)
+        .group_by(Review.subject_id)
+    )
+    found = {subject: (float(n), float(total)) for subject, n, total in (await db.execute(statement)).all()}
+    return {account: found.get(account, (0.0, 0.0)) for account in wanted}
+
+
+async def category_mean(db: AsyncSession, market_id: str, service_slug: str) -> float | None:
+    """The mean of the newest published reviews of work of one service; `None` before the first."""
+    newest = (
+        select(Review.stars)
+        .join(Engagement, Engagement.id == Review.engagement_id)
+        .where(
+            Review.market_id == market_id,
+            Review.state == ReviewState.PUBLISHED,
+            Review.subject_id == Engagement.provider_id,
+            Engagement.service_slug == service_slug,
+        )
+        .order_by(Review.published_at.desc())
+        .limit(MEAN_OVER)
+        .subquery()
+    )
+    mean = (await db.execute(select(func.avg(newest.c.stars)))).scalar_one_or_none()
+    return None if mean is None else float(mean)
 
 
 async def market_mean(db: AsyncSession, market_id: str) -> float:

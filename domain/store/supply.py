@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import Text, cast, exists, func, select, true
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from domain.rules.states import ACTIVE_ENGAGEMENT, EngagementState, OfferOrigin, OfferState
 from domain.store import blocks
@@ -37,6 +38,7 @@ class OnDuty:
     blocked: frozenset[UUID] = frozenset()  # whom they are not put in touch with, whoever wished it so
     towards: LatLng | None = None  # only work that brings them nearer to this place
     max_pickup_m: int | None = None
+    heading: LatLng | None = None  # where the work they are at ends
 
 
 async def on_duty(db: AsyncSession, market: str, services: Iterable[str], now: datetime) -> list[OnDuty]:
@@ -64,6 +66,20 @@ async def on_duty(db: AsyncSession, market: str, services: Iterable[str], now: d
         .lateral()
     )
     free_at = select(func.max(func.upper(Hold.span))).where(held, Hold.span.op("@>")(now)).scalar_subquery()
+    last_stop = aliased(Stop)
+    bound_for = (
+        select(last_stop.lat, last_stop.lon)
+        .select_from(Engagement)
+        .join(last_stop, last_stop.request_id == Engagement.request_id)
+        .where(
+            Engagement.provider_id == DutySession.account_id,
+            Engagement.exclusive,
+            Engagement.state.in_(sorted(ACTIVE_ENGAGEMENT)),
+        )
+        .order_by(last_stop.seq.desc())
+        .limit(1)
+        .lateral()
+    )
     in_line = func.row_number().over(
         partition_by=StationTurn.zone, order_by=(StationTurn.joined_at, StationTurn.provider_id)
     )
@@ -95,10 +111,13 @@ async def on_duty(db: AsyncSession, market: str, services: Iterable[str], now: d
             DutySession.towards_lat,
             DutySession.towards_lon,
             Provider.max_pickup_m,
+            bound_for.c.lat,
+            bound_for.c.lon,
         )
         .join(Provider, Provider.account_id == DutySession.account_id)
         .join(Account, Account.id == DutySession.account_id)
         .outerjoin(ahead, true())
+        .outerjoin(bound_for, true())
         .outerjoin(queue, queue.c.provider_id == DutySession.account_id)
         .where(
             DutySession.market_id == market,
@@ -126,6 +145,7 @@ async def on_duty(db: AsyncSession, market: str, services: Iterable[str], now: d
             next_place=None if row[15] is None else LatLng(row[15], row[16]),
             towards=None if row[17] is None else LatLng(row[17], row[18]),
             max_pickup_m=row[19],
+            heading=None if row[20] is None else LatLng(row[20], row[21]),
             blocked=blocked.get(row[0], frozenset()),
         )
         for row in found

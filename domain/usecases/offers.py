@@ -35,7 +35,7 @@ from domain.store import offers as store
 from domain.store import requests, timers
 from domain.store.tables import Engagement, Offer, Request
 from domain.store.timers import TimerKind
-from domain.usecases import access, call, engagements, money
+from domain.usecases import access, comparing, engagements, money
 from domain.usecases.candidates import specs_of
 from domain.usecases.views.offers import offer_ended_view, offer_view
 from domain.usecases.work import Work
@@ -193,7 +193,7 @@ async def provider_views(work: Work, rows: Sequence[Offer]) -> list[dict[str, An
 async def seen_by_actor(work: Work, offer: Offer) -> dict[str, Any]:
     """One offer in the words of the side the actor is on."""
     if offer.customer_id == work.actor.account_id:
-        return await call.shown_to_customer(work, offer)
+        return await comparing.shown_to_customer(work, offer)
     return (await provider_views(work, [offer]))[0]
 
 

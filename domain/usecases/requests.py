@@ -28,7 +28,7 @@ from domain.store import requests as store
 from domain.store import timers
 from domain.store.tables import Account, Quote, Request, Service
 from domain.store.timers import TimerKind
-from domain.usecases import access, call, dispatch, money, nextbest, offers, quotes
+from domain.usecases import access, dispatch, money, nextbest, offers, quotes, telling
 from domain.usecases.candidates import specs_of
 from domain.usecases.views.requests import request_ended_view, request_view
 from domain.usecases.work import Work
@@ -76,7 +76,7 @@ async def create_request(work: Work, wish: Wish) -> Request:
     await work.db.flush()
     await work.schedule(TimerKind.REQUEST_EXPIRES, row.id, row.expires_at)
     if spec.allocator is Allocator.CALL:
-        await call.tell(work, row)
+        await telling.tell(work, row)
     elif row.price_cents is not None:
         await money.authorise_for_request(work, row, row.price_cents, wish.method)
     work.signal(f"wake.dispatch.{row.market_id}")

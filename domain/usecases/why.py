@@ -13,6 +13,7 @@ from domain.store import offers as store
 from domain.store import rounds
 from domain.store.tables import Decision, Request, Round
 from domain.usecases import access
+from domain.usecases.comparing import own_terms
 from domain.usecases.views.decisions import decision_view, explanation_view, round_view
 from domain.usecases.work import Work
 from matching.explain import NotInRound, explain
@@ -27,14 +28,16 @@ async def why_offered(work: Work, offer_id: UUID) -> dict[str, Any]:
     if role is Role.CUSTOMER:
         raise NotFound
     decision = await store.decision_of(work.db, offer)
+    if decision is None and offer.origin == OfferOrigin.DISPATCH:
+        raise NotFound
+    ranking = await own_terms(work, offer) if offer.origin == OfferOrigin.PROPOSAL else None
     if decision is None:
-        if offer.origin == OfferOrigin.DISPATCH:
-            raise NotFound
-        return explanation_view(None, round_id=None, at=offer.created_at, language=language_of(work))
+        told = explanation_view(None, round_id=None, at=offer.created_at, language=language_of(work))
+        return {**told, "ranking": ranking}
     row = await work.db.get_one(Round, decision.round_id)
     told = _explained(work, row, offer.request_id, offer.provider_id)
     # The explanation keeps a rank among few to itself; their own place is part of the decision they were given.
-    return {**told, "rank": decision.rank}
+    return {**told, "rank": decision.rank, "ranking": ranking}
 
 
 async def why_not_me(work: Work, request_id: UUID) -> dict[str, Any]:

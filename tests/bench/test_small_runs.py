@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from bench import accepts, crowd, index, offers, pooling, start, town
+from bench import accepts, corridor, crowd, index, offers, pooling, start, town
 from bench import round as rounds
 from bench.processes import Cost, children_of, cost_of, data
 from matching.tours.solve import Effort
@@ -120,3 +120,11 @@ def test_tours_are_planned_by_all_three_and_checked():
     told = outcome.as_json()["figures"]
     assert told["both_vehicles"] <= told["vroom_vehicles"]
     assert told["search_distance"] > 0
+
+
+def test_the_index_of_corridors_and_the_scan_name_the_same_routes():
+    outcome = corridor.measure(corridor.Sizes(routes=2_000, queries=40, scans=20, changes=5), 3, silent)
+    assert outcome.sound
+    told = outcome.as_json()["figures"]
+    assert told["passing"]["max"] > 0
+    assert told["within_detour"]["max"] <= told["passing"]["max"]

@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matching.policy import CALL_PRIORS
-from matching.rank import CALL_TERMS, Proposal, Ranked, bayesian_rating, rank_proposals
+from matching.rank import (
+    CALL_TERMS,
+    Proposal,
+    Ranked,
+    bayesian_rating,
+    rank_proposals,
+    responsiveness,
+)
 
 _USUAL: dict[str, Any] = {
     "travel_s": 600.0,
@@ -36,6 +43,10 @@ def fields(draw: st.DrawFn) -> list[Proposal]:
             past_jobs=draw(st.integers(0, 40)),
             shown=draw(st.integers(0, 60)),
             price=draw(st.one_of(st.none(), st.integers(0, 20_000))),
+            asked=(asked := draw(st.integers(0, 12))),
+            answered=draw(st.integers(0, asked)),
+            reply_s=draw(st.floats(0, 86_400)),
+            detour_s=draw(st.one_of(st.none(), st.floats(0, 900))),
         )
         for k in range(draw(st.integers(1, 6)))
     ]
@@ -59,6 +70,8 @@ def order(*proposals: Proposal, seed: int = 1) -> list[str]:
         {"price": 3_000},
         {"past_jobs": 30},
         {"shown": 2},
+        {"asked": 3, "answered": 3, "reply_s": 600.0},
+        {"detour_s": 120.0},
     ],
     ids=lambda said: next(iter(said)),
 )
@@ -78,14 +91,56 @@ def test_proposals_rank_the_same_in_whatever_order_they_come(
     assert all(one.score == pytest.approx(sum(one.terms.values()), abs=1e-6) for one in ranked)
 
 
-@given(fields(), st.floats(0, 1), st.data())
-def test_a_nearer_provider_never_ranks_worse(
-    field: list[Proposal], share: float, data: st.DataObject
+BETTER: dict[str, Any] = {
+    "nearer": lambda one, share: replace(one, travel_s=one.travel_s * share),
+    "more skilled": lambda one, share: replace(one, skill=1 - (1 - one.skill) * share),
+    "better rated": lambda one, share: replace(
+        one, rating_total=5 * one.ratings - (5 * one.ratings - one.rating_total) * share
+    ),
+    "cheaper": lambda one, share: (
+        replace(one, price=int(one.price * share)) if one.price is not None else one
+    ),
+    "more practised": lambda one, share: replace(one, past_jobs=one.past_jobs + round(10 * (1 - share))),
+    "more often answering": lambda one, share: replace(
+        one, answered=one.asked - int((one.asked - one.answered) * share)
+    ),
+    "faster to answer": lambda one, share: replace(one, reply_s=one.reply_s * share),
+    "less often shown": lambda one, share: replace(one, shown=int(one.shown * share)),
+    "passing": lambda one, share: replace(
+        one, detour_s=(one.travel_s if one.detour_s is None else one.detour_s) * share
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BETTER)
+@given(field=fields(), share=st.floats(0, 1), data=st.data())
+def test_who_is_better_in_one_thing_never_ranks_worse(
+    name: str, field: list[Proposal], share: float, data: st.DataObject
 ) -> None:
     k = data.draw(st.integers(0, len(field) - 1))
     one = field[k]
-    nearer = [*field[:k], replace(one, travel_s=one.travel_s * share), *field[k + 1 :]]
-    assert rank(rank_proposals(nearer, seed=1), one.id) <= rank(rank_proposals(field, seed=1), one.id)
+    changed = [*field[:k], BETTER[name](one, share), *field[k + 1 :]]
+    assert rank(rank_proposals(changed, seed=1), one.id) <= rank(rank_proposals(field, seed=1), one.id)
+
+
+@given(st.integers(0, 50), st.integers(0, 50), st.floats(0, 1e6))
+def test_who_answers_everything_is_never_below_who_was_never_asked(
+    more: int, asked: int, reply_s: float
+) -> None:
+    assert responsiveness(asked, asked, reply_s, 3_600) >= responsiveness(0, 0, 0.0, 3_600) == 0.5
+    assert responsiveness(asked + more, asked, reply_s, 3_600) <= responsiveness(asked, asked, reply_s, 3_600)
+
+
+def test_a_prompt_answer_is_worth_up_to_twice_a_late_one() -> None:
+    assert responsiveness(6, 6, 0.0, 3_600) == pytest.approx(0.8)
+    assert responsiveness(6, 6, 3_600.0, 3_600) == pytest.approx(6.5 / 10)
+    assert responsiveness(6, 0, 0.0, 3_600) == pytest.approx(0.2)
+
+
+def test_a_rating_is_measured_against_the_mean_of_its_category() -> None:
+    [strict] = rank_proposals([proposal("a")], seed=1, mean=4.0)
+    [mild] = rank_proposals([proposal("a")], seed=1, mean=4.8)
+    assert strict.terms["rating"] > mild.terms["rating"]
 
 
 @given(fields())
@@ -140,6 +195,8 @@ def test_no_proposals_rank_as_none() -> None:
         ({"travel_s": inf}, "negative or not finite"),
         ({"price": -1}, "negative or not finite"),
         ({"skill": 1.5}, "outside"),
+        ({"asked": 1, "answered": 2}, "2 answers to 1 questions"),
+        ({"detour_s": -1.0}, "negative or not finite"),
     ],
 )
 def test_an_impossible_proposal_is_refused(said: dict[str, Any], complaint: str) -> None:

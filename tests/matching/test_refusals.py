@@ -26,6 +26,14 @@ KNOWN_AND_HARMLESS = {
     "already_asked",  # of one request alone, so that nobody is asked twice; a constraint, never a cost
 }
 
+OF_THE_CUSTOMER_S_LIST = {"asked", "answered", "responsiveness"}
+"""Of `call` alone: whether a customer's counter-offer was answered at all. A yes and a no are one number."""
+
+OF_A_PROPOSAL = {
+    "id", "travel_s", "skill", "ratings", "rating_total", "past_jobs", "shown", "price", "asked", "answered",
+    "reply_s", "detour_s",
+}  # fmt: skip
+
 OF_A_PROVIDER = {
     "id", "services", "tags", "fix_age_s", "stale", "on_duty", "busy", "pending_offer", "max_travel_s",
     "free_until_s", "income_per_hour", "queue_rank", "queue_zone", "blocked_customers", "suspended",
@@ -50,12 +58,14 @@ class Watched:
 
 def test_a_new_field_of_a_provider_is_looked_at_before_it_comes_in() -> None:
     assert names(Supply) == OF_A_PROVIDER
+    assert names(Proposal) == OF_A_PROPOSAL
 
 
 def test_no_field_anywhere_tells_how_a_person_answered() -> None:
     told = {name for name in names(Supply, Ask, Policy, Proposal, CallWeights) if ABOUT_ANSWERS.search(name)}
-    assert told == KNOWN_AND_HARMLESS
-    assert not [name for name in (*COST_TERMS, *CALL_TERMS) if ABOUT_ANSWERS.search(name)]
+    assert told == KNOWN_AND_HARMLESS | OF_THE_CUSTOMER_S_LIST
+    assert {name for name in (*COST_TERMS, *CALL_TERMS) if ABOUT_ANSWERS.search(name)} == {"responsiveness"}
+    assert not names(Supply, Ask, Policy) & OF_THE_CUSTOMER_S_LIST
 
 
 def test_a_cost_reads_only_the_features_it_may() -> None:

@@ -24,9 +24,11 @@ from domain.rules.errors import (
 )
 from domain.rules.ports import PspAnswer, PspOutcome
 from domain.store.tables import Engagement, EventRow, Hold, Offer, Payment, Request, Round, agenda_span
-from domain.usecases.call import Bid, counter, my_calls, proposals, propose, tell_newcomers
+from domain.usecases.call import Bid, counter, propose
+from domain.usecases.comparing import proposals
 from domain.usecases.offers import accept_offer, decline_offer, withdraw_offer
 from domain.usecases.requests import on_request_expired
+from domain.usecases.telling import my_calls, tell_newcomers
 from domain.usecases.why import why_not_me, why_offered
 from domain.usecases.work import ENGINE, Actor, Tools
 from matching.replay import agrees

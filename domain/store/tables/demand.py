@@ -92,6 +92,13 @@ class Offer(Base):
             postgresql_where=text("state = 'pending'"),
         ),
         Index("ix_offers_request", "request_id"),
+        Index(
+            "ix_offers_negotiated",
+            "provider_id",
+            "origin",
+            "created_at",
+            postgresql_where=text("origin <> 'dispatch'"),
+        ),
         Index("ix_offers_pending_to", "to_account", postgresql_where=text("state = 'pending'")),
     )
 

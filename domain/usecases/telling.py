@@ -1,0 +1,122 @@
+"""Who hears of a posted job: the nearest who could do it, and who pass there anyway.
+
+They are found by a round of its own: the same solver, the same stored reasons as `dispatch`. Being told binds nobody
+and excludes nobody from anything else.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+from uuid import UUID
+
+from domain.rules.events import EventType
+from domain.rules.states import Role
+from domain.store import requests, supply
+from domain.store.supply import OnDuty
+from domain.store.tables import Request
+from domain.usecases import access
+from domain.usecases.candidates import Crowd, Seeking, crowd_of, look_around, seed_of, specs_of
+from domain.usecases.decisions import Solved, keep, keep_if_news
+from domain.usecases.passing import Bound, detours
+from domain.usecases.views.requests import request_view
+from domain.usecases.work import Work
+from geo.points import LatLng
+from matching.policy import Policy
+from matching.problem import Problem
+from matching.reach import reach_s
+from matching.solve import solve
+
+POLICY: Final = Policy(version="call-2", wave_reach_s=())
+MOST_CALLS: Final = 200  # posted jobs looked at for newcomers in one step
+
+
+async def tell(work: Work, request: Request) -> int:
+    """Tell the nearest who could do a posted job and have not heard of it, and who pass there anyway; returns how many
+    were told. How far it looks grows until enough could do it, and with the job's age (`matching.reach`)."""
+    spec = (await specs_of(work, [request]))[request.service_id]
+    told = (await requests.told_of(work.db, [request.id])).get(request.id, set())
+    left = (await requests.dropped_by(work.db, [request.id])).get(request.id, set())
+    if len(told) >= spec.call.invite:
+        return 0
+    seeking = Seeking(
+        request=request,
+        spec=spec,
+        stops=(await requests.stops_of(work.db, [request.id]))[request.id],
+        wave=0,
+        wanted=spec.call.invite - len(told),
+        within_s=spec.call.within_s,
+        already_asked=frozenset(told | left),
+    )
+    # A posted job is read at work and between offers too: whoever is on duty for the service hears of it.
+    on_duty = await supply.on_duty(work.db, request.market_id, [request.service_slug], work.now)
+    people = [
+        replace(one, busy=False, pending_offer=False, next_hold_at=None, towards=None, max_pickup_m=None)
+        for one in on_duty
+    ]
+    round_id = work.new_id()
+    crowd = crowd_of(work, request.market_id, people)
+    problem = await look_around(
+        work, request.market_id, [seeking], crowd, policy=POLICY, seed=seed_of(round_id)
+    )
+    passing = await detours(work, seeking, _bound(crowd, on_duty))
+    problem = _reached(problem, passing, len(told))
+    solved = Solved(round_id, request.market_id, problem, solve(problem), 0.0)
+    matched = [UUID(match.provider_id) for match in solved.result.offers]
+    if not matched:
+        await keep_if_news(work, solved)
+        return 0
+    await keep(work, solved, {(str(request.id), str(provider)): None for provider in matched})
+    view = request_view(request, seeking.stops, Role.PROVIDER, "fr")
+    for provider in matched:
+        work.emit(
+            provider,
+            EventType.REQUEST_POSTED,
+            {**view, "request_id": str(request.id)},
+            not_after=request.expires_at,
+        )
+    return len(matched)
+
+
+async def tell_newcomers(work: Work, market: str) -> int:
+    """Tell those who came on duty, or nearer, of the jobs that are still open. The dispatcher does it now and then."""
+    open_now = await requests.open_calls(work.db, market, work.now, MOST_CALLS)
+    return sum([await tell(work, request) for request in open_now])
+
+
+async def my_calls(work: Work, limit: int) -> list[dict[str, Any]]:
+    """The open jobs the actor was told of, newest first, as a provider sees them."""
+    account = access.require_account(work.actor)
+    rows = await requests.calls_told(work.db, account, work.now, limit)
+    stops = await requests.stops_of(work.db, (row.id for row in rows))
+    return [request_view(row, stops.get(row.id, []), Role.PROVIDER, work.actor.language) for row in rows]
+
+
+def _bound(crowd: Crowd, on_duty: Sequence[OnDuty]) -> list[Bound]:
+    """Who goes somewhere anyway, of those whose place is known now."""
+    found = []
+    for one in on_duty:
+        to, row = one.towards or one.heading, crowd.row_of.get(one.id)
+        if to is not None and row is not None and not crowd.seen.stale[row]:
+            found.append(Bound(one.id, LatLng(float(crowd.seen.lat[row]), float(crowd.seen.lon[row])), to))
+    return found
+
+
+def _reached(problem: Problem, passing: Mapping[UUID, int], heard: int) -> Problem:
+    """The same, looking only as far as is needed; those who pass are as far as it takes out of their way."""
+    (ask,) = problem.asks
+    pairs = problem.pairs
+    eta_s, passers, travel = pairs.eta_s.copy(), set[str](), []
+    for k, j in enumerate(pairs.supply.tolist()):
+        one = problem.supply[j]
+        if one.id not in ask.already_asked:
+            travel.append((float(eta_s[k]), one.max_travel_s))
+        detour, own = passing.get(UUID(one.id)), one.max_travel_s
+        if detour is not None and detour < eta_s[k] and (own is None or eta_s[k] <= own):
+            passers.add(one.id)
+            eta_s[k] = detour
+    reach = reach_s(travel, heard=heard, age_s=ask.age_s, limit_s=ask.max_approach_s)
+    return replace(
+        problem,
+        asks=(replace(ask, max_approach_s=reach, posted=True, passing=frozenset(passers)),),
+        pairs=replace(pairs, eta_s=eta_s),
+    )
