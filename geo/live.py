@@ -1,7 +1,6 @@
 """The live index: where every provider on duty is now. In memory only; the newest fix wins."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import inf, isfinite, nan
 from operator import attrgetter
 from typing import TypeVar
@@ -30,6 +29,8 @@ from geo.fixes import VERDICTS as VERDICTS
 from geo.fixes import Fix as Fix
 from geo.fixes import Fixes as Fixes
 from geo.fixes import FixRefusal as FixRefusal
+from geo.livepoints import LivePoint as LivePoint
+from geo.livepoints import LiveSnapshot as LiveSnapshot
 from geo.nearby import Crowd, Rows, Search
 from geo.points import LatLng, chord2_of, crow_m, crow_pairs_m, meters_of, on_sphere
 from geo.units import Meters
@@ -39,47 +40,6 @@ _NEARLY_A_JUMP_M = JUMP_OVER_M - 1e-3  # from here on a batch's fix is judged as
 _SETTLE_AT = 4_096  # rows: 2 ms of work put off, no more
 
 _T = TypeVar("_T", bound=np.generic)
-
-
-@dataclass(frozen=True, slots=True)
-class LivePoint:
-    """One provider's newest fix. `away_m` is set by a search: straight meters from its point."""
-
-    provider: UUID
-    lat: float
-    lon: float
-    at: float
-    cell: int
-    services: int
-    available: bool
-    accuracy_m: float | None = None
-    heading_deg: float | None = None
-    speed_mps: float | None = None
-    away_m: Meters | None = None
-
-    @property
-    def place(self) -> LatLng:
-        return LatLng(self.lat, self.lon)
-
-
-@dataclass(frozen=True, slots=True)
-class LiveSnapshot:
-    """Everybody who is not gone, by ascending id: read-only arrays of one length, fit for another thread."""
-
-    now: float
-    ids: tuple[UUID, ...]
-    lat: NDArray[np.float64]
-    lon: NDArray[np.float64]
-    at: NDArray[np.float64]
-    age_s: NDArray[np.float64]
-    cell: NDArray[np.uint64]
-    services: NDArray[np.int64]
-    available: NDArray[np.bool_]
-    stale: NDArray[np.bool_]
-    heading: NDArray[np.float64]  # degrees, NaN = unknown
-
-    def __len__(self) -> int:
-        return len(self.ids)
 
 
 class LiveIndex:
