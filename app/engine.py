@@ -37,6 +37,7 @@ from app.relay import Relay
 from app.roundmetrics import RoundMetrics
 from app.settings import Settings, SettingsError, keys
 from app.timekeeper import Timekeeper
+from app.warming import Warmer
 from domain.rules.errors import Refusal
 from domain.rules.ports import Bus, PushSender
 from domain.usecases.catalogue import list_markets
@@ -104,9 +105,8 @@ async def running(settings: Settings, database_url: str, parts: Part = Part.ALL)
         gateway: Gateway | None = None
         registry = CollectorRegistry()
         positions = Positions(tools, node=str(new_id()))
-        registry = CollectorRegistry()
         if parts & (Part.API | Part.DISPATCH):
-            loops += [positions.run, Calibrator(tools, cities).run]
+            loops += [positions.run, Calibrator(tools, cities).run, Warmer(tools).run]
         if Part.API in parts:
             gateway = Gateway(tools, positions, problem_of=_problem)
             api = _api(settings, tools, gateway, positions, registry)
