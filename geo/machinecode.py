@@ -12,13 +12,14 @@ from numba import njit
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def compiled(compiler: Callable[..., Callable[[F], F]] = njit, **options: Any) -> Callable[[F], F]:
+def compiled(compiler: Callable[..., Any] = njit, **options: Any) -> Callable[[F], F]:
     """A decorator: machine code kept for all processes, or made anew by each where none may be written."""
 
     def decorate(function: F) -> F:
         try:
-            return compiler(cache=True, **options)(function)
+            made: F = compiler(cache=True, **options)(function)
         except RuntimeError:  # numba's word for "no place to keep it": a read-only installation
-            return compiler(**options)(function)
+            made = compiler(**options)(function)
+        return made
 
     return decorate
