@@ -5,6 +5,7 @@ The set-up runs it, and the image's build; a process with a crowd loads what it 
 
 import asyncio
 import os
+import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -65,23 +66,28 @@ class Warmer:
         self._tools = tools
         self.warm = False
 
-    async def step(self) -> None:
-        """Load them if any market is large enough; once."""
+    def step(self) -> None:
+        """Begin to load them if any market is large enough; once."""
         crowd = max((len(self._tools.live.of(market)) for market in sorted(self._tools.cities)), default=0)
         if not self.warm and crowd >= CROWD:
             self.warm = True
-            await asyncio.to_thread(prepare_grid)
-            await asyncio.to_thread(warm_assignment)
+            # A daemon: where nothing is kept this compiles for a quarter of a minute, and no stop waits for that.
+            threading.Thread(target=_load, name="kernels", daemon=True).start()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look until it is done, or until told to stop."""
         while not (self.warm or stop.is_set()):
-            await self.step()
+            self.step()
             try:
                 async with asyncio.timeout(LOOK_EVERY):
                     await stop.wait()
             except TimeoutError:
                 continue
+
+
+def _load() -> None:
+    prepare_grid()
+    warm_assignment()
 
 
 def main() -> int:

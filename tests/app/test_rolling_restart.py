@@ -1,7 +1,6 @@
 """A rolling restart of each kind of process, under phones that ride: no request fails, no event is lost."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 
@@ -110,11 +109,9 @@ async def riders(installation: Installation) -> AsyncIterator[Riders]:
 
 async def stopped(part: Part) -> None:
     """SIGTERM, and a clean end within the bound."""
-    began = time.monotonic()
     assert await asyncio.to_thread(part.stop) == 0, part.said
     assert "did not stop" not in part.said
     assert "Traceback" not in part.said, part.said
-    print(f"{part.name} stopped in {time.monotonic() - began:.2f} s")
 
 
 async def test_each_kind_restarts_one_after_another_and_nobody_notices(
