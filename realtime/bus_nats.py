@@ -33,6 +33,7 @@ class NatsBus:
         self._unread_messages = unread_messages
         self._dropped = 0
         self._unheard = 0
+        self._closing = False
 
     @classmethod
     async def connected(cls, url: str, *, unread_messages: int = UNREAD_MESSAGES) -> Self:
@@ -100,6 +101,7 @@ class NatsBus:
         """Send what is waiting, if the server is there, and let go."""
         if self._client.is_closed:
             return
+        self._closing = True
         try:
             async with asyncio.timeout(TOLD_WITHIN):
                 if self._client.is_connected:
@@ -128,7 +130,8 @@ class NatsBus:
         log.warning("NATS: %s", str(error) or type(error).__name__)
 
     async def _disconnected(self) -> None:
-        log.warning("NATS: disconnected")
+        if not self._closing:
+            log.warning("NATS: disconnected")
 
     async def _reconnected(self) -> None:
         log.info("NATS: connected again")
