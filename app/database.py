@@ -12,6 +12,8 @@ CONNECTIONS: Final = 32
 """A process's most. All are kept: one opened for a burst and closed after it costs more than the burst's work
 (a living town on a busy machine opened 98 in a minute)."""
 
+LOOPS: Final = 16  # of the loops' own: a flood of requests leaves rounds, events, timers and pushes theirs
+
 STATEMENTS: Final = 400  # prepared, a connection; a living town uses 370 and the driver's default keeps 100
 
 CONNECT_WITHIN: Final = 5.0  # s; a server that runs answers in milliseconds, the driver's default is a minute
@@ -20,11 +22,11 @@ WAIT_AT_MOST: Final = (
 )
 
 
-def open_database(url: str) -> AsyncEngine:
+def open_database(url: str, connections: int = CONNECTIONS) -> AsyncEngine:
     """The engine over a database that may not be there yet. Whoever opens it disposes of it."""
     database = create_async_engine(
         url,
-        pool_size=CONNECTIONS,
+        pool_size=connections,
         max_overflow=0,
         pool_timeout=WAIT_AT_MOST,
         pool_use_lifo=True,  # the same few serve a quiet hour: their statements are prepared, their memory is warm
@@ -40,7 +42,7 @@ def _connect(dialect: Any, _record: object, arguments: Any, named: Any) -> Any:
     try:
         return dialect.connect(*arguments, **named)
     except OSError as error:
-        raise DatabaseAway(f"no connection to the database: {error or type(error).__name__}") from error
+        raise DatabaseAway(f"no connection to the database: {str(error) or type(error).__name__}") from error
 
 
 def _refuse_if_closed(connection: Any, *_: object) -> None:

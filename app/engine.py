@@ -9,7 +9,7 @@ import logging
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Flag, auto
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +24,7 @@ from api.problems import refusal_body
 from app import ground, migrate
 from app.calibrator import Calibrator
 from app.clock import SystemClock, new_id
-from app.database import open_database
+from app.database import LOOPS, open_database
 from app.dispatcher import MarketDispatcher
 from app.ground import Ground
 from app.janitor import Janitor
@@ -37,6 +37,7 @@ from app.relay import Relay
 from app.roundmetrics import RoundMetrics
 from app.settings import Settings, SettingsError, keys
 from app.timekeeper import Timekeeper
+from app.warming import Warmer
 from domain.rules.errors import Refusal
 from domain.rules.ports import Bus, PushSender
 from domain.usecases.catalogue import list_markets
@@ -54,7 +55,7 @@ from realtime.hub import Gateway
 log = logging.getLogger(__name__)
 
 BUS_WITHIN: Final = 20.0  # s for the bus to be there: they may all start at once
-GIVE_UP: Final = 5.0  # s a loop may take to stop before it is cancelled
+GIVE_UP: Final = 3.0  # s a loop may take to end what it is at; then it is cancelled, which undoes it
 DEMO: Final = Path(__file__).parent / "demo"
 
 Loop = Callable[[asyncio.Event], Awaitable[None]]
@@ -95,6 +96,11 @@ async def running(settings: Settings, database_url: str, parts: Part = Part.ALL)
         firebase, fcm = _firebase(settings)
         tools = _tools(settings, database, bus, cities, firebase)
         await migrate.to_head(database)
+        looping = tools
+        if Part.API in parts:
+            aside = open_database(database_url, LOOPS)
+            stack.push_async_callback(aside.dispose)
+            looping = replace(tools, sessions=async_sessionmaker(aside, expire_on_commit=False))
         osrm = OsrmTravelTimes(settings.osrm_url) if settings.osrm_url else None
         if osrm is not None:
             stack.push_async_callback(osrm.close)
@@ -104,21 +110,20 @@ async def running(settings: Settings, database_url: str, parts: Part = Part.ALL)
         gateway: Gateway | None = None
         registry = CollectorRegistry()
         positions = Positions(tools, node=str(new_id()))
-        registry = CollectorRegistry()
         if parts & (Part.API | Part.DISPATCH):
-            loops += [positions.run, Calibrator(tools, cities).run]
+            loops += [positions.run, Calibrator(looping, cities).run, Warmer(tools).run]
         if Part.API in parts:
             gateway = Gateway(tools, positions, problem_of=_problem)
             api = _api(settings, tools, gateway, positions, registry)
             loops.append(gateway.run)
         if Part.DISPATCH in parts:
             metrics = RoundMetrics(registry)
-            loops += [MarketDispatcher(tools, market, metrics).run for market in sorted(cities)]
+            loops += [MarketDispatcher(looping, market, metrics).run for market in sorted(cities)]
         if Part.RELAY in parts:
             sender = fcm or ConsoleSender(tools)
             stack.push_async_callback(sender.close)
-            pusher = Pusher(tools, sender, registry)
-            loops += [Relay(tools).run, Timekeeper(tools, HANDLERS).run, pusher.run, Janitor(tools).run]
+            pusher = Pusher(looping, sender, registry)
+            loops += [Relay(looping).run, Timekeeper(looping, HANDLERS).run, pusher.run, Janitor(looping).run]
         stop = asyncio.Event()
         tasks = [asyncio.ensure_future(loop(stop)) for loop in loops]
         stack.push_async_callback(_stop, stop, tasks)
@@ -207,12 +212,12 @@ def _firebase(settings: Settings) -> tuple[Firebase | None, PushSender | None]:
 
 
 async def _stop(stop: asyncio.Event, tasks: Sequence[asyncio.Future[None]]) -> None:
-    """Ask the loops to end; cancel those that do not."""
+    """Ask the loops to end; cancel those that take long. Killing any of them loses nothing, so this does not either."""
     stop.set()
     if tasks:
         _, late = await asyncio.wait(tasks, timeout=GIVE_UP)
         for task in late:
-            log.warning("%r did not stop in time", task)
+            log.info("%r is cut short: what it had open is undone and done again by the next", task)
             task.cancel()
     for outcome in await asyncio.gather(*tasks, return_exceptions=True):
         if isinstance(outcome, Exception):

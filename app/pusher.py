@@ -23,7 +23,7 @@ LOOK_EVERY: Final = 0.5  # s between two looks, unless woken
 AT_ONCE: Final = 32  # pushes on their way; more stay in line, where others may claim them
 REST: Final = 5.0  # s after a look that failed (the database restarts)
 PURGE_EVERY: Final = 3_600.0  # s
-END_WITHIN: Final = 5.0  # s at the stop for what is on its way; its claim runs out otherwise
+END_WITHIN: Final = 2.0  # s at the stop for what is on its way; its claim runs out otherwise
 
 
 class Pusher:

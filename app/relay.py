@@ -36,20 +36,22 @@ class Relay:
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
         self._woken = asyncio.Event()
+        self._stop = asyncio.Event()
 
     async def step(self) -> int:
-        """Tell everything that waits; returns how many events that was."""
+        """Tell everything that waits, or what can be told until the stop; returns how many events that was."""
         count = 0
         while True:
             rows = await self._claim()
             for row in rows:
                 await self._tools.bus.publish(f"account.{row.account_id}", event_hint(told(row)))
             count += len(rows)
-            if len(rows) < BATCH:
+            if len(rows) < BATCH or self._stop.is_set():
                 return count
 
     async def run(self, stop: asyncio.Event) -> None:
         """Step when woken, and from time to time, until told to stop."""
+        self._stop = stop
         unsubscribe = await self._tools.bus.subscribe(WAKE, lambda *_: self._woken.set())
         try:
             while not stop.is_set():

@@ -29,6 +29,7 @@ class Timekeeper:
         self._tools = tools
         self._handlers = handlers
         self._woken = asyncio.Event()
+        self._stop = asyncio.Event()
 
     async def step(self) -> int:
         """Do everything that is due now; returns how many timers rang, failures included."""
@@ -37,6 +38,7 @@ class Timekeeper:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Step, sleep until the next timer or a wake-up call, and so on until told to stop."""
+        self._stop = stop
         unsubscribe = await self._tools.bus.subscribe(WAKE, lambda *_: self._woken.set())
         try:
             while not stop.is_set():
@@ -52,9 +54,9 @@ class Timekeeper:
             await unsubscribe()
 
     async def _work_off(self) -> int:
-        """One after another, until none is due."""
+        """One after another, until none is due or we are told to stop."""
         rang = 0
-        while await self._ring():
+        while not self._stop.is_set() and await self._ring():
             rang += 1
         return rang
 

@@ -4,15 +4,13 @@ Every function here is also plain Python, and is tested as such (numba's DISABLE
 same bits. Importing this module imports numba (half a second): only a crowd that has outgrown a scan does.
 """
 
-from collections.abc import Callable
 from math import floor, sqrt
-from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from geo.blocks import BITS, FRESH, Blocks
+from geo.machinecode import compiled
 
 _ROUNDING = 1e-12  # of the unit globe, 6 um: wider than the rounding of a point laid on the plane
 _WORD = (1 << BITS) - 1
@@ -25,12 +23,7 @@ for _place in range(32):
     _BIT[((_DE_BRUIJN << _place) & _WORD) >> 27] = _place
 
 
-def _compiled(function: Callable[..., Any]) -> Any:
-    """Compiled once for all processes where a cache can be written, else once a process."""
-    try:
-        return numba.njit(cache=True, forceinline=True, error_model="numpy")(function)
-    except RuntimeError:  # no directory for it: a read-only installation
-        return numba.njit(forceinline=True, error_model="numpy")(function)
+_compiled = compiled(forceinline=True, error_model="numpy")
 
 
 # Writing

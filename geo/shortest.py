@@ -6,14 +6,12 @@ Sanders, "Delta-stepping: a parallelizable shortest path algorithm", J. Algorith
 the weights come out exact whatever the width. On 40,000 nodes it takes a third of scipy's heap's time.
 """
 
-from collections.abc import Callable
-
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from geo.machinecode import compiled
+
 Weights = NDArray[np.float64]
-Kernel = Callable[..., Weights]
 
 _BUCKETS_AT_MOST = 1 << 15  # one edge of many hours must not cost megabytes: the buckets get wider instead
 
@@ -116,12 +114,4 @@ def _spread(  # noqa: C901, PLR0912 - one function on purpose, see below
     return best
 
 
-def compiled(kernel: Kernel, compiler: Callable[..., Callable[[Kernel], Kernel]] = njit) -> Kernel:
-    """The kernel in machine code, kept beside this file, or made anew by each process that may not write there."""
-    try:
-        return compiler(cache=True, error_model="numpy")(kernel)
-    except RuntimeError:  # numba's word for "no place to keep it"
-        return compiler(error_model="numpy")(kernel)
-
-
-spread = compiled(_spread)
+spread = compiled(error_model="numpy")(_spread)

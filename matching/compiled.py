@@ -12,8 +12,9 @@ process compiled: `allot.by_size` does neither for a small town.
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from geo.machinecode import compiled
 
 NONE = -1  # no row, no column, no edge
 
@@ -35,7 +36,7 @@ def assign(
     return found
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(nogil=True)
 def _by_row(
     rows: NDArray[np.intp], columns: NDArray[np.intp], costs: NDArray[np.float64], n: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
@@ -55,7 +56,7 @@ def _by_row(
     return start, ends, weights
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(nogil=True)
 def _shortest_paths(  # noqa: C901, PLR0912, PLR0915  # one kernel: numba compiles no closures over arrays
     start: NDArray[np.intp],
     ends: NDArray[np.intp],
@@ -138,7 +139,7 @@ def _shortest_paths(  # noqa: C901, PLR0912, PLR0915  # one kernel: numba compil
     return found
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(nogil=True)
 def _leave(first: NDArray[np.intp], after: NDArray[np.intp], i: int, j: int) -> None:
     """Take row i from the list of column j, if it is on one."""
     if j == NONE:
@@ -153,7 +154,7 @@ def _leave(first: NDArray[np.intp], after: NDArray[np.intp], i: int, j: int) -> 
     after[i] = NONE
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(nogil=True)
 def _push(keys: NDArray[np.float64], heap: NDArray[np.intp], size: int, key: float, j: int) -> int:
     """Put a column into the heap; the new size."""
     at = size
@@ -165,7 +166,7 @@ def _push(keys: NDArray[np.float64], heap: NDArray[np.intp], size: int, key: flo
     return size + 1
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator,unused-ignore]
+@compiled(nogil=True)
 def _pop(keys: NDArray[np.float64], heap: NDArray[np.intp], size: int) -> int:
     """Take the least out of the heap; the new size."""
     size -= 1

@@ -13,10 +13,14 @@ from domain.rules.ports import Deliver
 
 log = logging.getLogger(__name__)
 
-UNSENT_BYTES = 8 * 1024 * 1024  # kept while the server is away; beyond it what is published is dropped
+UNSENT_BYTES = (
+    8 * 1024 * 1024
+)  # kept while the server is away or stuck; beyond it what is published is dropped
+COMMAND_BYTES = 4_096  # more than the line above a payload takes
 UNREAD_MESSAGES = 65_536  # a listener this far behind loses messages: the log fills gaps, positions come anew
 UNREAD_BYTES = 64 * 1024 * 1024
 RECONNECT_WAIT = 1.0  # s between attempts, for ever: a bus that is away costs freshness, never truth
+TOLD_WITHIN = 2  # s for the server to have taken a subscription, or what is unsent at the end
 LOST_AFTER = 2  # unanswered pings, one every five seconds
 PING_EVERY = 5
 
@@ -24,15 +28,18 @@ PING_EVERY = 5
 class NatsBus:
     """One connection to NATS, shared by the process. Make it with `await NatsBus.connected(url)`."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, unread_messages: int) -> None:
         self._client = client
+        self._unread_messages = unread_messages
         self._dropped = 0
+        self._unheard = 0
+        self._closing = False
 
     @classmethod
-    async def connected(cls, url: str) -> Self:
-        """Connect, as often as it takes: the caller bounds the wait."""
+    async def connected(cls, url: str, *, unread_messages: int = UNREAD_MESSAGES) -> Self:
+        """Connect, as often as it takes: the caller bounds the wait. `unread_messages`: a listener's bound."""
         client = Client()
-        bus = cls(client)
+        bus = cls(client, unread_messages)
         await client.connect(
             url,
             name="coudmain",
@@ -49,15 +56,22 @@ class NatsBus:
         return bus
 
     async def publish(self, subject: str, payload: bytes) -> None:
-        """Hand over to the connection; dropped when it is closed or away for too long."""
+        """Hand over to the connection; never waits for the server. Dropped when too much is unsent, or it is closed.
+
+        (The client itself would wait without end for a server that keeps its connection and reads nothing.)
+        """
+        if self._client.pending_data_size > UNSENT_BYTES // 2:
+            await asyncio.sleep(0)  # a burst of ours: let what writes to the socket have its turn
         try:
+            if self._client.pending_data_size + len(payload) > UNSENT_BYTES - COMMAND_BYTES:
+                raise nats.errors.OutboundBufferLimitError
             await self._client.publish(subject, payload)
         except nats.errors.Error as lost:
             self._dropped += 1
             log.debug("dropped %s: %s", subject, lost)
 
     async def subscribe(self, pattern: str, deliver: Deliver) -> Callable[[], Awaitable[None]]:
-        """Listen, also after reconnections. When this returns, the server knows."""
+        """Listen, also after reconnections. When this returns the server knows, or will once it is there."""
 
         async def heard(message: Msg) -> None:
             try:
@@ -66,10 +80,13 @@ class NatsBus:
                 log.exception("a listener failed on %s", message.subject)
 
         subscription = await self._client.subscribe(
-            pattern, cb=heard, pending_msgs_limit=UNREAD_MESSAGES, pending_bytes_limit=UNREAD_BYTES
+            pattern, cb=heard, pending_msgs_limit=self._unread_messages, pending_bytes_limit=UNREAD_BYTES
         )
         if self._client.is_connected:
-            await self._client.flush()
+            try:
+                await self._client.flush(TOLD_WITHIN)
+            except nats.errors.Error as away:  # every subscription is made again at the reconnection
+                log.warning("NATS: no word on the subscription to %s: %s", pattern, away)
 
         async def end() -> None:
             if not self._client.is_closed and subscription._id in self._client._subs:  # noqa: SLF001
@@ -84,8 +101,9 @@ class NatsBus:
         """Send what is waiting, if the server is there, and let go."""
         if self._client.is_closed:
             return
+        self._closing = True
         try:
-            async with asyncio.timeout(2.0):
+            async with asyncio.timeout(TOLD_WITHIN):
                 if self._client.is_connected:
                     await self._client.flush()
         except (TimeoutError, nats.errors.Error):
@@ -97,11 +115,23 @@ class NatsBus:
         """Messages not handed over since the start, for the metrics."""
         return self._dropped
 
+    @property
+    def unheard(self) -> int:
+        """Messages that listeners here were too far behind to hear."""
+        return self._unheard
+
     async def _failed(self, error: Exception) -> None:
+        if isinstance(error, nats.errors.SlowConsumerError):
+            self._unheard += 1
+            if self._unheard & (
+                self._unheard - 1
+            ):  # each power of two is told: a flood must not fill the log
+                return
         log.warning("NATS: %s", str(error) or type(error).__name__)
 
     async def _disconnected(self) -> None:
-        log.warning("NATS: disconnected")
+        if not self._closing:
+            log.warning("NATS: disconnected")
 
     async def _reconnected(self) -> None:
         log.info("NATS: connected again")

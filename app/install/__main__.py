@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-from app import cities, locks
+from app import cities, kernels, locks
 from app.directories import ROOT, basemap_of, data_directory
 from app.install import osrm, python, system, web
 from app.install.progress import Progress, SetupFailed
@@ -29,6 +29,7 @@ NEED_THE_CITY = {
 NEED_OSRM = {"test", "bench"}  # to compare travel times with, and to be asked over HTTP
 SETUP_WITHIN = 1800.0  # s another set-up of this checkout may take before we give up waiting for it
 BASEMAP = "basemap"
+KERNELS = "kernels"
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,9 @@ def wanted(command: str) -> list[Step]:
             steps.append(
                 Step(BASEMAP, lambda progress: build_basemap(progress, command), after, optional=True)
             )
+        if not kernels.ready():
+            run = lambda progress: compile_kernels(progress, command)  # noqa: E731 - as its neighbours
+            steps.append(Step(KERNELS, run, (python.STEP,), optional=True))
     return steps
 
 
@@ -77,6 +81,12 @@ def build_basemap(progress: Progress, command: str) -> None:
     environment, _ = python.wanted(command)
     build = [environment.python, "-m", "app.basemap", cities.extract(DEMO_CITY), basemap_of(DEMO_CITY)]
     progress.run(BASEMAP, build, cwd=ROOT)
+
+
+def compile_kernels(progress: Progress, command: str) -> None:
+    """The kernels, by the environment's Python: half a minute of CPU that no first round has to wait for."""
+    environment, _ = python.wanted(command)
+    progress.run(KERNELS, [environment.python, "-m", "app.warming"], cwd=ROOT)
 
 
 def perform(steps: list[Step], progress: Progress) -> None:

@@ -14,8 +14,9 @@ One file, though long: the compiler's cache of a function does not notice that o
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from geo.machinecode import compiled
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -59,7 +60,7 @@ class Fleet(NamedTuple):
     touched: NDArray[np.bool_]  # (vehicles,): whose route a search has changed since it last looked
 
 
-@njit(cache=True)
+@compiled()
 def schedule(terrain: Terrain, fleet: Fleet, vehicle: int) -> None:
     """Refresh a route's times and loads after its places changed."""
     nodes, n = fleet.nodes[vehicle], fleet.length[vehicle]
@@ -76,7 +77,7 @@ def schedule(terrain: Terrain, fleet: Fleet, vehicle: int) -> None:
         last[k] = min(terrain.latest[a], last[k + 1] - terrain.seconds[a, b] - terrain.service[a])
 
 
-@njit(cache=True)
+@compiled()
 def driven(terrain: Terrain, fleet: Fleet, vehicle: int) -> float:
     """Seconds on the road along a route; none where there is nothing to do."""
     nodes, n = fleet.nodes[vehicle], fleet.length[vehicle]
@@ -88,7 +89,7 @@ def driven(terrain: Terrain, fleet: Fleet, vehicle: int) -> float:
     return total
 
 
-@njit(cache=True)
+@compiled()
 def cheapest(
     terrain: Terrain, fleet: Fleet, vehicle: int, pair: int, blink: float, state: NDArray[np.uint64]
 ) -> tuple[float, int, int]:
@@ -142,7 +143,7 @@ def cheapest(
     return best, best_i, best_j
 
 
-@njit(cache=True)
+@compiled()
 def insert(terrain: Terrain, fleet: Fleet, vehicle: int, pair: int, i: int, j: int) -> None:
     """Put a pair where `cheapest` said."""
     nodes, n = fleet.nodes[vehicle], fleet.length[vehicle]
@@ -158,7 +159,7 @@ def insert(terrain: Terrain, fleet: Fleet, vehicle: int, pair: int, i: int, j: i
     schedule(terrain, fleet, vehicle)
 
 
-@njit(cache=True)
+@compiled()
 def remove(terrain: Terrain, fleet: Fleet, pair: int) -> None:
     """Take a pair out of its route, without a new schedule: `schedule` the route when all are out."""
     vehicle = fleet.vehicle_of[pair]
@@ -174,7 +175,7 @@ def remove(terrain: Terrain, fleet: Fleet, pair: int) -> None:
     fleet.touched[vehicle] = True
 
 
-@njit(cache=True)
+@compiled()
 def chance(state: NDArray[np.uint64]) -> float:
     """The next number in [0, 1) of xorshift64* (Vigna 2016), whose state is one non-zero word."""
     x = state[0]
@@ -185,13 +186,13 @@ def chance(state: NDArray[np.uint64]) -> float:
     return float((x * np.uint64(2685821657736338717)) >> np.uint64(11)) / 9007199254740992.0
 
 
-@njit(cache=True)
+@compiled()
 def below(state: NDArray[np.uint64], n: int) -> int:
     """An integer of 0 … n-1."""
     return int(chance(state) * n)
 
 
-@njit(cache=True)
+@compiled()
 def copy(source: Fleet, target: Fleet) -> None:
     """Make one fleet the other."""
     for vehicle in range(len(source.length)):
@@ -200,7 +201,7 @@ def copy(source: Fleet, target: Fleet) -> None:
     target.touched[:] = False
 
 
-@njit(cache=True)
+@compiled()
 def catch_up(source: Fleet, target: Fleet, touched: NDArray[np.bool_]) -> None:
     """Make one fleet the other, when they differ in the touched routes alone; nothing is touched any more."""
     for vehicle in range(len(source.length)):
@@ -210,7 +211,7 @@ def catch_up(source: Fleet, target: Fleet, touched: NDArray[np.bool_]) -> None:
     touched[:] = False
 
 
-@njit(cache=True)
+@compiled()
 def _copy_route(source: Fleet, target: Fleet, vehicle: int) -> None:
     n = source.length[vehicle]
     target.length[vehicle] = n
@@ -220,7 +221,7 @@ def _copy_route(source: Fleet, target: Fleet, vehicle: int) -> None:
     target.aboard[vehicle, :n] = source.aboard[vehicle, :n]
 
 
-@njit(cache=True)
+@compiled()
 def total(terrain: Terrain, fleet: Fleet) -> float:
     """Seconds on the road of the whole fleet."""
     seconds = 0.0
@@ -229,7 +230,7 @@ def total(terrain: Terrain, fleet: Fleet) -> float:
     return seconds
 
 
-@njit(cache=True)
+@compiled()
 def ruin(terrain: Terrain, fleet: Fleet, out: Ints, count: int, state: NDArray[np.uint64]) -> int:
     """Tear strings out around a random stop; the pairs go behind the first `count` of `out`."""
     pairs = len(terrain.pickup)
@@ -262,7 +263,7 @@ def ruin(terrain: Terrain, fleet: Fleet, out: Ints, count: int, state: NDArray[n
     return count
 
 
-@njit(cache=True)
+@compiled()
 def _tear(
     terrain: Terrain,
     fleet: Fleet,
@@ -309,7 +310,7 @@ def _tear(
     return count
 
 
-@njit(cache=True)
+@compiled()
 def order(terrain: Terrain, out: Ints, count: int, depot: int, state: NDArray[np.uint64]) -> None:
     """Put the torn-out pairs in one of the paper's orders, drawn by its weights, ties at random."""
     keys = np.empty(count, np.float64)
@@ -336,7 +337,7 @@ def order(terrain: Terrain, out: Ints, count: int, depot: int, state: NDArray[np
     out[:count] = sorted_out
 
 
-@njit(cache=True)
+@compiled()
 def recreate(
     terrain: Terrain,
     fleet: Fleet,
@@ -374,7 +375,7 @@ def recreate(
     return left
 
 
-@njit(cache=True)
+@compiled()
 def _same(terrain: Terrain, fleet: Fleet, vehicle: int) -> bool:
     """Whether an idle vehicle is the one before it again: the same start, end and room."""
     if vehicle == 0 or fleet.length[vehicle - 1] != 2 or not terrain.usable[vehicle - 1]:
@@ -386,7 +387,7 @@ def _same(terrain: Terrain, fleet: Fleet, vehicle: int) -> bool:
     )
 
 
-@njit(cache=True)
+@compiled()
 def anneal(
     terrain: Terrain,
     best: Fleet,
@@ -433,7 +434,7 @@ def anneal(
     return count
 
 
-@njit(cache=True)
+@compiled()
 def _lost(worth: Floats, missing: Ints, count: int) -> float:
     seconds = 0.0
     for k in range(count):
@@ -441,7 +442,7 @@ def _lost(worth: Floats, missing: Ints, count: int) -> float:
     return seconds
 
 
-@njit(cache=True)
+@compiled()
 def shrink(
     terrain: Terrain, best: Fleet, now: Fleet, tried: Fleet, iterations: int, state: NDArray[np.uint64]
 ) -> int:
@@ -486,7 +487,7 @@ def shrink(
     return saved
 
 
-@njit(cache=True)
+@compiled()
 def _empty_one(terrain: Terrain, fleet: Fleet, absent: Floats, missing: Ints) -> int:
     """Close the route with the least absences; its pairs into `missing`. -1: none can be closed."""
     chosen, least = -1, np.inf
@@ -516,7 +517,7 @@ def _empty_one(terrain: Terrain, fleet: Fleet, absent: Floats, missing: Ints) ->
     return count
 
 
-@njit(cache=True)
+@compiled()
 def _use_again(terrain: Terrain, best: Fleet) -> None:
     """The route that could not be saved is needed after all."""
     for vehicle in range(len(best.length)):

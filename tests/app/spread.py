@@ -11,16 +11,20 @@ from typing import Final
 import httpx
 
 ROOT: Final = Path(__file__).parents[2]
-READY_WITHIN: Final = 60.0  # s from exec; five processes importing at once on two cores take about ten
+READY_WITHIN: Final = 180.0  # s from exec; five processes importing at once on two idle cores take about ten
+STOPS_WITHIN: Final = (
+    30.0  # s from SIGTERM on a crowded machine: farewells, answers and loops take 2 to 3 s each
+)
 LOOK_EVERY: Final = 0.05  # s
 
 
 class Part:
     """`python -m app api|dispatch|relay` in a process of its own."""
 
-    def __init__(self, name: str, log: Path, environment: dict[str, str]) -> None:
+    def __init__(self, name: str, log: Path, environment: dict[str, str], port: int = 0) -> None:
+        """`port`: an `api`'s, a free one by default."""
         self.name, self._log = name, log
-        self.port = _free_port() if name == "api" else 0
+        self.port = (port or _free_port()) if name == "api" else 0
         address = ["--port", str(self.port)] if self.port else []
         with log.open("wb") as out:
             self.process = subprocess.Popen(
@@ -60,7 +64,7 @@ class Part:
         """The polite end; the exit status."""
         self.process.terminate()
         try:
-            return self.process.wait(15)
+            return self.process.wait(STOPS_WITHIN)
         except subprocess.TimeoutExpired:
             self.kill()
             raise
@@ -88,16 +92,16 @@ class Installation:
             "COUDMAIN_ROUND_WINDOW": "0.4",
         }
 
-    def starting(self, name: str) -> Part:
+    def starting(self, name: str, port: int = 0) -> Part:
         """Start a part without waiting for it."""
         log = self._directory / f"{name}-{len(self.parts)}.log"
-        part = Part(name, log, self._environment)
+        part = Part(name, log, self._environment, port)
         self.parts.append(part)
         return part
 
-    def start(self, name: str) -> Part:
+    def start(self, name: str, port: int = 0) -> Part:
         """A part, ready."""
-        part = self.starting(name)
+        part = self.starting(name, port)
         part.wait()
         return part
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
-from geo.shortest import Spreader, _spread, compiled
+from geo.shortest import Spreader, _spread
 
 edges = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 8), st.integers(1, 400)), max_size=40)
 sources = st.lists(st.tuples(st.integers(0, 8), st.integers(0, 300)), max_size=3)
@@ -44,19 +44,6 @@ def test_every_node_is_reached_at_the_least_weight_whatever_the_width(compiled, 
 def test_an_edge_of_many_hours_makes_the_buckets_wider_not_more():
     far = Spreader(np.array([0, 1, 1], np.int32), np.array([1], np.int32), np.array([1e9]), 1.0)
     assert far.reach(np.array([0]), np.array([0.0])).tolist() == [0.0, 1e9]
-
-
-def test_where_machine_code_cannot_be_kept_it_is_made_anew():
-    asked = []
-
-    def compiler(**options):
-        asked.append(options)
-        if options.get("cache"):
-            raise RuntimeError("cannot cache function: no locator available")
-        return lambda kernel: kernel
-
-    assert compiled(_spread, compiler) is _spread
-    assert [one.get("cache", False) for one in asked] == [True, False]
 
 
 def test_a_node_found_lighter_moves_between_its_neighbours(monkeypatch):

@@ -1,6 +1,5 @@
 """One contract for every bus: what is published reaches whoever listens, isolated, and nothing more."""
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -8,8 +7,7 @@ import pytest
 from domain.rules.ports import Bus
 from realtime.bus_inproc import InProcBus, matches
 from realtime.bus_nats import NatsBus
-
-WITHIN = 5.0  # s: a message takes under a millisecond; a busy machine may pause
+from tests.realtime.ears import Ear
 
 
 @pytest.fixture(params=["in process", "nats"])
@@ -19,25 +17,6 @@ async def bus(request: pytest.FixtureRequest) -> AsyncIterator[Bus]:
         bus = await NatsBus.connected(request.getfixturevalue("nats_server"))
     yield bus
     await bus.close()
-
-
-class Ear:
-    """Hears, and can be waited for."""
-
-    def __init__(self) -> None:
-        self.heard: list[tuple[str, bytes]] = []
-        self._rang = asyncio.Event()
-
-    def __call__(self, subject: str, payload: bytes) -> None:
-        self.heard.append((subject, payload))
-        self._rang.set()
-
-    async def until(self, count: int) -> list[tuple[str, bytes]]:
-        async with asyncio.timeout(WITHIN):
-            while len(self.heard) < count:
-                self._rang.clear()
-                await self._rang.wait()
-        return self.heard
 
 
 async def test_a_message_reaches_everyone_who_listens_to_its_subject(bus: Bus):
@@ -57,6 +36,37 @@ async def test_messages_of_one_publisher_arrive_in_order(bus: Bus):
     for number in range(200):
         await bus.publish("position.monaco", str(number).encode())
     assert [int(payload) for _, payload in await ear.until(200)] == list(range(200))
+
+
+async def test_messages_of_one_subject_arrive_in_order_however_many_speak_of_others(bus: Bus):
+    ears = {market: Ear() for market in ("monaco", "helsinki")}
+    everything = Ear()
+    await bus.subscribe("position.*", everything)
+    for market, ear in ears.items():
+        await bus.subscribe(f"position.{market}", ear)
+    for number in range(300):
+        await bus.publish(f"position.{('monaco', 'helsinki')[number % 2]}", str(number).encode())
+    for first, (market, ear) in enumerate(ears.items()):
+        heard = await ear.until(150)
+        assert heard == [(f"position.{market}", str(number).encode()) for number in range(first, 300, 2)]
+    for market in ears:
+        of_it = [int(p) for subject, p in await everything.until(300) if subject.endswith(market)]
+        assert of_it == sorted(of_it)
+
+
+async def test_a_market_or_a_cell_of_it_is_listened_to_by_a_pattern(bus: Bus):
+    """`<kind>.<market>.<H3 cell>`: all of a market, one cell of it, one cell whatever the kind."""
+    market, cell, kind = Ear(), Ear(), Ear()
+    await bus.subscribe("cell.monaco.>", market)
+    await bus.subscribe("cell.monaco.873969a44ffffff", cell)
+    await bus.subscribe("*.monaco.873969a44ffffff", kind)
+    said = ["cell.monaco.873969a44ffffff", "cell.monaco.873969a45ffffff", "fix.monaco.873969a44ffffff",
+            "cell.helsinki.871126d33ffffff", "cell.monaco", "cell.monaco.873969a44ffffff"]  # fmt: skip
+    for subject in said:
+        await bus.publish(subject, b"")
+    assert [subject for subject, _ in await market.until(3)] == [said[0], said[1], said[5]]
+    assert [subject for subject, _ in await cell.until(2)] == [said[0], said[5]]
+    assert [subject for subject, _ in await kind.until(3)] == [said[0], said[2], said[5]]
 
 
 async def test_a_listener_that_fails_stops_nobody(bus: Bus):

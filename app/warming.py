@@ -1,0 +1,105 @@
+"""Every kernel of the house, compiled or loaded compiled: `python -m app.warming` once an installation.
+
+The set-up runs it, and the image's build; a process with a crowd loads what it will need before it needs it.
+"""
+
+import asyncio
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from app.kernels import READY, VARIABLE
+from domain.usecases.work import Tools
+from geo.nearby import GRID_FROM, prepare_grid
+from geo.shortest import Spreader
+
+LOOK_EVERY: Final = 1.0  # s
+CROWD: Final = GRID_FROM // 4  # in one market: by the time it is four times as large, all is loaded
+
+
+def warm_ways() -> None:
+    """The search for ways on a street graph."""
+    graph = Spreader(np.array([0, 1, 1], np.int32), np.array([1], np.int32), np.array([1.0]), 1.0)
+    graph.reach(np.array([0]), np.array([0.0]))
+
+
+def warm_assignment() -> None:
+    """The assignment of a large round."""
+    from matching import compiled  # noqa: PLC0415 - numba and its code, only where they are wanted
+
+    compiled.assign(np.array([0]), np.array([0]), np.array([1.0]), np.array([2.0]))
+
+
+def warm_tours() -> None:
+    """Tours of several stops, for the moment and for a day."""
+    from matching.tours.problem import Errand, Halt, TourProblem, Vehicle  # noqa: PLC0415
+    from matching.tours.solve import Effort, plan, pool  # noqa: PLC0415 - as above
+
+    places = np.arange(6.0)
+    problem = TourProblem(
+        errands=tuple(Errand(id=f"e{k}", pickup=Halt(place=k), drop=Halt(place=5 - k)) for k in range(3)),
+        vehicles=tuple(Vehicle(id=f"v{k}", start=k) for k in range(2)),
+        seconds=np.abs(places[:, None] - places[None, :]),
+        seed=1,
+    )
+    plan(problem, Effort(shrink=8, improve=8))
+    pool(problem)
+
+
+ALL: Final[Mapping[str, Callable[[], None]]] = {
+    "ways on streets": warm_ways,
+    "the grid of a large crowd": prepare_grid,
+    "the assignment of a large round": warm_assignment,
+    "tours": warm_tours,
+}
+
+
+class Warmer:
+    """Loads the grid and the assignment, aside, when a market's crowd grows: a small town never pays for them."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self.warm = False
+
+    def step(self) -> None:
+        """Begin to load them if any market is large enough; once."""
+        crowd = max((len(self._tools.live.of(market)) for market in sorted(self._tools.cities)), default=0)
+        if not self.warm and crowd >= CROWD:
+            self.warm = True
+            # A daemon: where nothing is kept this compiles for a quarter of a minute, and no stop waits for that.
+            threading.Thread(target=_load, name="kernels", daemon=True).start()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Look until it is done, or until told to stop."""
+        while not (self.warm or stop.is_set()):
+            self.step()
+            try:
+                async with asyncio.timeout(LOOK_EVERY):
+                    await stop.wait()
+            except TimeoutError:
+                continue
+
+
+def _load() -> None:
+    prepare_grid()
+    warm_assignment()
+
+
+def main() -> int:
+    """Compile all of them, and say how long each took; then a mark that it was done."""
+    for name, warm in ALL.items():
+        began = time.process_time()
+        warm()
+        print(f"{name}: {time.process_time() - began:.1f} s of CPU", flush=True)
+    if kept := os.environ.get(VARIABLE):
+        (Path(kept) / READY).touch()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,93 @@
+"""The engine as one process: a flood at its edge leaves the loops theirs, and the stop is soon over."""
+
+import asyncio
+import json
+import time
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.database import CONNECTIONS
+from app.engine import GIVE_UP, Part, running
+from app.relay import BATCH, Relay
+from app.settings import Settings
+from domain.rules.events import EventType
+from domain.usecases.work import ENGINE, Actor, Tools, working
+from realtime.bus_inproc import InProcBus
+from tests.factories import an_account, make_tools
+from tests.realtime.ears import Ear
+
+pytestmark = pytest.mark.timeout(120)
+SETTINGS = Settings(secret="the secret of a test, which is long enough")
+
+
+@pytest.fixture(autouse=True)
+def data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No city: the engine starts with straight lines."""
+    monkeypatch.setenv("COUDMAIN_DATA", str(tmp_path))
+
+
+async def happen(tools: Tools, actor: Actor, count: int) -> None:
+    """Events that wait to be told."""
+    async with working(tools, ENGINE) as work:
+        for _ in range(count):
+            work.emit(actor.id, EventType.DUTY_CHANGED, {"on": True})
+
+
+async def test_requests_that_hold_every_connection_leave_the_loops_theirs(
+    engine: AsyncEngine, database_url: str
+):
+    elsewhere, ear = make_tools(engine), Ear()
+    somebody = await an_account(elsewhere)
+    async with running(SETTINGS, database_url) as whole, AsyncExitStack() as flood:
+        await whole.tools.bus.subscribe("account.*", ear)
+        for _ in range(CONNECTIONS):
+            session = await flood.enter_async_context(whole.tools.sessions())
+            await session.execute(text("select 1"))
+        await happen(elsewhere, somebody, 1)
+        ((subject, payload),) = await ear.until(1)
+    assert subject == f"account.{somebody.id}"
+    assert json.loads(payload)["seq"] == 1
+
+
+class StoppingBus(InProcBus):
+    """The stop comes with the first event that is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stop, self.told = asyncio.Event(), 0
+
+    async def publish(self, subject: str, payload: bytes) -> None:
+        self.told += 1
+        self.stop.set()
+
+
+async def test_a_relay_told_to_stop_leaves_what_is_still_untold_to_the_next(engine: AsyncEngine):
+    bus = StoppingBus()
+    tools = make_tools(engine)
+    await happen(tools, await an_account(tools), 3 * BATCH)
+    await Relay(replace(tools, bus=bus)).run(bus.stop)
+    assert bus.told == BATCH
+    assert await Relay(tools).step() == 2 * BATCH
+
+
+@pytest.mark.parametrize("parts", [Part.ALL, Part.API, Part.DISPATCH, Part.RELAY], ids=str)
+async def test_the_stop_waits_for_no_transaction_that_hangs(
+    engine: AsyncEngine, database_url: str, parts: Part
+):
+    """Somebody holds the tables that every loop wants: they are cut short, and nothing is left behind."""
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(running(SETTINGS, database_url, parts))
+        async with engine.begin() as holds:
+            await holds.execute(text("lock table events, timers, pushes, requests in access exclusive mode"))
+            began = time.monotonic()
+            await stack.aclose()
+            took = time.monotonic() - began
+    assert took < GIVE_UP + 5.0, "a busy machine is given some seconds more"
+    async with engine.connect() as looks:
+        busy = "select count(*) from pg_locks where locktype = 'relation' and not granted"
+        assert (await looks.execute(text(busy))).scalar_one() == 0

@@ -1,0 +1,183 @@
+"""A rolling restart of each kind of process, under phones that ride: no request fails, no event is lost."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+
+import asyncpg
+import pytest
+import pytest_asyncio
+from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
+
+from app.postgres import PrivateCluster
+from domain.store.invariants import breaches
+from tests.app.spread import STOPS_WITHIN, Installation, Part
+from tests.app.wanderer import DRAINING, WITHIN, Wanderer
+from tests.cluster import copy_of_the_template
+from tests.stranger.client import fix, ride
+
+PORT = (43.7352, 7.4213)
+CASINO = (43.7392, 7.4277)
+BEACH = (43.7475, 7.4370)
+WAITING = "select count(*) from pg_locks where not granted"
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+@dataclass
+class Riders:
+    """A driver and a customer who ride again and again."""
+
+    driver: Wanderer
+    customer: Wanderer
+    rides: int = 0
+    enough: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def go_on(self) -> None:
+        while not self.enough.is_set():
+            await self._ride()
+            self.rides += 1
+
+    async def rode(self, more: int) -> None:
+        """Until so many rides more are over."""
+        target = self.rides + more
+        async with asyncio.timeout(WITHIN):
+            while self.rides < target:  # noqa: ASYNC110 - it has no event
+                await asyncio.sleep(0.05)
+
+    async def _ride(self) -> None:
+        await self._at(CASINO)
+        first, last = ride(CASINO, BEACH)
+        quoted = (
+            await self.customer.ask("POST", "/v1/quotes", {"service": "ride-vtc", "stops": [first, last]})
+        ).must()
+        asked = (await self.customer.ask("POST", "/v1/requests", {"quote_id": quoted["quote_id"]})).must(201)
+        offer = await self.driver.heard("offer.created", request_id=asked["id"])
+        agreed = (await self.driver.ask("POST", f"/v1/offers/{offer['data']['id']}/accept", {})).must(200)
+        engagement = agreed["id"]
+        confirmed = await self.customer.heard("engagement.confirmed", engagement_id=engagement)
+        for verb, at, more in (
+            ("set_off", CASINO, {}),
+            ("arrive", CASINO, {}),
+            ("start", CASINO, {"pin": confirmed["data"]["pin"]}),
+            ("finish", BEACH, {}),
+        ):
+            await self._at(at)
+            deed = {"verb": verb, **more}
+            (await self.driver.ask("POST", f"/v1/engagements/{engagement}/actions", deed)).must(200)
+        await self.customer.heard("engagement.completed", engagement_id=engagement)
+
+    async def _at(self, at: tuple[float, float]) -> None:
+        (await self.driver.ask("POST", "/v1/me/positions", {"fixes": [fix(at)]})).must(202)
+
+
+@pytest.fixture(scope="module")
+def database(cluster: PrivateCluster, database_name: str) -> str:
+    """The URL of the installation's database."""
+    return copy_of_the_template(cluster, f"{database_name}_rolling")
+
+
+@pytest.fixture(scope="module")
+def installation(
+    database: str, nats_server: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Installation]:
+    installation = Installation(tmp_path_factory.mktemp("rolling"), database, nats_server)
+    try:
+        for part in [installation.starting(name) for name in ("api", "api", "dispatch", "relay")]:
+            part.wait()
+        yield installation
+    finally:
+        left = installation.close()
+    assert set(left.values()) <= {0}, installation.said
+
+
+@pytest_asyncio.fixture
+async def riders(installation: Installation) -> AsyncIterator[Riders]:
+    """On the road, on sockets, both of them."""
+    urls = [part.url for part in installation.parts[:2]]
+    riders = Riders(Wanderer(urls, "127.3.0.1"), Wanderer(urls, "127.3.1.1"))
+    await riders.driver.sign_in("+33768000011")
+    await riders.customer.sign_in("+33768000012")
+    (await riders.driver.ask("PUT", "/v1/me/provider", {"services": ["ride-vtc"]})).must()
+    (await riders.driver.ask("PUT", "/v1/me/duty", {"on": True, "market": "monaco"})).must()
+    for phone in (riders.driver, riders.customer):
+        await phone.listen()
+    yield riders
+    for phone in (riders.driver, riders.customer):
+        await phone.hang_up()
+
+
+async def stopped(part: Part) -> None:
+    """SIGTERM, and a clean end within the bound."""
+    assert await asyncio.to_thread(part.stop) == 0, part.said
+    assert "did not stop" not in part.said
+    assert "Traceback" not in part.said, part.said
+
+
+async def test_each_kind_restarts_one_after_another_and_nobody_notices(
+    installation: Installation, riders: Riders, database: str
+):
+    first, second, dispatch, relay = installation.parts[:4]
+    riding = asyncio.create_task(riders.go_on())
+    await riders.rode(1)
+    for gateway in (first, second):  # the other serves meanwhile; the new one has the old one's address
+        await stopped(gateway)
+        await asyncio.to_thread(installation.start, "api", gateway.port)
+        await riders.rode(1)
+    for old in (dispatch, relay):  # the new one stands by before the old one goes
+        await asyncio.to_thread(installation.start, old.name)
+        await stopped(old)
+        await riders.rode(1)
+    riders.enough.set()
+    await riding
+
+    assert riders.driver.failures == riders.customer.failures == []
+    for phone in (riders.driver, riders.customer):
+        last = (await phone.ask("GET", f"/v1/me/events?after={phone.seqs[0]}&limit=200")).must(200)["items"][
+            -1
+        ]["seq"]
+        async with asyncio.timeout(WITHIN):
+            while phone.seqs[-1] < last:  # noqa: ASYNC110 - it has no event
+                await asyncio.sleep(0.05)
+        assert phone.seqs == list(range(phone.seqs[0], phone.seqs[-1] + 1)), "a gap, or one told twice"
+        assert DRAINING in phone.closes
+        assert set(phone.closes) == {DRAINING}
+        assert all(500 <= wait <= 5_000 for wait in phone.retry_ms)
+    assert await unsound(database) == {}
+
+
+async def test_a_gateway_told_to_stop_first_gives_the_answers_it_owes(
+    installation: Installation, riders: Riders, database: str
+):
+    """A request waits for a row; meanwhile its gateway is told to stop, and sends its sockets away."""
+    gateway = next(part for part in installation.parts if part.name == "api" and part.process.poll() is None)
+    customer = riders.customer
+    at = next(n for n, phone in enumerate(customer._phones) if phone.url == gateway.url)
+    socket = await customer._phones[at].socket()
+    connection = await asyncpg.connect(database.replace("postgresql+asyncpg", "postgresql"))
+    try:
+        async with connection.transaction():
+            await connection.execute(
+                "select 1 from accounts where id = $1::uuid for update", customer._phones[at].account_id
+            )
+            asking = asyncio.create_task(customer._phones[at].ask("PATCH", "/v1/me", {"name": "Camille"}))
+            async with asyncio.timeout(WITHIN):
+                while not await connection.fetchval(WAITING):  # noqa: ASYNC110 - the database tells by this alone
+                    await asyncio.sleep(0.02)
+            gateway.process.terminate()
+            assert await socket.close_code() == DRAINING
+        assert (await asking).must(200)["name"] == "Camille"
+    finally:
+        await connection.close()
+    assert await asyncio.to_thread(gateway.process.wait, STOPS_WITHIN) == 0, gateway.said
+    await asyncio.to_thread(installation.start, "api", gateway.port)
+
+
+async def unsound(database: str) -> dict[str, int]:
+    """What must never be true and is."""
+    engine = create_async_engine(database)
+    try:
+        async with async_sessionmaker(engine)() as db:
+            return {name: count for name, count in (await breaches(db)).items() if count}
+    finally:
+        await engine.dispose()
