@@ -23,6 +23,7 @@ SOURCES: Final = (
     "geo/shortest.py",
     "matching/compiled.py",
     "matching/tours/kernel.py",
+    "matching/tours/search.py",
 )
 """Every file that has a kernel, and every file of the house that those take anything from."""
 

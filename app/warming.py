@@ -1,6 +1,7 @@
-"""Every kernel of the house, compiled or loaded compiled: `python -m app.warming` once an installation.
+"""Every kernel of a round, compiled or loaded compiled: `python -m app.warming` once an installation.
 
-The set-up runs it, and the image's build; a process with a crowd loads what it will need before it needs it.
+The set-up runs it, and the image's build; a process with a crowd loads what it will need before it needs it. Those
+of tours, the slowest, are left to the worker that plans them.
 """
 
 import asyncio
@@ -35,27 +36,10 @@ def warm_assignment() -> None:
     compiled.assign(np.array([0]), np.array([0]), np.array([1.0]), np.array([2.0]))
 
 
-def warm_tours() -> None:
-    """Tours of several stops, for the moment and for a day."""
-    from matching.tours.problem import Errand, Halt, TourProblem, Vehicle  # noqa: PLC0415
-    from matching.tours.solve import Effort, plan, pool  # noqa: PLC0415 - as above
-
-    places = np.arange(6.0)
-    problem = TourProblem(
-        errands=tuple(Errand(id=f"e{k}", pickup=Halt(place=k), drop=Halt(place=5 - k)) for k in range(3)),
-        vehicles=tuple(Vehicle(id=f"v{k}", start=k) for k in range(2)),
-        seconds=np.abs(places[:, None] - places[None, :]),
-        seed=1,
-    )
-    plan(problem, Effort(shrink=8, improve=8))
-    pool(problem)
-
-
 ALL: Final[Mapping[str, Callable[[], None]]] = {
     "ways on streets": warm_ways,
     "the grid of a large crowd": prepare_grid,
     "the assignment of a large round": warm_assignment,
-    "tours": warm_tours,
 }
 
 

@@ -29,8 +29,7 @@ from geo.fixes import VERDICTS as VERDICTS
 from geo.fixes import Fix as Fix
 from geo.fixes import Fixes as Fixes
 from geo.fixes import FixRefusal as FixRefusal
-from geo.livepoints import LivePoint as LivePoint
-from geo.livepoints import LiveSnapshot as LiveSnapshot
+from geo.livepoints import LivePoint, LiveSnapshot
 from geo.nearby import Crowd, Rows, Search
 from geo.points import LatLng, chord2_of, crow_m, crow_pairs_m, meters_of, on_sphere
 from geo.units import Meters

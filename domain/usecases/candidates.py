@@ -19,7 +19,8 @@ from domain.store.supply import OnDuty
 from domain.store.tables import Request, Service, Stop
 from domain.usecases.work import Work
 from geo.cells import to_hex
-from geo.live import GONE_AFTER, LiveSnapshot
+from geo.live import GONE_AFTER
+from geo.livepoints import LiveSnapshot
 from geo.points import LatLng, crow_m, crow_many_m
 from geo.travel import Profile, Travel
 from matching.feasible import feasible

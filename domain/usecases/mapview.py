@@ -22,7 +22,7 @@ from domain.store.mapview import EngagementRow, MapRows, OnDutyRow, RequestRow
 from domain.usecases.access import require_ops
 from domain.usecases.work import Work
 from geo.cells import cell_of, center, to_hex
-from geo.live import LiveSnapshot
+from geo.livepoints import LiveSnapshot
 from geo.points import LatLng
 from geo.polylines import encode, simplify
 from geo.travel import Profile

@@ -22,7 +22,8 @@ from domain.usecases.access import require_account
 from domain.usecases.dutybook import DutyBook
 from domain.usecases.readings import Reading, Receipt, Trails
 from domain.usecases.work import ENGINE, Actor, Tools, working
-from geo.live import Fix, LiveIndex, LivePoint
+from geo.live import Fix, LiveIndex
+from geo.livepoints import LivePoint
 from geo.points import LatLng
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from domain.store import duty
 from domain.store import stations as store
 from domain.usecases.views.duty import duty_view
 from domain.usecases.work import Work
-from geo.live import LiveSnapshot
+from geo.livepoints import LiveSnapshot
 from geo.zones import Zones
 
 ZONES_READ_EVERY: Final = 60.0  # s: a station is drawn once in years

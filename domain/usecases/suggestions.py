@@ -22,7 +22,7 @@ from domain.store.tables import DutySession, Market
 from domain.usecases.access import require_account
 from domain.usecases.work import Work
 from geo.cells import center, parents, to_hex
-from geo.live import LiveSnapshot
+from geo.livepoints import LiveSnapshot
 from geo.points import LatLng
 from geo.privacy import COARSE_RES
 from geo.travel import Profile

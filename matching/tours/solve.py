@@ -14,20 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from matching.assign import NOBODY, assign
-from matching.tours.kernel import (
-    Floats,
-    Terrain,
-    anneal,
-    cheapest,
-    driven,
-    insert,
-    recreate,
-    schedule,
-    shrink,
-    total,
-)
+from matching.tours.kernel import Floats, Terrain, cheapest, driven, insert, schedule
 from matching.tours.layout import Layout, lay_out
 from matching.tours.problem import TourProblem, Vehicle
+from matching.tours.search import anneal, recreate, shrink, total
 
 
 class Unplanned(StrEnum):

@@ -23,7 +23,6 @@ READS_THE_WORLD = {
 
 LONGER: dict[str, str] = {
     "domain/store/migrations/versions/0001_foundation.py": "a migration is one step, read top to bottom, never changed",
-    "matching/tours/kernel.py": "the compiler's cache of a function does not notice a change in another file's",
 }
 
 
