@@ -39,6 +39,7 @@ from api import (
 from api.frame import BodyCap, Frame, Gzip
 from api.limits import ACCOUNT, ADDRESS, CODES, STRANGER, CodeLimit, Limits, Rate
 from api.metrics import Metrics
+from domain.usecases.readiness import Readiness
 from domain.usecases.work import Tools
 
 VERSION: Final = "1.0.0"
@@ -79,6 +80,7 @@ class ApiSettings:
     body_limit: int = 256 * 1024  # bytes
     monotonic: Callable[[], float] = time.monotonic
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    readiness: Readiness | None = None  # None: whether database and bus answer
 
 
 def create_api(tools: Tools, settings: ApiSettings) -> FastAPI:
@@ -93,6 +95,8 @@ def create_api(tools: Tools, settings: ApiSettings) -> FastAPI:
     )
     api.state.tools = tools
     api.state.metrics = Metrics(settings.registry)
+    api.state.registry = settings.registry
+    api.state.readiness = settings.readiness or Readiness(tools)
     api.state.codes = CodeLimit(settings.codes, settings.monotonic, free=tools.development)
     problems.install(api)
     openapi.install(api)
@@ -113,3 +117,12 @@ def create_api(tools: Tools, settings: ApiSettings) -> FastAPI:
     )
     api.add_middleware(Frame, new_id=tools.new_id, monotonic=settings.monotonic, metrics=api.state.metrics)
     return api
+
+
+def create_door(readiness: Readiness, registry: CollectorRegistry) -> FastAPI:
+    """What a process without the API answers: whether it lives, whether it can do its part, its numbers."""
+    door = FastAPI(title="Coudmain", version=VERSION, openapi_url=None, docs_url=None, redoc_url=None)
+    door.state.readiness, door.state.registry = readiness, registry
+    problems.install(door)
+    door.include_router(health.router)
+    return door

@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Final
 from uuid import UUID
 
@@ -21,6 +22,9 @@ log = logging.getLogger("coudmain.access")
 crashes = logging.getLogger("coudmain.crash")
 
 SHARED: Final = re.compile(r"(/v1/shared/|/t/).+")  # what follows opens somebody's trip: not for a log
+current_request: Final[ContextVar[str]] = ContextVar("current_request", default="")
+"""The id of the request that is being answered, for whoever writes a line of log meanwhile."""
+
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}\Z")
 SAFE_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
@@ -47,6 +51,7 @@ class Frame:
         sent = Headers(scope=scope).get("x-request-id", "")
         request_id = sent if REQUEST_ID.match(sent) else str(self._new_id())
         scope.setdefault("state", {})["request_id"] = request_id
+        current_request.set(request_id)  # the server runs each request in a task of its own
         path = SHARED.sub(r"\1…", scope["path"])
         status, began = 0, self._monotonic()
 

@@ -6,6 +6,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from app.watch.pool import CountingPool, count_outages
 from domain.store.outage import DatabaseAway
 
 CONNECTIONS: Final = 32
@@ -24,6 +25,8 @@ def open_database(url: str) -> AsyncEngine:
     """The engine over a database that may not be there yet. Whoever opens it disposes of it."""
     database = create_async_engine(
         url,
+        poolclass=CountingPool,
+        hide_parameters=True,  # an error's words go to the log, what was asked for does not
         pool_size=CONNECTIONS,
         max_overflow=0,
         pool_timeout=WAIT_AT_MOST,
@@ -32,6 +35,7 @@ def open_database(url: str) -> AsyncEngine:
     )
     event.listen(database.sync_engine, "do_connect", _connect)
     event.listen(database.sync_engine, "checkout", _refuse_if_closed)
+    count_outages(database)
     return database
 
 
@@ -40,7 +44,7 @@ def _connect(dialect: Any, _record: object, arguments: Any, named: Any) -> Any:
     try:
         return dialect.connect(*arguments, **named)
     except OSError as error:
-        raise DatabaseAway(f"no connection to the database: {error or type(error).__name__}") from error
+        raise DatabaseAway(f"no connection to the database: {str(error) or type(error).__name__}") from error
 
 
 def _refuse_if_closed(connection: Any, *_: object) -> None:

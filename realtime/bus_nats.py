@@ -10,6 +10,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from domain.rules.ports import Deliver
+from realtime.bus_tally import BusTally
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +27,7 @@ class NatsBus:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._dropped = 0
+        self.tally = BusTally()
 
     @classmethod
     async def connected(cls, url: str) -> Self:
@@ -52,8 +53,9 @@ class NatsBus:
         """Hand over to the connection; dropped when it is closed or away for too long."""
         try:
             await self._client.publish(subject, payload)
+            self.tally.published += 1
         except nats.errors.Error as lost:
-            self._dropped += 1
+            self.tally.dropped += 1
             log.debug("dropped %s: %s", subject, lost)
 
     async def subscribe(self, pattern: str, deliver: Deliver) -> Callable[[], Awaitable[None]]:
@@ -92,16 +94,14 @@ class NatsBus:
             log.debug("closed with messages unsent")
         await self._client.close()
 
-    @property
-    def dropped(self) -> int:
-        """Messages not handed over since the start, for the metrics."""
-        return self._dropped
-
     async def _failed(self, error: Exception) -> None:
+        if isinstance(error, nats.errors.SlowConsumerError):
+            self.tally.missed += 1
         log.warning("NATS: %s", str(error) or type(error).__name__)
 
     async def _disconnected(self) -> None:
         log.warning("NATS: disconnected")
 
     async def _reconnected(self) -> None:
+        self.tally.reconnects += 1
         log.info("NATS: connected again")
