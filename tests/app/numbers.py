@@ -14,6 +14,13 @@ LABELS = {
 PERSONAL = re.compile(r"[0-9a-f]{8}-|[0-9a-f]{16}|\d{5}|\+\d|@")  # ids, cells, phone numbers, addresses
 
 
+ENDINGS = {
+    "counter": ("_total",),
+    "histogram": ("_bucket", "_sum", "_count"),
+    "summary": ("_sum", "_count"),
+}
+
+
 class Numbers:
     """One answer of `/metrics`."""
 
@@ -21,10 +28,8 @@ class Numbers:
         self._families = list(text_string_to_metric_families(text))
 
     def names(self) -> set[str]:
-        """Every series' name, as an expression would have it."""
-        return {sample.name for sample, _ in self._samples()} | {
-            family.name + ("_total" if family.type == "counter" else "") for family in self._families
-        }
+        """Every series' name as an expression would have it, also of those that have no sample yet."""
+        return {family.name + ending for family in self._families for ending in ENDINGS.get(family.type, ("",))}
 
     def of(self, name: str, **labels: str) -> float:
         """The sum of the samples of this name that have these labels."""

@@ -1,10 +1,17 @@
 """What Prometheus sees of an engine that people use: the right numbers, and nothing of who they are."""
 
-from tests.app.numbers import Numbers
+import json
+import re
+from pathlib import Path
+
+import yaml
+
+from tests.app.numbers import LABELS, Numbers
 from tests.stranger.acts import CASINO, agreed_ride, ended, settled
 from tests.stranger.client import Phone
 from tests.stranger.conftest import People
 
+DOCS = Path(__file__).parents[2] / "docs"
 UNLISTED = {"/v1/openapi.json", "/v1/asyncapi.json"}  # routes that are not in the contract they serve
 
 
@@ -59,3 +66,49 @@ async def test_no_label_names_anybody_or_anything_of_which_there_are_many(people
     assert seen.unfit() == []
     templates = set((await phone.get("/v1/openapi.json")).must(200)["paths"])
     assert {route for route in seen.routes() if route.startswith("/v1/")} <= {*templates, *UNLISTED}
+
+
+def expressions() -> dict[str, str]:
+    """What the board and the alerts ask Prometheus, by where it stands."""
+    board = json.loads((DOCS / "monitoring/dashboard.json").read_text())
+    asked = {
+        f"{panel['title']} {target['refId']}": target["expr"]
+        for panel in board["panels"]
+        for target in panel.get("targets", ())
+    }
+    return asked | {rule["alert"]: rule["expr"] for rule in rules()}
+
+
+def rules() -> list[dict[str, str]]:
+    """The alert rules."""
+    (group,) = yaml.safe_load((DOCS / "monitoring/alerts.yaml").read_text())["groups"]
+    found: list[dict[str, str]] = group["rules"]
+    return found
+
+
+async def test_the_board_and_the_alerts_ask_only_for_what_there_is(people: People):
+    there = (await numbers_of(await people.passer_by())).names()
+    asked = expressions()
+    assert len(asked) > 50
+    for where, expression in asked.items():
+        named = set(re.findall(r"\bcoudmain_\w+", expression))
+        assert named or "up{" in expression, where
+        assert named <= there, (where, named - there)
+        by = re.findall(r"by \(([^)]*)\)", expression)
+        assert {label.strip() for one in by for label in one.split(",")} <= LABELS | {"instance"}, where
+
+
+async def test_the_board_shows_every_series_of_ours(people: People):
+    there = (await numbers_of(await people.passer_by())).names()
+    shown = " ".join(expressions().values())
+    unseen = {
+        name for name in there if name.startswith("coudmain_") and not re.search(rf"\b{name}\b", shown)
+    }
+    assert {name for name in unseen if not name.endswith(("_sum", "_count"))} == set()
+
+
+def test_every_alert_has_its_page_in_the_runbook_and_every_page_its_alert():
+    pages = re.findall(r"^### (\w+)$", (DOCS / "runbook.md").read_text(), re.MULTILINE)
+    assert pages == [rule["alert"] for rule in rules()]
+    for page in (DOCS / "runbook.md").read_text().split("\n### ")[1:]:
+        assert all(word in page for word in ("**Means**", "**Look**", "**Do**")), page
