@@ -116,9 +116,19 @@ class Actor:
 
     account_id: UUID | None
     is_ops: bool = False
+    ops_markets: frozenset[str] | None = None  # that ops staff oversee; None: every market
     is_engine: bool = False
     language: str = "fr"
     family_id: UUID | None = None
+
+    def oversees(self, market: str) -> bool:
+        """Whether they are staff of this market."""
+        return self.is_ops and (self.ops_markets is None or market in self.ops_markets)
+
+    @property
+    def oversees_all(self) -> bool:
+        """Whether they are staff of every market there is or will be."""
+        return self.is_ops and self.ops_markets is None
 
     @property
     def id(self) -> UUID:

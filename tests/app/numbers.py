@@ -29,7 +29,9 @@ class Numbers:
 
     def names(self) -> set[str]:
         """Every series' name as an expression would have it, also of those that have no sample yet."""
-        return {family.name + ending for family in self._families for ending in ENDINGS.get(family.type, ("",))}
+        return {
+            family.name + ending for family in self._families for ending in ENDINGS.get(family.type, ("",))
+        }
 
     def of(self, name: str, **labels: str) -> float:
         """The sum of the samples of this name that have these labels."""

@@ -34,7 +34,11 @@ def test_a_line_is_an_object_with_the_id_of_its_request(out: io.StringIO):
     current_request.reset(token)
     logging.getLogger("app").warning("no request")
     first, second = [json.loads(line) for line in out.getvalue().splitlines()]
-    assert (first["message"], first["level"], first["logger"]) == ("GET /v1/me 200", "info", "coudmain.access")
+    assert (first["message"], first["level"], first["logger"]) == (
+        "GET /v1/me 200",
+        "info",
+        "coudmain.access",
+    )
     assert first["request_id"] == "request-1"
     assert "request_id" not in second
 

@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-import yaml
+import yaml  # type: ignore[import-untyped]  # read by one test; its stubs are not worth a package
 
 from tests.app.numbers import LABELS, Numbers
 from tests.stranger.acts import CASINO, agreed_ride, ended, settled
@@ -101,9 +101,7 @@ async def test_the_board_and_the_alerts_ask_only_for_what_there_is(people: Peopl
 async def test_the_board_shows_every_series_of_ours(people: People):
     there = (await numbers_of(await people.passer_by())).names()
     shown = " ".join(expressions().values())
-    unseen = {
-        name for name in there if name.startswith("coudmain_") and not re.search(rf"\b{name}\b", shown)
-    }
+    unseen = {name for name in there if name.startswith("coudmain_") and not re.search(rf"\b{name}\b", shown)}
     assert {name for name in unseen if not name.endswith(("_sum", "_count"))} == set()
 
 
