@@ -78,6 +78,7 @@ class ApiSettings:
     address: Rate = ADDRESS
     codes: Rate = CODES
     body_limit: int = 256 * 1024  # bytes
+    body_within: float = 20.0  # s for a body to come whole; a phone in a tunnel comes back under the same key
     monotonic: Callable[[], float] = time.monotonic
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     readiness: Readiness | None = None  # None: whether database and bus answer
@@ -106,7 +107,7 @@ def create_api(tools: Tools, settings: ApiSettings) -> FastAPI:
         api.include_router(dev.router)
     # The last added is the outermost.
     api.add_middleware(Gzip)
-    api.add_middleware(BodyCap, limit=settings.body_limit)
+    api.add_middleware(BodyCap, limit=settings.body_limit, within=settings.body_within)
     api.add_middleware(
         Limits,
         tools=tools,

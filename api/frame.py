@@ -1,5 +1,6 @@
 """The outermost layers, as pure ASGI: an id for each request, safe headers, the log, the last resort, body caps."""
 
+import asyncio
 import logging
 import re
 from collections.abc import Callable
@@ -108,10 +109,11 @@ def _away(outage: Unavailable, request_id: str) -> ASGIApp:
 
 
 class BodyCap:
-    """Refuses bodies over `limit` bytes with 413: by their announced length, or once that much has come."""
+    """Refuses bodies over `limit` bytes with 413: by their announced length, or once that much has come. One that has
+    not come `within` seconds is refused with 408."""
 
-    def __init__(self, app: ASGIApp, *, limit: int) -> None:
-        self._app, self._limit = app, limit
+    def __init__(self, app: ASGIApp, *, limit: int, within: float) -> None:
+        self._app, self._limit, self._within = app, limit, within
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -128,11 +130,19 @@ class BodyCap:
             )
             await problem_response(body, {"Connection": "close"})(scope, receive, send)
             return
-        came = 0
+        came, whole = 0, False
+        due = asyncio.get_running_loop().time() + self._within
 
         async def counted() -> Message:
-            nonlocal came
-            message = await receive()
+            nonlocal came, whole
+            if whole:
+                return await receive()  # the client's leaving, which may take as long as the answer
+            try:
+                async with asyncio.timeout_at(due):
+                    message = await receive()
+            except TimeoutError:
+                raise HTTPException(408, "the body did not come in time", {"Connection": "close"}) from None
+            whole = not message.get("more_body", False)
             came += len(message.get("body", b""))
             if came > self._limit:
                 raise HTTPException(413, self._words)  # answered by `api.problems`
