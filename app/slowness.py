@@ -3,7 +3,7 @@
 import asyncio
 from typing import Final
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 HEAD_WITHIN: Final = (
     10.0  # s from the first sign of a request to the end of its headers; phones take one round trip
@@ -28,7 +28,7 @@ class HurriedProtocol(HttpToolsProtocol):
             self._head_bytes += len(data)
             if self._head_bytes > LARGEST_HEAD:
                 self._give_up()
-        elif self.parser is not None and (self.cycle is None or self.cycle.response_complete):
+        elif self._is_between_requests():
             self._begin_waiting()  # something came between two requests that is not the head of the next
 
     def on_message_begin(self) -> None:
@@ -42,6 +42,10 @@ class HurriedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_waiting()
         super().connection_lost(exc)
+
+    def _is_between_requests(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle  # None until the first, whatever its annotation says
+        return not self.transport.is_closing() and (cycle is None or cycle.response_complete)
 
     def _begin_waiting(self) -> None:
         if self._head_due is None:
