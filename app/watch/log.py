@@ -13,6 +13,19 @@ from typing import Final, TextIO
 
 from api.frame import current_request
 
+PACKAGES: Final = (
+    "uvicorn",
+    "websockets",
+    "httpx",
+    "httpcore",
+    "nats",
+    "sqlalchemy",
+    "asyncio",
+    "google",
+    "urllib3",
+)
+"""Other people's packages speak from warnings up, whatever our level: at debug they print what they carry."""
+
 HIDDEN: Final = "[…]"
 SHAPES: Final = (
     re.compile(r"\+\d{6,15}\b"),  # a phone number (E.164)
@@ -74,3 +87,5 @@ def set_up(*, level: str, form: str | None, stream: TextIO | None = None) -> Non
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    for package in PACKAGES:
+        logging.getLogger(package).setLevel(max(logging.WARNING, root.level))
