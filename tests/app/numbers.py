@@ -30,7 +30,10 @@ class Numbers:
     def names(self) -> set[str]:
         """Every series' name as an expression would have it, also of those that have no sample yet."""
         return {
-            family.name + ending for family in self._families for ending in ENDINGS.get(family.type, ("",))
+            family.name + ending
+            for family in self._families
+            if not family.name.endswith("_created")  # when each series began: nobody asks
+            for ending in ENDINGS.get(family.type, ("",))
         }
 
     def of(self, name: str, **labels: str) -> float:
