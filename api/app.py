@@ -39,6 +39,7 @@ from api import (
 from api.frame import BodyCap, Frame, Gzip
 from api.limits import ACCOUNT, ADDRESS, CODES, STRANGER, CodeLimit, Limits, Rate
 from api.metrics import Metrics
+from domain.usecases.readiness import Readiness
 from domain.usecases.work import Tools
 
 VERSION: Final = "1.0.0"
@@ -77,8 +78,10 @@ class ApiSettings:
     address: Rate = ADDRESS
     codes: Rate = CODES
     body_limit: int = 256 * 1024  # bytes
+    body_within: float = 20.0  # s for a body to come whole; a phone in a tunnel comes back under the same key
     monotonic: Callable[[], float] = time.monotonic
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    readiness: Readiness | None = None  # None: whether database and bus answer
 
 
 def create_api(tools: Tools, settings: ApiSettings) -> FastAPI:
@@ -93,6 +96,8 @@ def create_api(tools: Tools, settings: ApiSettings) -> FastAPI:
     )
     api.state.tools = tools
     api.state.metrics = Metrics(settings.registry)
+    api.state.registry = settings.registry
+    api.state.readiness = settings.readiness or Readiness(tools)
     api.state.codes = CodeLimit(settings.codes, settings.monotonic, free=tools.development)
     problems.install(api)
     openapi.install(api)
@@ -102,7 +107,7 @@ def create_api(tools: Tools, settings: ApiSettings) -> FastAPI:
         api.include_router(dev.router)
     # The last added is the outermost.
     api.add_middleware(Gzip)
-    api.add_middleware(BodyCap, limit=settings.body_limit)
+    api.add_middleware(BodyCap, limit=settings.body_limit, within=settings.body_within)
     api.add_middleware(
         Limits,
         tools=tools,
@@ -113,3 +118,12 @@ def create_api(tools: Tools, settings: ApiSettings) -> FastAPI:
     )
     api.add_middleware(Frame, new_id=tools.new_id, monotonic=settings.monotonic, metrics=api.state.metrics)
     return api
+
+
+def create_door(readiness: Readiness, registry: CollectorRegistry) -> FastAPI:
+    """What a process without the API answers: whether it lives, whether it can do its part, its numbers."""
+    door = FastAPI(title="Coudmain", version=VERSION, openapi_url=None, docs_url=None, redoc_url=None)
+    door.state.readiness, door.state.registry = readiness, registry
+    problems.install(door)
+    door.include_router(health.router)
+    return door

@@ -5,10 +5,11 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query
+from pydantic import Field
 
 from api.auth import CodeAsked
 from api.context import Anybody
-from api.schemas import NO_NUL, Out
+from api.schemas import NO_NUL, Out, Slug
 from domain.usecases import development
 from domain.usecases.views.accounts import sent_view
 
@@ -35,9 +36,16 @@ class Outbox(Out):
     items: list[Sent]
 
 
+class OpsAsked(CodeAsked):
+    """`markets`: slugs; null makes staff of every market."""
+
+    markets: Annotated[list[Slug], Field(max_length=100)] | None = None
+
+
 class MadeOps(Out):
     account_id: UUID
     is_ops: bool
+    markets: list[str] | None
 
 
 @router.get("/v1/dev/outbox", response_model=Outbox)
@@ -48,7 +56,7 @@ async def outbox(work: Anybody, to: To = None) -> Mapping[str, Any]:
 
 
 @router.post("/v1/dev/ops", response_model=MadeOps)
-async def make_ops(body: CodeAsked, work: Anybody) -> Mapping[str, Any]:
-    """Make the account of a phone ops staff."""
-    account = await development.make_ops(work, body.phone)
-    return {"account_id": account.id, "is_ops": account.is_ops}
+async def make_ops(body: OpsAsked, work: Anybody) -> Mapping[str, Any]:
+    """Make the account of a phone ops staff, of some markets or (without `markets`) of all."""
+    account = await development.make_ops(work, body.phone, body.markets)
+    return {"account_id": account.id, "is_ops": account.is_ops, "markets": account.ops_markets}

@@ -1,8 +1,10 @@
 """The outermost layers, as pure ASGI: an id for each request, safe headers, the log, the last resort, body caps."""
 
+import asyncio
 import logging
 import re
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Final
 from uuid import UUID
 
@@ -21,6 +23,9 @@ log = logging.getLogger("coudmain.access")
 crashes = logging.getLogger("coudmain.crash")
 
 SHARED: Final = re.compile(r"(/v1/shared/|/t/).+")  # what follows opens somebody's trip: not for a log
+current_request: Final[ContextVar[str]] = ContextVar("current_request", default="")
+"""The id of the request that is being answered, for whoever writes a line of log meanwhile."""
+
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}\Z")
 SAFE_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
@@ -47,6 +52,7 @@ class Frame:
         sent = Headers(scope=scope).get("x-request-id", "")
         request_id = sent if REQUEST_ID.match(sent) else str(self._new_id())
         scope.setdefault("state", {})["request_id"] = request_id
+        current_request.set(request_id)  # the server runs each request in a task of its own
         path = SHARED.sub(r"\1…", scope["path"])
         status, began = 0, self._monotonic()
 
@@ -103,10 +109,11 @@ def _away(outage: Unavailable, request_id: str) -> ASGIApp:
 
 
 class BodyCap:
-    """Refuses bodies over `limit` bytes with 413: by their announced length, or once that much has come."""
+    """Refuses bodies over `limit` bytes with 413: by their announced length, or once that much has come. One that has
+    not come `within` seconds is refused with 408."""
 
-    def __init__(self, app: ASGIApp, *, limit: int) -> None:
-        self._app, self._limit = app, limit
+    def __init__(self, app: ASGIApp, *, limit: int, within: float) -> None:
+        self._app, self._limit, self._within = app, limit, within
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -123,11 +130,19 @@ class BodyCap:
             )
             await problem_response(body, {"Connection": "close"})(scope, receive, send)
             return
-        came = 0
+        came, whole = 0, False
+        due = asyncio.get_running_loop().time() + self._within
 
         async def counted() -> Message:
-            nonlocal came
-            message = await receive()
+            nonlocal came, whole
+            if whole:
+                return await receive()  # the client's leaving, which may take as long as the answer
+            try:
+                async with asyncio.timeout_at(due):
+                    message = await receive()
+            except TimeoutError:
+                raise HTTPException(408, "the body did not come in time", {"Connection": "close"}) from None
+            whole = not message.get("more_body", False)
             came += len(message.get("body", b""))
             if came > self._limit:
                 raise HTTPException(413, self._words)  # answered by `api.problems`

@@ -83,6 +83,7 @@ class MeOut(Out):
     name: str
     language: str
     is_ops: bool
+    ops_markets: list[str] | None  # that ops staff oversee; null: every one
     quiet_hours: QuietHoursOut | None
     provider: ProviderOut | None
     created_at: Time

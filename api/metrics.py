@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)  # s; the usual web steps
@@ -13,7 +13,6 @@ class Metrics:
     """The API's own series, on a registry that other rooms may share."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.registry = registry
         labels = ("method", "route", "status")
         self.requests = Counter(
             "coudmain_http_requests", "HTTP requests answered.", labels, registry=registry
@@ -32,7 +31,3 @@ class Metrics:
         known = method if method in METHODS else "OTHER"
         self.requests.labels(known, route, str(status)).inc()
         self.seconds.labels(known, route).observe(seconds)
-
-    def text(self) -> bytes:
-        """The exposition format."""
-        return generate_latest(self.registry)

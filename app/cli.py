@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import logging
 import os
 import signal
 import sys
@@ -28,6 +27,7 @@ from app.replay.stored import reweigh_day
 from app.server import PortTaken
 from app.settings import Settings, SettingsError, read
 from app.up import TownArguments, up
+from app.watch import log
 
 PARTS = {"serve": Part.ALL, "api": Part.API, "dispatch": Part.DISPATCH, "relay": Part.RELAY}
 
@@ -35,13 +35,15 @@ PARTS = {"serve": Part.ALL, "api": Part.API, "dispatch": Part.DISPATCH, "relay":
 def main(arguments: list[str]) -> int:
     """Run one command; the exit status."""
     asked = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log.set_up(level="warning", form=None)
     try:
         if (
             asked.command == "replay" and asked.from_db is None
         ):  # arithmetic: nothing to await, and Ctrl-C ends it
             return replay(asked)
-        return uvloop.run(_interruptible(_command(asked, read())))
+        settings = read()
+        log.set_up(level=settings.log_level, form=settings.log_format)
+        return uvloop.run(_interruptible(_command(asked, settings)))
     except (SettingsError, PostgresUnavailable, PortTaken, CityUnavailable, BasemapUnavailable) as told:
         print(f"coudmain: {told}", file=sys.stderr)
         return 1
@@ -70,8 +72,8 @@ def _parser() -> argparse.ArgumentParser:
         ("api", "HTTP and sockets of a spread-out installation"),
     ):
         _address(commands.add_parser(name, help=words))
-    commands.add_parser("dispatch", help="the rounds of a spread-out installation")
-    commands.add_parser("relay", help="events, timers and pushes of a spread-out installation")
+    _door(commands.add_parser("dispatch", help="the rounds of a spread-out installation"))
+    _door(commands.add_parser("relay", help="events, timers and pushes of a spread-out installation"))
     replay_arguments.add_to(
         commands.add_parser("replay", help="what would have been: recorded demand under another policy")
     )
@@ -86,6 +88,12 @@ def _parser() -> argparse.ArgumentParser:
 def _address(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=_port, default=8000, help="where to answer (8000)")
     parser.add_argument("--host", default="127.0.0.1", help="which address to answer on (127.0.0.1)")
+
+
+def _door(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--metrics-port", type=_port, metavar="PORT", help="where /metrics and /readyz are (any free one)"
+    )
 
 
 async def _command(asked: argparse.Namespace, settings: Settings) -> int:
@@ -112,15 +120,21 @@ async def _command(asked: argparse.Namespace, settings: Settings) -> int:
 
 async def _serve(settings: Settings, url: str, parts: Part, asked: argparse.Namespace) -> int:
     """Run some parts until told to stop."""
-    listener = server.listen(asked.host, asked.port) if Part.API in parts else None
-    async with running(settings, url, parts) as engine:
-        if engine.api is None or listener is None:
-            print(f"{asked.command} runs; Ctrl-C stops it", flush=True)
-            await asyncio.Event().wait()
-            return 0
-        async with server.answering(engine.api, listener, engine.drain) as serving:
+    if Part.API in parts:
+        listener = server.listen(asked.host, asked.port)
+    else:
+        listener = server.listen(settings.metrics_host, asked.metrics_port or settings.metrics_port)
+    host, port = listener.getsockname()[:2]
+    async with (
+        running(settings, url, parts) as engine,
+        server.answering(engine.api or engine.door, listener, engine.drain) as serving,
+    ):
+        if engine.api is None:
+            numbers = f"http://{host}:{port}/metrics"
+            print(f"{asked.command} runs; its numbers: {numbers}; Ctrl-C stops it", flush=True)
+        else:
             print(f"coudmain answers at http://{asked.host}:{asked.port}; Ctrl-C stops it", flush=True)
-            await asyncio.wait({serving})
+        await asyncio.wait({serving})
     return 0
 
 

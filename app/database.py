@@ -6,6 +6,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from app.watch.pool import CountingPool, count_outages
 from domain.store.outage import DatabaseAway
 
 CONNECTIONS: Final = 32
@@ -26,6 +27,8 @@ def open_database(url: str, connections: int = CONNECTIONS) -> AsyncEngine:
     """The engine over a database that may not be there yet. Whoever opens it disposes of it."""
     database = create_async_engine(
         url,
+        poolclass=CountingPool,
+        hide_parameters=True,  # an error's words go to the log, what was asked for does not
         pool_size=connections,
         max_overflow=0,
         pool_timeout=WAIT_AT_MOST,
@@ -34,6 +37,7 @@ def open_database(url: str, connections: int = CONNECTIONS) -> AsyncEngine:
     )
     event.listen(database.sync_engine, "do_connect", _connect)
     event.listen(database.sync_engine, "checkout", _refuse_if_closed)
+    count_outages(database)
     return database
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from app.roundmetrics import RoundMetrics
+from app.watch.rounds import RoundMetrics
 from domain.store.rounds import MarketLease
 from domain.usecases.dispatch import RoundReport, run_round
 from domain.usecases.incomes import Incomes
@@ -40,7 +40,10 @@ class MarketDispatcher:
 
     async def step(self) -> RoundReport | None:
         """One round now, and now and then a look for newcomers; `None` when another dispatcher has the market."""
-        if not await self._lease.held():
+        held = await self._lease.held()
+        if self._metrics is not None:
+            self._metrics.leased(self._market, held=held)
+        if not held:
             return None
         began = self._tools.clock.now()
         async with asyncio.timeout(ONE_ROUND):
@@ -49,7 +52,8 @@ class MarketDispatcher:
             async with working(self._tools, ENGINE) as work:
                 report = await run_round(work, self._market, self._incomes)
             if self._metrics is not None:
-                self._metrics.observe(self._market, report)
+                took_s = (self._tools.clock.now() - began).total_seconds()
+                self._metrics.observe(self._market, report, took_s)
             if self._told_at is None or (began - self._told_at).total_seconds() >= TELL_EVERY:
                 self._told_at = began
                 async with working(self._tools, ENGINE) as work:
@@ -68,6 +72,8 @@ class MarketDispatcher:
                     report = await self.step()
                 except Exception:  # a bad row or an outage must not stop the market
                     log.exception("the round of %s failed; the next one comes", self._market)
+                    if self._metrics is not None:
+                        self._metrics.failed(self._market)
                 usual = self._tools.knobs.round_window
                 await _first_of(
                     *self._reasons_to_rise(stop, report),

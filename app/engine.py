@@ -18,7 +18,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 
-from api.app import ApiSettings, create_api
+from api.app import ApiSettings, create_api, create_door
 from api.limits import Rate
 from api.problems import refusal_body
 from app import ground, migrate
@@ -34,15 +34,22 @@ from app.pages import add_pages
 from app.psp_sandbox import SandboxPsp
 from app.pusher import Pusher
 from app.relay import Relay
-from app.roundmetrics import RoundMetrics
 from app.settings import Settings, SettingsError, keys
 from app.timekeeper import Timekeeper
 from app.warming import Warmer
+from app.watch import house
+from app.watch.deeds import DeedSeries
+from app.watch.errands import RelaySeries, TimerSeries
+from app.watch.pool import pool_of
+from app.watch.psp import CountedPsp
+from app.watch.pulse import BacklogWatch, LoopPulse
+from app.watch.rounds import RoundMetrics
 from domain.rules.errors import Refusal
 from domain.rules.ports import Bus, PushSender
 from domain.usecases.catalogue import list_markets
 from domain.usecases.founding import found_market
 from domain.usecases.positions import Positions
+from domain.usecases.readiness import Readiness
 from domain.usecases.timers import HANDLERS
 from domain.usecases.work import ENGINE, Firebase, Tools, working
 from notifications.console import ConsoleSender
@@ -51,6 +58,7 @@ from realtime.bus_inproc import InProcBus
 from realtime.bus_nats import NatsBus
 from realtime.endpoint import create_ws_router
 from realtime.hub import Gateway
+from realtime.wiretap import SocketTally, Wiretap
 
 log = logging.getLogger(__name__)
 
@@ -72,10 +80,11 @@ class Part(Flag):
 
 @dataclass(frozen=True)
 class Engine:
-    """A running engine. `api` and `gateway` are there in processes that serve HTTP."""
+    """A running engine. `api` and `gateway` are there in processes that serve it; `door` is what the others answer."""
 
     tools: Tools
     api: FastAPI | None
+    door: FastAPI
     gateway: Gateway | None
 
     async def drain(self) -> None:
@@ -94,7 +103,8 @@ async def running(settings: Settings, database_url: str, parts: Part = Part.ALL)
         stack.push_async_callback(bus.close)
         cities: dict[str, Ground] = {}
         firebase, fcm = _firebase(settings)
-        tools = _tools(settings, database, bus, cities, firebase)
+        registry = CollectorRegistry()
+        tools = _tools(settings, database, bus, cities, firebase, registry)
         await migrate.to_head(database)
         looping = tools
         if Part.API in parts:
@@ -105,16 +115,17 @@ async def running(settings: Settings, database_url: str, parts: Part = Part.ALL)
         if osrm is not None:
             stack.push_async_callback(osrm.close)
         await _found(tools, cities, osrm)
-        loops: list[Loop] = []
+        loops: list[Loop] = [LoopPulse(registry).run]
         api: FastAPI | None = None
         gateway: Gateway | None = None
-        registry = CollectorRegistry()
         positions = Positions(tools, node=str(new_id()))
+        house.watch(registry, house.of_pool(lambda: pool_of(database)), house.of_bus(bus.tally))
+        readiness = Readiness(tools, migrate.revisions(), relays=Part.RELAY in parts)
         if parts & (Part.API | Part.DISPATCH):
             loops += [positions.run, Calibrator(looping, cities).run, Warmer(tools).run]
         if Part.API in parts:
             gateway = Gateway(tools, positions, problem_of=_problem)
-            api = _api(settings, tools, gateway, positions, registry)
+            api = _api(settings, tools, gateway, positions, registry, readiness)
             loops.append(gateway.run)
         if Part.DISPATCH in parts:
             metrics = RoundMetrics(registry)
@@ -123,11 +134,14 @@ async def running(settings: Settings, database_url: str, parts: Part = Part.ALL)
             sender = fcm or ConsoleSender(tools)
             stack.push_async_callback(sender.close)
             pusher = Pusher(looping, sender, registry)
-            loops += [Relay(looping).run, Timekeeper(looping, HANDLERS).run, pusher.run, Janitor(looping).run]
+            timekeeper = Timekeeper(looping, HANDLERS, TimerSeries(registry))
+            relay = Relay(looping, RelaySeries(registry))
+            loops += [relay.run, timekeeper.run, pusher.run, Janitor(looping).run]
+            loops.append(BacklogWatch(looping, registry).run)
         stop = asyncio.Event()
         tasks = [asyncio.ensure_future(loop(stop)) for loop in loops]
         stack.push_async_callback(_stop, stop, tasks)
-        yield Engine(tools, api, gateway)
+        yield Engine(tools, api, create_door(readiness, registry), gateway)
 
 
 def _tools(
@@ -136,6 +150,7 @@ def _tools(
     bus: Bus,
     cities: Mapping[str, Ground],
     firebase: Firebase | None,
+    registry: CollectorRegistry,
 ) -> Tools:
     own = keys(settings)
     return Tools(
@@ -144,26 +159,36 @@ def _tools(
         new_id=new_id,
         entropy=secrets.token_bytes,
         bus=bus,
-        psp=SandboxPsp(own.hashes),
+        psp=CountedPsp(SandboxPsp(own.hashes), registry),
         cities=cities,
         live=Markets(fastest_mps=settings.fastest_mps),
         secrets=own,
         knobs=settings.knobs,
         development=settings.development,
         firebase=firebase,
+        witness=DeedSeries(registry),
     )
 
 
 def _api(
-    settings: Settings, tools: Tools, gateway: Gateway, positions: Positions, registry: CollectorRegistry
+    settings: Settings,
+    tools: Tools,
+    gateway: Gateway,
+    positions: Positions,
+    registry: CollectorRegistry,
+    readiness: Readiness,
 ) -> FastAPI:
     """HTTP, the socket, its document, and the pages."""
     rates = ApiSettings(
         account=Rate(settings.account_per_s, settings.account_burst),
         stranger=Rate(settings.address_per_s, settings.address_burst),
         registry=registry,
+        readiness=readiness,
     )
     api = create_api(tools, rates)
+    sockets = SocketTally()
+    house.watch(registry, house.of_sockets(gateway.roster, sockets), house.of_positions(positions.tally))
+    api.add_middleware(Wiretap, tally=sockets)
     api.state.positions = positions
     api.include_router(create_ws_router(gateway))
 
@@ -180,7 +205,7 @@ def _problem(refusal: Refusal) -> Mapping[str, Any]:
     return refusal_body(refusal, request_id="")
 
 
-async def _bus(settings: Settings) -> Bus:
+async def _bus(settings: Settings) -> InProcBus | NatsBus:
     if settings.nats_url is None:
         return InProcBus()
     try:

@@ -2,6 +2,7 @@
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -17,8 +18,19 @@ async def to_head(engine: AsyncEngine) -> None:
         await connection.run_sync(_upgrade)
 
 
+def revisions() -> tuple[str, ...]:
+    """Every version of the schema this code knows, the oldest first; the last is the one it speaks."""
+    known = ScriptDirectory.from_config(_config()).walk_revisions()
+    return tuple(script.revision for script in known)[::-1]
+
+
 def _upgrade(connection: Connection) -> None:
-    config = Config(ROOT / "alembic.ini")
-    config.set_main_option("script_location", str(ROOT / "domain/store/migrations"))
+    config = _config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+
+
+def _config() -> Config:
+    config = Config(ROOT / "alembic.ini")
+    config.set_main_option("script_location", str(ROOT / "domain/store/migrations"))
+    return config

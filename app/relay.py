@@ -12,6 +12,7 @@ from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.watch.errands import RelaySeries
 from domain.store import streams
 from domain.store.tables import EventRow
 from domain.usecases import pushes
@@ -33,8 +34,8 @@ WAKE: Final = "wake.relay"
 class Relay:
     """Moves events from the log to the bus."""
 
-    def __init__(self, tools: Tools) -> None:
-        self._tools = tools
+    def __init__(self, tools: Tools, series: RelaySeries | None = None) -> None:
+        self._tools, self._series = tools, series
         self._woken = asyncio.Event()
         self._stop = asyncio.Event()
 
@@ -45,6 +46,8 @@ class Relay:
             rows = await self._claim()
             for row in rows:
                 await self._tools.bus.publish(f"account.{row.account_id}", event_hint(told(row)))
+            if self._series is not None:
+                self._series.told(rows, self._tools.clock.now())
             count += len(rows)
             if len(rows) < BATCH or self._stop.is_set():
                 return count

@@ -10,6 +10,8 @@ from typing import Final
 import uvicorn
 from fastapi import FastAPI
 
+from app.slowness import HurriedProtocol
+
 LARGEST_FRAME: Final = 64 * 1024  # bytes; the session itself closes beyond 16 KiB, with 1009 and a reason
 BACKLOG: Final = 2048
 LET_GO: Final = 3  # s for answers under way when we stop
@@ -51,7 +53,7 @@ def make(api: FastAPI) -> Server:
     """A server for the application; run it with `serve(sockets=[listener])`."""
     config = uvicorn.Config(
         api,
-        http="httptools",
+        http=HurriedProtocol,
         ws="websockets-sansio",
         ws_max_size=LARGEST_FRAME,
         ws_per_message_deflate=False,  # triples the memory of a connection (notes: 31 -> 70 KB)

@@ -4,7 +4,7 @@ import hmac
 import json
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Final
@@ -13,6 +13,7 @@ from app.directories import data_directory
 from domain.usecases.work import Knobs, Secrets
 from geo.live import FASTEST_MPS
 
+LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 FASTEST_TRIED_MPS: Final = 20_000.0
 """In development phones are simulated: they move at twelve times life's pace, or from door to door in one step."""
 
@@ -32,6 +33,10 @@ class Settings:
     secret: str | None = None
     firebase_credentials: Path | None = None
     fcm_url: str | None = None  # another FCM address (a proxy, or the tests' fake)
+    metrics_host: str = "127.0.0.1"  # of `dispatch` and `relay`, which have no API to answer beside
+    metrics_port: int = 0  # 0: any that is free, and it is said which
+    log_format: str | None = None  # json | text; None: json unless a human reads along
+    log_level: str = "warning"
     market: str = "monaco"
     fastest_mps: float = FASTEST_MPS  # an implied speed above it is no movement
     account_per_s: float = 50.0
@@ -70,6 +75,10 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
         secret=secret,
         firebase_credentials=Path(credentials) if credentials else None,
         fcm_url=own.get("fcm_url"),
+        metrics_host=own.get("metrics_host", base.metrics_host),
+        metrics_port=int(_number(own, "metrics_port", base.metrics_port)),
+        log_format=_one_of(own, "log_format", None, ("json", "text")),
+        log_level=_one_of(own, "log_level", base.log_level, LOG_LEVELS) or base.log_level,
         market=own.get("market", base.market),
         fastest_mps=_number(
             own, "fastest_mps", FASTEST_MPS if environment == "production" else FASTEST_TRIED_MPS
@@ -126,6 +135,13 @@ def _number(own: Mapping[str, str], name: str, default: float) -> float:
         return float(text)
     except ValueError:
         raise SettingsError(f"COUDMAIN_{name.upper()} is a number, not {text!r}") from None
+
+
+def _one_of(own: Mapping[str, str], name: str, default: str | None, words: Sequence[str]) -> str | None:
+    text = own.get(name)
+    if text is not None and text not in words:
+        raise SettingsError(f"COUDMAIN_{name.upper()} is one of {', '.join(words)}, not {text!r}")
+    return default if text is None else text
 
 
 def _knobs(own: Mapping[str, str]) -> Knobs:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.watch.errands import TimerSeries
 from domain.store import timers
 from domain.store.tables import Timer
 from domain.store.timers import TimerKind
@@ -25,8 +26,13 @@ log = logging.getLogger(__name__)
 class Timekeeper:
     """Claims due timers and has their use case done. A failure is written on the timer, which rings again later."""
 
-    def __init__(self, tools: Tools, handlers: Mapping[TimerKind, Handler] = HANDLERS) -> None:
-        self._tools = tools
+    def __init__(
+        self,
+        tools: Tools,
+        handlers: Mapping[TimerKind, Handler] = HANDLERS,
+        series: TimerSeries | None = None,
+    ) -> None:
+        self._tools, self._series = tools, series
         self._handlers = handlers
         self._woken = asyncio.Event()
         self._stop = asyncio.Event()
@@ -87,17 +93,20 @@ class Timekeeper:
 
     async def _do(self, work: Work, timer: Timer) -> None:
         """Have the timer's use case done, or put the timer off with what went wrong."""
-        kind = TimerKind(timer.kind)
+        kind, late_s = TimerKind(timer.kind), (work.now - timer.due_at).total_seconds()
+        done = False
         try:
             async with work.db.begin_nested():
                 await self._handlers[kind](work, timer.ref)
         except Exception as failure:  # noqa: BLE001 - whatever it is, the other timers must ring
             log.info("timer %s for %s: %s", kind, timer.ref, _words(failure))
-            work.events.clear()
-            work.signals.clear()
+            work.forget()
             timers.postpone(timer, work.now, _words(failure))
         else:
             await timers.done(work.db, timer)
+            done = True
+        if self._series is not None:
+            self._series.rang(kind, late_s=late_s, done=done)
 
     async def _postpone(self, timer_id: UUID, words: str) -> None:
         """Put a timer off in a transaction of its own."""

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from domain.rules.ports import Deliver
+from realtime.bus_tally import BusTally
 
 log = logging.getLogger(__name__)
 
@@ -34,9 +35,11 @@ class InProcBus:
         self._wild: dict[int, tuple[str, Deliver]] = {}
         self._next = 0
         self._closed = False
+        self.tally = BusTally()
 
     async def publish(self, subject: str, payload: bytes) -> None:
         """Call every listener of this subject now. After `close` nobody listens."""
+        self.tally.published += 1
         found = list(self._exact.get(subject, {}).items())
         found += [
             (key, deliver) for key, (pattern, deliver) in self._wild.items() if matches(pattern, subject)

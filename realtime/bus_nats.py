@@ -10,6 +10,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from domain.rules.ports import Deliver
+from realtime.bus_tally import BusTally
 
 log = logging.getLogger(__name__)
 
@@ -31,9 +32,8 @@ class NatsBus:
     def __init__(self, client: Client, unread_messages: int) -> None:
         self._client = client
         self._unread_messages = unread_messages
-        self._dropped = 0
-        self._unheard = 0
         self._closing = False
+        self.tally = BusTally()
 
     @classmethod
     async def connected(cls, url: str, *, unread_messages: int = UNREAD_MESSAGES) -> Self:
@@ -66,8 +66,9 @@ class NatsBus:
             if self._client.pending_data_size + len(payload) > UNSENT_BYTES - COMMAND_BYTES:
                 raise nats.errors.OutboundBufferLimitError
             await self._client.publish(subject, payload)
+            self.tally.published += 1
         except nats.errors.Error as lost:
-            self._dropped += 1
+            self.tally.dropped += 1
             log.debug("dropped %s: %s", subject, lost)
 
     async def subscribe(self, pattern: str, deliver: Deliver) -> Callable[[], Awaitable[None]]:
@@ -110,23 +111,11 @@ class NatsBus:
             log.debug("closed with messages unsent")
         await self._client.close()
 
-    @property
-    def dropped(self) -> int:
-        """Messages not handed over since the start, for the metrics."""
-        return self._dropped
-
-    @property
-    def unheard(self) -> int:
-        """Messages that listeners here were too far behind to hear."""
-        return self._unheard
-
     async def _failed(self, error: Exception) -> None:
         if isinstance(error, nats.errors.SlowConsumerError):
-            self._unheard += 1
-            if self._unheard & (
-                self._unheard - 1
-            ):  # each power of two is told: a flood must not fill the log
-                return
+            self.tally.missed += 1
+            if self.tally.missed & (self.tally.missed - 1):
+                return  # each power of two is told: a flood must not fill the log
         log.warning("NATS: %s", str(error) or type(error).__name__)
 
     async def _disconnected(self) -> None:
@@ -134,4 +123,5 @@ class NatsBus:
             log.warning("NATS: disconnected")
 
     async def _reconnected(self) -> None:
+        self.tally.reconnects += 1
         log.info("NATS: connected again")

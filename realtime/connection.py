@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, Protocol
 
 from domain.usecases.work import NOBODY, Actor
-from realtime.effects import Close, CloseCode, Effect, ReadLog, Report, Send
+from realtime.effects import LEFT, Close, CloseCode, Effect, ReadLog, Report, Send
 from realtime.outbox import LIMIT_BYTES, Outbox
 from realtime.session import Session
 
@@ -102,7 +102,7 @@ class Connection:
 
     def gone(self) -> None:
         """The client has left."""
-        self.perform(self.session.close(CloseCode.DRAINING, "the client has left"))
+        self.perform(self.session.close(CloseCode.DRAINING, LEFT))
 
     def _send(self, frame: bytes) -> None:
         if not self.outbox.push(frame):

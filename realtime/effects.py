@@ -23,6 +23,9 @@ class CloseCode:
     TOO_BIG: Final = 1009
 
 
+LEFT: Final = "the client has left"  # the reason of a close that nobody will read
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """Where an account's stream stands: its epoch, its last number, the oldest number kept."""

@@ -102,6 +102,11 @@ class Gateway:
         """Open sockets, for the metrics."""
         return len(self._roster)
 
+    @property
+    def roster(self) -> Roster:
+        """Who is connected, for the metrics."""
+        return self._roster
+
     # Sockets
 
     def open(self, line: Line, bearer: str | None) -> Connection:

@@ -1,14 +1,16 @@
 """Who is connected: the sockets of each account, and what is told to all of them."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Final
 from uuid import UUID
 
 from realtime.connection import Connection
-from realtime.effects import CloseCode
+from realtime.effects import LEFT, Close, CloseCode
 
 SOCKETS_AN_ACCOUNT: Final = 5  # a phone, a tablet, some tabs; the oldest gives way
+ENDINGS: Final = {code: name.lower() for name, code in vars(CloseCode).items() if name.isupper()}
+"""Every code this server closes with, by its name."""
 
 
 class Roster:
@@ -17,6 +19,9 @@ class Roster:
     def __init__(self) -> None:
         self._strangers: set[Connection] = set()
         self._accounts: defaultdict[UUID, list[Connection]] = defaultdict(list)
+        self.ended: Counter[str] = (
+            Counter()
+        )  # since the start, by the name of the close; `left`: by the client
 
     def __len__(self) -> int:
         return len(self._strangers) + sum(len(mine) for mine in self._accounts.values())
@@ -43,16 +48,29 @@ class Roster:
 
     def leave(self, connection: Connection) -> None:
         """It is closed. Twice does no harm."""
-        self._strangers.discard(connection)
         account = connection.actor.account_id
-        if account is None or account not in self._accounts:
-            return
-        mine = self._accounts[account]
-        if connection in mine:
+        mine = [] if account is None else self._accounts.get(account, [])
+        if connection in self._strangers:
+            self._strangers.remove(connection)
+        elif connection in mine:
             mine.remove(connection)
-        if not mine:
-            del self._accounts[account]
+        else:
+            return
+        self.ended[_ending(connection.closing)] += 1
+        if account is not None and not mine:
+            self._accounts.pop(account, None)
+
+    @property
+    def waiting_bytes(self) -> int:
+        """What all of them together still have to be sent."""
+        return sum(one.outbox.waiting for one in self)
 
     def of(self, account: UUID) -> list[Connection]:
         """The account's connections, oldest first."""
         return list(self._accounts.get(account, ()))
+
+
+def _ending(close: Close | None) -> str:
+    if close is None or close.reason == LEFT:
+        return "left"
+    return ENDINGS.get(close.code, "other")

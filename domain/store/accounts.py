@@ -5,11 +5,22 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import delete, func, select, text, union, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.store.tables import Account, Challenge, Device, Provider, SentMessage, TokenFamily, WsTicket
+from domain.store.tables import (
+    Account,
+    Challenge,
+    Device,
+    DutySession,
+    Engagement,
+    Provider,
+    Request,
+    SentMessage,
+    TokenFamily,
+    WsTicket,
+)
 
 
 async def account_of_session(
@@ -240,3 +251,13 @@ async def knows_timezone(db: AsyncSession, name: str) -> bool:
     """Whether the database, which does the reckoning, knows a time zone by this name."""
     statement = text("SELECT EXISTS (SELECT FROM pg_timezone_names WHERE name = :name)")
     return bool((await db.execute(statement, {"name": name})).scalar_one())
+
+
+async def markets_of(db: AsyncSession, account_id: UUID) -> frozenset[str]:
+    """Where an account has been on duty, asked for something, or agreed to work."""
+    seen = union(
+        select(DutySession.market_id).where(DutySession.account_id == account_id),
+        select(Request.market_id).where(Request.customer_id == account_id),
+        select(Engagement.market_id).where(Engagement.provider_id == account_id),
+    )
+    return frozenset((await db.execute(seen)).scalars())

@@ -1,6 +1,6 @@
 """Engagements in SQL: inserted under the exclusive guard, moved only from the state that was seen."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -126,14 +126,14 @@ async def in_states(
     db: AsyncSession,
     *,
     states: Iterable[EngagementState] | None,
-    market_id: str | None,
+    markets: Collection[str] | None,
     before: UUID | None,
     limit: int,
 ) -> Sequence[Engagement]:
-    """Everybody's engagements, newest first, below `before` (ops)."""
+    """Everybody's engagements in some markets (None: in all), newest first, below `before` (ops)."""
     statement = select(Engagement)
-    if market_id is not None:
-        statement = statement.where(Engagement.market_id == market_id)
+    if markets is not None:
+        statement = statement.where(Engagement.market_id.in_(sorted(markets)))
     return await _page(db, statement, states, before, limit)
 
 

@@ -6,12 +6,14 @@
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import Select, and_, exists, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, false, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from domain.rules.errors import Forbidden, NotFound, Unauthenticated
 from domain.rules.states import Allocator, RequestState, Role
-from domain.store.tables import Decision, Engagement, Offer, Request
+from domain.store import accounts
+from domain.store.tables import Account, Decision, Engagement, Offer, Request
 from domain.usecases.work import Actor, Work
 
 Row = TypeVar("Row")
@@ -25,28 +27,78 @@ def require_account(actor: Actor) -> UUID:
 
 
 def require_ops(actor: Actor) -> UUID:
-    """Ops staff only. A role that never passes is told so: there is no row to hide."""
+    """Ops staff of any market. A role that never passes is told so: there is no row to hide."""
     account = require_account(actor)
     if not actor.is_ops:
         raise Forbidden("this is for ops staff")
     return account
 
 
+def require_ops_of(actor: Actor, market: str) -> UUID:
+    """Ops staff of this market. Markets are public: that there is one is no secret to hide."""
+    account = require_ops(actor)
+    if not actor.oversees(market):
+        raise Forbidden("this is for the ops staff of that market")
+    return account
+
+
+def require_ops_of_all(actor: Actor) -> UUID:
+    """Ops staff of every market: for what belongs to none of them."""
+    account = require_ops(actor)
+    if not actor.oversees_all:
+        raise Forbidden("this is for the ops staff of every market")
+    return account
+
+
+def overseen(actor: Actor, market_id: ColumnElement[str] | InstrumentedAttribute[str]) -> ColumnElement[bool]:
+    """Rows of the markets that the actor oversees; none for whoever is not staff."""
+    if not actor.is_ops:
+        return false()
+    return true() if actor.ops_markets is None else market_id.in_(sorted(actor.ops_markets))
+
+
+async def account_overseen(work: Work, account_id: UUID, *, lock: bool = True) -> Account:
+    """Ops staff of every market; staff of some, for whoever has been on duty, asked or worked in theirs and nowhere
+    else: what is done to an account is felt everywhere it is used."""
+    require_ops(work.actor)
+    account = await accounts.account(work.db, account_id, lock=lock)
+    if account is None:
+        raise NotFound
+    if work.actor.ops_markets is not None:
+        known_in = await accounts.markets_of(work.db, account_id)
+        if account.is_ops or not known_in or not known_in <= work.actor.ops_markets:
+            raise NotFound
+    return account
+
+
+async def known_in(work: Work, account_id: UUID, market: str) -> bool:
+    """Whether the actor may know of an account that something in this market is about."""
+    return work.actor.oversees_all or market in await accounts.markets_of(work.db, account_id)
+
+
 async def request_of_customer(work: Work, request_id: UUID, *, lock: bool = False) -> Request:
-    """Its customer; ops too."""
-    statement = select(Request).where(Request.id == request_id)
-    if not work.actor.is_ops:
-        statement = statement.where(Request.customer_id == require_account(work.actor))
+    """Its customer; ops of its market too."""
+    own = Request.customer_id == require_account(work.actor)
+    statement = select(Request).where(
+        Request.id == request_id, or_(own, overseen(work.actor, Request.market_id))
+    )
     return await _one(work.db, statement, lock)
 
 
+async def request_of_ops(work: Work, request_id: UUID) -> Request:
+    """Ops of its market only."""
+    require_ops(work.actor)
+    statement = select(Request).where(Request.id == request_id, overseen(work.actor, Request.market_id))
+    return await _one(work.db, statement, lock=False)
+
+
 async def request_in_sight(work: Work, request_id: UUID) -> tuple[Request, Role]:
-    """Its customer, ops, and providers it was put to or who were considered for it (they see the coarse view)."""
+    """Its customer, ops of its market, and providers it was put to or who were considered for it (the coarse view)."""
     account = require_account(work.actor)
     row = await _one(work.db, select(Request).where(Request.id == request_id), lock=False)
     if row.customer_id == account:
         return row, Role.CUSTOMER
-    if work.actor.is_ops:
+    if work.actor.oversees(row.market_id):
         return row, Role.OPS
     told = select(
         or_(
@@ -72,12 +124,12 @@ async def open_call_for_provider(work: Work, request_id: UUID, *, lock: bool = F
 
 
 async def offer_of_party(work: Work, offer_id: UUID, *, lock: bool = False) -> tuple[Offer, Role]:
-    """Its provider; the customer for what the two negotiate (never for an engine's offer to a provider); ops."""
+    """Its provider; the customer for what the two negotiate (never for an engine's offer to a provider); ops of
+    its market."""
     account = require_account(work.actor)
-    statement = select(Offer).where(Offer.id == offer_id)
-    if not work.actor.is_ops:
-        negotiated = and_(Offer.customer_id == account, Offer.origin != "dispatch")
-        statement = statement.where(or_(Offer.provider_id == account, negotiated))
+    negotiated = and_(Offer.customer_id == account, Offer.origin != "dispatch")
+    concerned = or_(Offer.provider_id == account, negotiated, overseen(work.actor, Offer.market_id))
+    statement = select(Offer).where(Offer.id == offer_id, concerned)
     row = await _one(work.db, statement, lock)
     if row.provider_id == account:
         return row, Role.PROVIDER
@@ -89,11 +141,14 @@ async def offer_of_party(work: Work, offer_id: UUID, *, lock: bool = False) -> t
 async def engagement_of_party(
     work: Work, engagement_id: UUID, *, lock: bool = False
 ) -> tuple[Engagement, Role]:
-    """Its two parties, and ops."""
+    """Its two parties, and ops of its market."""
     account = require_account(work.actor)
-    statement = select(Engagement).where(Engagement.id == engagement_id)
-    if not work.actor.is_ops:
-        statement = statement.where(or_(Engagement.customer_id == account, Engagement.provider_id == account))
+    concerned = or_(
+        Engagement.customer_id == account,
+        Engagement.provider_id == account,
+        overseen(work.actor, Engagement.market_id),
+    )
+    statement = select(Engagement).where(Engagement.id == engagement_id, concerned)
     row = await _one(work.db, statement, lock)
     if row.customer_id == account:
         return row, Role.CUSTOMER

@@ -10,6 +10,7 @@ from domain.rules.errors import UnknownMarket
 from domain.store import calibration as store
 from domain.store import requests
 from domain.store.tables import Engagement, Request
+from domain.usecases.access import require_ops_of
 from domain.usecases.work import Work
 from geo.calibration import CALIBRATION_RES, Calibration, Kept, kept, kept_by_hour, learn
 from geo.cells import cell_of, to_hex
@@ -50,7 +51,8 @@ async def learnt(work: Work, market_id: str) -> Calibration:
 
 
 async def report(work: Work, market_id: str) -> dict[str, Any]:
-    """How often the promises of a market's pick-ups held, overall and by local hour."""
+    """How often the promises of a market's pick-ups held, overall and by local hour. For its ops."""
+    require_ops_of(work.actor, market_id)
     if await store.timezone_of(work.db, market_id) is None:
         raise UnknownMarket
     found = await store.approaches(work.db, market_id, work.now - LEARNT_FROM, MOST_LEARNT_FROM)

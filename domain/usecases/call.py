@@ -12,6 +12,7 @@ from uuid import UUID
 
 from domain.rules import clocks
 from domain.rules.catalogue import Proposed, ServiceSpec
+from domain.rules.deeds import Deed
 from domain.rules.errors import (
     AgendaConflict,
     AlreadyProposed,
@@ -112,6 +113,7 @@ async def counter(work: Work, offer_id: UUID, bid: Bid) -> Offer:
     )
     if replaced is None:
         raise await _why_not_pending(work, proposal.id)
+    work.count(Deed.OFFER_WITHDRAWN, replaced.market_id)
     await timers.forget(work.db, TimerKind.OFFER_EXPIRES, replaced.id)
     way = replaced.terms.get("approach_s"), replaced.terms.get("approach_m")
     offer = await _put(
@@ -251,6 +253,7 @@ async def _put(
     inserted = await offers.put(work.db, [row])
     if not inserted:
         raise AlreadyProposed
+    work.count(Deed.OFFER_CREATED, request.market_id)
     await work.schedule(TimerKind.OFFER_EXPIRES, inserted[0].id, inserted[0].answer_by)
     return inserted[0]
 

@@ -9,7 +9,7 @@ from domain.rules.errors import SlugTaken
 from domain.rules.states import Allocator
 from domain.store import catalogue as store
 from domain.store.tables import Market, Service
-from domain.usecases.access import require_ops
+from domain.usecases.access import require_ops_of
 from domain.usecases.work import Work
 
 COUNTED: Final = ("on_duty", "open_requests", "running", "completed_today")
@@ -39,7 +39,7 @@ async def add_service(
     work: Work, market_id: str, data: dict[str, Any], *, replace: bool = False
 ) -> ServiceSpec:
     """Ops add a service to a market, or with `replace` a new version of one: quotes and requests keep theirs."""
-    ops = require_ops(work.actor)
+    ops = require_ops_of(work.actor, market_id)
     await store.market(work.db, market_id)
     spec = read_spec(data)
     version = 1

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from domain.rules.errors import Invalid, NotFound
 from domain.rules.phones import read_phone
 from domain.store import accounts as store
+from domain.store import catalogue
 from domain.store.tables import Account, SentMessage
 from domain.usecases.work import Work
 
@@ -26,11 +27,13 @@ async def outbox(work: Work, to: str | None) -> Sequence[SentMessage]:
     return await store.sent_to(work.db, number, MOST_SHOWN)
 
 
-async def make_ops(work: Work, phone: str) -> Account:
-    """Make the account of a phone ops staff; it is made if it has not signed in yet."""
+async def make_ops(work: Work, phone: str, markets: Sequence[str] | None = None) -> Account:
+    """Make the account of a phone ops staff, of some markets or of all; it is made if it has not signed in yet."""
     _only_in_development(work)
+    for slug in markets or ():
+        await catalogue.market(work.db, slug)
     account = await store.account_with_phone(
         work.db, new_id=work.new_id(), phone=read_phone(phone), language=work.actor.language, now=work.now
     )
-    account.is_ops = True
+    account.is_ops, account.ops_markets = True, None if markets is None else sorted(set(markets))
     return account

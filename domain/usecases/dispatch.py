@@ -13,6 +13,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from domain.rules.catalogue import ServiceSpec
+from domain.rules.deeds import Deed
 from domain.rules.events import EventType
 from domain.rules.rounds import USUAL, Rest, RoundSettings, candidates_for, read_round_settings, rest_after
 from domain.rules.states import OfferOrigin, OfferState
@@ -260,6 +261,8 @@ async def _put(
     for offer in await offers.put(work.db, rows):
         seeking = by_id[str(offer.request_id)]
         put[str(offer.request_id), str(offer.provider_id)] = offer.id
+        waited_s = None if offer.wave else (now - seeking.request.due_at).total_seconds()
+        work.count(Deed.OFFER_CREATED, offer.market_id, waited_s=waited_s)
         work.emit(
             offer.provider_id, EventType.OFFER_CREATED, _told(offer, seeking), not_after=offer.answer_by
         )

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+from domain.rules.deeds import Deed
 from domain.rules.errors import Invalid, LostRace, NotAProvider, UnknownService
 from domain.rules.events import EventType
 from domain.rules.states import OfferOrigin
@@ -114,6 +115,7 @@ async def withdraw_offers(work: Work, provider_id: UUID, *, why: str, dispatched
     )
     for offer in sorted(offers, key=lambda row: row.id):
         await timers.forget(work.db, TimerKind.OFFER_EXPIRES, offer.id)
+        work.count(Deed.OFFER_WITHDRAWN, offer.market_id)
         told = {"offer_id": str(offer.id), "request_id": str(offer.request_id), "reason": why}
         work.emit(offer.provider_id, EventType.OFFER_WITHDRAWN, told)
         if offer.origin != OfferOrigin.DISPATCH:

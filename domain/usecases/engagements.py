@@ -233,7 +233,7 @@ def _note_consent(work: Work, engagement: Engagement, request: Request, offer: O
             (Role.CUSTOMER, customer, "counter", offer.created_at),
             (Role.PROVIDER, provider, "accept", work.now),
         ]
-    elif work.actor.is_ops and work.actor.account_id != provider:
+    elif work.actor.oversees(request.market_id) and work.actor.account_id != provider:
         deeds = [
             (Role.CUSTOMER, customer, "ask", request.created_at),
             (Role.OPS, work.actor.id, "assign", work.now),

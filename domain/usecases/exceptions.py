@@ -72,17 +72,24 @@ class Finding:
 
 
 async def exceptions(work: Work) -> list[dict[str, Any]]:
-    """Everything out of order, the gravest and oldest first. Ops only."""
+    """Everything out of order in the markets the actor oversees, the gravest and oldest first; what belongs to no
+    market is for the staff of all. Ops only."""
     require_ops(work.actor)
-    found = [*await _requests(work), *await _engagements(work), *await _disputes(work)]
-    found += [*await _payments(work), *await _pushes(work), *await _timers(work)]
+    found = [
+        *await _requests(work),
+        *await _engagements(work),
+        *await _disputes(work),
+        *await _payments(work),
+    ]
+    if work.actor.oversees_all:
+        found += [*await _pushes(work), *await _timers(work)]
     gravity = {"critical": 0, "warning": 1, "info": 2}
     found.sort(key=lambda finding: (gravity[finding.severity], finding.since, finding.subject))
     return [_shown(finding, work.actor.language) for finding in found]
 
 
 async def _requests(work: Work) -> list[Finding]:
-    rows = await store.requests_waiting(work.db, work.after(-WAITING_S), MOST)
+    rows = await store.requests_waiting(work.db, work.after(-WAITING_S), MOST, work.actor.ops_markets)
     return [
         Finding(
             "request_waiting",
@@ -103,7 +110,7 @@ def _presses(row: Request, now: datetime) -> bool:
 
 async def _engagements(work: Work) -> list[Finding]:
     found = []
-    for row in await store.running(work.db, MOST):
+    for row in await store.running(work.db, MOST, work.actor.ops_markets):
         subject = ("engagement", str(row.id))
         if (dark := _dark(work, row)) is not None:
             severity = "critical" if dark > GONE_AFTER else "warning"
@@ -144,7 +151,7 @@ def _planned_end(row: Engagement) -> datetime | None:
 
 
 async def _disputes(work: Work) -> list[Finding]:
-    rows = await store.disputes(work.db, MOST)
+    rows = await store.disputes(work.db, MOST, work.actor.ops_markets)
     return [
         Finding(
             "disputed",
@@ -158,7 +165,7 @@ async def _disputes(work: Work) -> list[Finding]:
 
 
 async def _payments(work: Work) -> list[Finding]:
-    rows = await store.payments_failing(work.db, work.after(-PAYMENT_STUCK_S), MOST)
+    rows = await store.payments_failing(work.db, work.after(-PAYMENT_STUCK_S), MOST, work.actor.ops_markets)
     return [
         Finding(
             "payment_failing",

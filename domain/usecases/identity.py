@@ -253,7 +253,13 @@ async def _actor(work: Work, account_id: UUID, family_id: UUID) -> Actor:
         raise TokenInvalid("this sign-in has ended")
     if account.suspended_at is not None:
         raise Suspended
-    return Actor(account_id=account.id, is_ops=account.is_ops, language=account.language, family_id=family_id)
+    return Actor(
+        account_id=account.id,
+        is_ops=account.is_ops,
+        ops_markets=None if account.ops_markets is None else frozenset(account.ops_markets),
+        language=account.language,
+        family_id=family_id,
+    )
 
 
 async def _open_session(work: Work, account: Account) -> Session:

@@ -19,7 +19,7 @@ from domain.store import mapview as store
 from domain.store.accounts import ops_among
 from domain.store.catalogue import market as known_market
 from domain.store.mapview import EngagementRow, MapRows, OnDutyRow, RequestRow
-from domain.usecases.access import require_ops
+from domain.usecases.access import require_ops_of
 from domain.usecases.work import Work
 from geo.cells import cell_of, center, to_hex
 from geo.livepoints import LiveSnapshot
@@ -158,8 +158,8 @@ class MapMemory:
 
 
 async def open_map(work: Work, market: str) -> None:
-    """Whether the actor may see this map: ops, of a market there is."""
-    require_ops(work.actor)
+    """Whether the actor may see this map: its ops, of a market there is."""
+    require_ops_of(work.actor, market)
     await known_market(work.db, market)
 
 

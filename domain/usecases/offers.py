@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from domain.rules.catalogue import ServiceSpec
+from domain.rules.deeds import Deed
 from domain.rules.errors import (
     Forbidden,
     IllegalMove,
@@ -73,6 +74,7 @@ async def accept_offer(work: Work, offer_id: UUID, *, method: str = "card") -> A
     won = await store.move(work.db, offer.id, OfferMove.ACCEPT, answered_at=work.now)
     if won is None:  # it was answered while we waited for the request
         raise await _refusal(work, offer.id)
+    work.count(Deed.OFFER_ACCEPTED, won.market_id)
     await withdraw_pending(work, request, but=won.id, why=OTHER_WON)
     matched = {
         "id": str(request.id),
@@ -101,6 +103,7 @@ async def decline_offer(work: Work, offer_id: UUID) -> Offer:
     )
     if declined is None:
         raise await _refusal(work, offer.id, OfferMove.DECLINE)
+    work.count(Deed.OFFER_DECLINED, declined.market_id)
     await timers.forget(work.db, TimerKind.OFFER_EXPIRES, declined.id)
     author = _author(declined)
     if author is not None:
@@ -121,6 +124,7 @@ async def withdraw_offer(work: Work, offer_id: UUID) -> Offer:
     )
     if withdrawn is None:
         raise await _refusal(work, offer.id, verb=OfferMove.WITHDRAW)
+    work.count(Deed.OFFER_WITHDRAWN, withdrawn.market_id)
     await timers.forget(work.db, TimerKind.OFFER_EXPIRES, withdrawn.id)
     work.emit(withdrawn.to_account, EventType.OFFER_WITHDRAWN, offer_ended_view(withdrawn))
     return withdrawn
@@ -139,6 +143,7 @@ async def on_offer_expired(work: Work, offer_id: UUID) -> None:
         if offer is not None and offer.state == OfferState.PENDING:
             await work.schedule(TimerKind.OFFER_EXPIRES, offer.id, max(offer.answer_by, work.now) + EARLY_BY)
         return
+    work.count(Deed.OFFER_EXPIRED, expired.market_id)
     view = offer_ended_view(expired)
     work.emit(expired.to_account, EventType.OFFER_EXPIRED, view)
     author = _author(expired)
@@ -153,6 +158,7 @@ async def withdraw_pending(work: Work, request: Request, *, but: UUID | None = N
         work.db, store.others_of(request.id, but), OfferMove.WITHDRAW, answered_at=work.now, ended_why=why
     )
     for offer in ended:
+        work.count(Deed.OFFER_WITHDRAWN, offer.market_id)
         await timers.forget(work.db, TimerKind.OFFER_EXPIRES, offer.id)
         work.emit(offer.provider_id, EventType.OFFER_WITHDRAWN, offer_ended_view(offer))
     return ended

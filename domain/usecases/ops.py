@@ -115,9 +115,18 @@ async def engagements_in(
     before: UUID | None,
     limit: int,
 ) -> list[dict[str, Any]]:
-    """Everybody's engagements, newest first."""
+    """Everybody's engagements in the markets the actor oversees, newest first."""
     access.require_ops(work.actor)
-    rows = await store.in_states(work.db, states=states, market_id=market, before=before, limit=limit)
+    if market is not None and not work.actor.oversees(market):
+        return []
+    theirs = work.actor.ops_markets
+    rows = await store.in_states(
+        work.db,
+        states=states,
+        markets=theirs if market is None else frozenset({market}),
+        before=before,
+        limit=limit,
+    )
     return await engagements.views_for(work, rows, Role.OPS)
 
 
@@ -132,7 +141,7 @@ async def ledger_of(work: Work, engagement_id: UUID) -> dict[str, Any]:
 
 async def ledger_check(work: Work) -> dict[str, Any]:
     """The whole ledger added up in SQL: it is `sound` when no transaction, and nothing in all, differs from 0."""
-    access.require_ops(work.actor)
+    access.require_ops_of_all(work.actor)
     sums = await payments.check(work.db)
     return {
         "sound": sums.nonzero == 0 and sums.total == 0,
@@ -155,6 +164,8 @@ async def _plan(work: Work, engagement_id: UUID, provider_id: UUID, *, lock: boo
         raise Invalid.field("/provider", "choose somebody who is not part of this engagement")
     (facts,) = await facts_of(work.db, [engagement])
     spec = await engagements.spec_of(work, engagement)
+    if not await access.known_in(work, provider_id, engagement.market_id):
+        raise NotFound("no such provider")
     await _require_eligible(work, engagement, provider_id)
     approach = await _approach(work, engagement, facts.stops[0], provider_id, Profile(spec.profile))
     return Reassignment(

@@ -20,6 +20,7 @@ from domain.store.positions import Duty
 from domain.usecases import tracks
 from domain.usecases.access import require_account
 from domain.usecases.dutybook import DutyBook
+from domain.usecases.positiontally import PositionTally
 from domain.usecases.readings import Reading, Receipt, Trails
 from domain.usecases.work import ENGINE, Actor, Tools, working
 from geo.live import Fix, LiveIndex
@@ -80,6 +81,7 @@ class Positions:
         self._applied: dict[UUID, tuple[Duty, LiveIndex]] = {}  # what the indexes were last told, and which
         self._unkept: dict[tuple[UUID, str], list[Fix]] = {}
         self._swept_at = 0.0
+        self.tally = PositionTally()
         self._ends: list[Callable[[], Awaitable[None]]] = []
 
     async def start(self) -> None:
@@ -131,6 +133,9 @@ class Positions:
         for together in trails.values():
             for _, duty, taken in together.taken():
                 await self._pass_on(duty, taken)
+        for answer in answers:
+            if answer is not None:
+                self.tally.add(answer.accepted, (drop.reason for drop in answer.dropped))
         return answers
 
     def newest(self, provider: UUID) -> LivePoint | None:

@@ -147,6 +147,12 @@ async def read_profile(work: Work, account_id: UUID) -> Profile:
         done_count=await queries.done_count(work.db, account_id),
         reviews=await queries.newest_reviews(work.db, account_id, REVIEWS_SHOWN),
         sees_plate=viewer == account_id
-        or work.actor.is_ops
+        or work.actor.oversees_all
+        or (work.actor.is_ops and await _overseen(work, account_id))
         or await queries.at_work_together(work.db, viewer, account_id),
     )
+
+
+async def _overseen(work: Work, account_id: UUID) -> bool:
+    """Whether the account has dealings in a market that the actor oversees."""
+    return any(work.actor.oversees(market) for market in await store.markets_of(work.db, account_id))

@@ -2,10 +2,10 @@
 
 from uuid import UUID
 
-from domain.rules.errors import Invalid, NotFound
+from domain.rules.errors import Invalid
 from domain.store import accounts as store
 from domain.store.tables import Account
-from domain.usecases.access import require_ops
+from domain.usecases.access import account_overseen, require_ops
 from domain.usecases.duty import end_duty_of
 from domain.usecases.work import Work
 
@@ -21,8 +21,9 @@ async def suspend(work: Work, account_id: UUID, reason: str) -> Account:
         raise Invalid.field("/reason", "a suspension needs its reason")
     if by == account_id:
         raise Invalid.field("/account_id", "nobody suspends themselves")
+    await account_overseen(work, account_id, lock=False)
     await end_duty_of(work, account_id, why="suspended")  # sessions and offers before the account's row
-    account = await _account(work, account_id)
+    account = await account_overseen(work, account_id)
     account.suspended_at = account.suspended_at or work.now
     account.suspended_reason, account.suspended_by = words, by
     await store.end_families(work.db, account_id, why="suspended", now=work.now)
@@ -32,14 +33,6 @@ async def suspend(work: Work, account_id: UUID, reason: str) -> Account:
 
 async def unsuspend(work: Work, account_id: UUID) -> Account:
     """Let an account sign in again."""
-    require_ops(work.actor)
-    account = await _account(work, account_id)
+    account = await account_overseen(work, account_id)
     account.suspended_at = account.suspended_reason = account.suspended_by = None
-    return account
-
-
-async def _account(work: Work, account_id: UUID) -> Account:
-    account = await store.account(work.db, account_id, lock=True)
-    if account is None:
-        raise NotFound
     return account

@@ -11,7 +11,7 @@ from domain.rules.errors import NotFound
 from domain.rules.states import OfferOrigin, Role
 from domain.store import offers as store
 from domain.store import rounds
-from domain.store.tables import Decision, Request, Round
+from domain.store.tables import Decision, Round
 from domain.usecases import access
 from domain.usecases.comparing import own_terms
 from domain.usecases.views.decisions import decision_view, explanation_view, round_view
@@ -56,9 +56,7 @@ async def why_not_me(work: Work, request_id: UUID) -> dict[str, Any]:
 
 async def rounds_of(work: Work, request_id: UUID) -> list[dict[str, Any]]:
     """Every stored round of a request, newest first, for ops."""
-    access.require_ops(work.actor)
-    if await work.db.get(Request, request_id) is None:
-        raise NotFound
+    await access.request_of_ops(work, request_id)
     found = await rounds.of_request(work.db, request_id, MOST_ROUNDS)
     decided: defaultdict[UUID, list[tuple[Decision, str | None]]] = defaultdict(list)
     for decision, name in await rounds.decisions_of(work.db, request_id, (row.id for row in found)):

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from domain.rules.deeds import Counted, Deed
 from domain.rules.events import Event, EventType
 from domain.rules.ports import Bus, Clock, Psp, TravelTimes
 from domain.store import streams, timers
@@ -106,6 +107,7 @@ class Tools:
     firebase: Firebase | None = None
     forecasts: dict[tuple[object, ...], Forecast] = field(default_factory=dict)
     """Made this quarter-hour, by market, day, slot and services. Bounded; a lost one is made again."""
+    witness: Callable[[Counted], None] = lambda _: None  # hears of deeds once they are committed
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +116,19 @@ class Actor:
 
     account_id: UUID | None
     is_ops: bool = False
+    ops_markets: frozenset[str] | None = None  # that ops staff oversee; None: every market
     is_engine: bool = False
     language: str = "fr"
     family_id: UUID | None = None
+
+    def oversees(self, market: str) -> bool:
+        """Whether they are staff of this market."""
+        return self.is_ops and (self.ops_markets is None or market in self.ops_markets)
+
+    @property
+    def oversees_all(self) -> bool:
+        """Whether they are staff of every market there is or will be."""
+        return self.is_ops and self.ops_markets is None
 
     @property
     def id(self) -> UUID:
@@ -144,6 +156,7 @@ class Work:
     now: datetime
     events: list[Event] = field(default_factory=list)
     signals: list[tuple[str, bytes]] = field(default_factory=list)
+    deeds: list[Counted] = field(default_factory=list)
 
     @property
     def knobs(self) -> Knobs:
@@ -161,6 +174,16 @@ class Work:
     def signal(self, subject: str, payload: bytes = b"") -> None:
         """Publish on the bus once committed. Only hints: a lost one costs time, never truth."""
         self.signals.append((subject, payload))
+
+    def count(self, deed: Deed, market: str, *, waited_s: float | None = None) -> None:
+        """Have a deed counted once committed."""
+        self.deeds.append(Counted(deed, market, waited_s))
+
+    def forget(self) -> None:
+        """Nothing of what was to be told is told (any more)."""
+        self.events.clear()
+        self.signals.clear()
+        self.deeds.clear()
 
     async def schedule(self, kind: TimerKind, ref: UUID, due_at: datetime) -> None:
         """Set a durable timer in this transaction."""
@@ -188,7 +211,8 @@ async def commit(work: Work) -> None:
         await streams.append(work.db, work.events, now=work.now, epoch=f"{work.now.timestamp():.0f}")
         work.signal("wake.relay")
     await work.db.commit()
+    for deed in work.deeds:
+        work.tools.witness(deed)
     for subject, payload in dict.fromkeys(work.signals):
         await work.tools.bus.publish(subject, payload)
-    work.events.clear()
-    work.signals.clear()
+    work.forget()

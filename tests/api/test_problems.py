@@ -139,7 +139,9 @@ async def test_a_long_answer_is_zipped_and_a_range_is_not(stranger: httpx.AsyncC
 
 async def test_health_readiness_and_numbers(stranger: httpx.AsyncClient, monkeypatch, tools) -> None:
     assert (await stranger.get("/healthz")).json() == {"status": "ok"}
-    assert (await stranger.get("/readyz")).json() == {"status": "ok"}
+    ready = (await stranger.get("/readyz")).json()
+    assert (ready["status"], ready["relay_lag_s"]) == ("ok", 0.0)
+    assert ready["schema"]
 
     async def silent() -> bool:
         return False

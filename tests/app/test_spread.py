@@ -4,11 +4,13 @@ import time
 from collections.abc import AsyncIterator, Iterator
 
 import asyncpg
+import httpx
 import pytest
 import pytest_asyncio
 
 from app.postgres import PrivateCluster
 from domain.store.rounds import LEASE_CLASS
+from tests.app.numbers import Numbers
 from tests.app.spread import Installation, Part
 from tests.cluster import copy_of_the_template
 from tests.stranger.acts import heard, offered, settled, state_of
@@ -129,6 +131,24 @@ async def test_a_ride_crosses_from_one_gateway_to_the_other(
     for socket in (wheel, seat):
         numbers = [event["seq"] for event in socket.events]
         assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
+async def test_each_part_tells_its_own_numbers_and_whether_it_is_ready(
+    dispatchers: tuple[Part, Part], installation: Installation
+):
+    relay = next(part for part in installation.parts if part.name == "relay")
+    async with httpx.AsyncClient(timeout=10.0) as watcher:
+        for part in (*dispatchers, relay):
+            ready = await watcher.get(f"{part.door}/readyz")
+            assert (ready.status_code, ready.json()["status"]) == (200, "ok")
+            assert (await watcher.get(f"{part.door}/healthz")).status_code == 200
+            assert (await watcher.get(f"{part.door}/v1/markets")).status_code == 404
+        held = [Numbers((await watcher.get(f"{part.door}/metrics")).text) for part in dispatchers]
+        told = Numbers((await watcher.get(f"{relay.door}/metrics")).text)
+    assert [numbers.of("coudmain_lease_held", market="monaco") for numbers in held] == [1, 0]
+    assert told.of("coudmain_events_total") > 0
+    assert told.of("coudmain_bus_published_total") > 0
+    assert not [label for numbers in (*held, told) for label in numbers.unfit()]
 
 
 async def test_a_standby_takes_the_market_of_a_killed_dispatcher(

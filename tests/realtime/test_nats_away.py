@@ -71,7 +71,7 @@ async def test_a_server_that_reads_nothing_makes_no_publisher_wait(nats: NatsSer
                 await speaks.publish("position.monaco", bytes(65_536))
     finally:
         nats.thaw()
-    assert speaks.dropped > 0, "beyond the bound it is dropped, not kept"
+    assert speaks.tally.dropped > 0, "beyond the bound it is dropped, not kept"
     await until_heard(speaks, ear, "position.monaco", b"again")
     async with asyncio.timeout(AT_ONCE * 2):
         for bus in (listens, speaks):
@@ -91,7 +91,7 @@ async def test_a_listener_too_far_behind_loses_messages_and_delays_nobody(nats: 
 
     assert [int(payload) for _, payload in await ahead.until(count)] == list(range(count))
     await until_heard(speaks, behind, "account.8", b"the last")
-    assert slow.unheard > 0
+    assert slow.tally.missed > 0
     assert len(behind.heard) < count, "what it lost is bounded by nothing but its own speed"
     numbers = [int(payload) for subject, payload in behind.heard if subject == "account.7"]
     assert numbers == sorted(numbers), "what it did hear is in order"

@@ -41,7 +41,7 @@ async def row_of(town: Town, engagement: UUID) -> Engagement:
 
 
 async def reported(town: Town) -> Mapping[str, Any]:
-    async with working(town.tools, ENGINE) as work:
+    async with working(town.tools, town.staff) as work:
         return await report(work, MARKET)
 
 
@@ -63,7 +63,7 @@ async def test_nothing_is_reported_before_anything_is_done(engine: AsyncEngine):
 
 async def test_a_market_that_is_not_there_has_no_calibration(engine: AsyncEngine):
     town = await Town.founded(engine)
-    async with working(town.tools, ENGINE) as work:
+    async with working(town.tools, town.staff) as work:
         with pytest.raises(UnknownMarket):
             await report(work, "atlantis")
 

@@ -24,6 +24,7 @@ class Account(Base):
     quiet_until: Mapped[int | None]
     timezone: Mapped[str | None] = mapped_column(Text)  # IANA name; of the quiet hours
     is_ops: Mapped[bool] = mapped_column(server_default=text("false"))
+    ops_markets: Mapped[list[str] | None] = mapped_column(ARRAY(Text))  # that they oversee; None: every one
     suspended_at: Mapped[datetime | None]
     suspended_reason: Mapped[str | None]
     suspended_by: Mapped[UUID | None]

@@ -30,6 +30,7 @@ def me_view(row: Account, provider: Provider | None) -> dict[str, Any]:
         "name": row.name,
         "language": row.language,
         "is_ops": row.is_ops,
+        "ops_markets": sorted(row.ops_markets) if row.is_ops and row.ops_markets is not None else None,
         "quiet_hours": _quiet_hours(row),
         "provider": None if provider is None else provider_view(provider),
         "created_at": moment(row.created_at),

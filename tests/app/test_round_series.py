@@ -2,7 +2,7 @@
 
 from prometheus_client import CollectorRegistry
 
-from app.roundmetrics import RoundMetrics
+from app.watch.rounds import RoundMetrics
 from domain.rules.rounds import Rest
 from domain.usecases.dispatch import RoundReport
 from matching.fairness import FairnessPrice
@@ -17,8 +17,9 @@ def test_a_round_is_counted_with_its_scarcity_and_what_fairness_cost() -> None:
     busy = RoundReport(
         open=3, offers=1, unserved=2, round_id=None, rest=REST, idle=1, candidates=64, fairness=price
     )
-    metrics.observe("monaco", busy)
-    metrics.observe("monaco", RoundReport(open=0, offers=0, unserved=0, round_id=None, rest=REST))
+    metrics.leased("monaco", held=True)
+    metrics.observe("monaco", busy, took_s=0.2)
+    metrics.failed("monaco")
 
     def told(name: str) -> float | None:
         return registry.get_sample_value(f"coudmain_{name}", {"market": "monaco"})
@@ -26,5 +27,16 @@ def test_a_round_is_counted_with_its_scarcity_and_what_fairness_cost() -> None:
     assert told("rounds_total") == 1
     assert (told("round_requests"), told("round_idle"), told("round_candidates")) == (3, 1, 64)
     assert told("round_window_seconds") == 6.0
+    assert (told("round_seconds_count"), told("round_seconds_sum"), told("rounds_failed_total")) == (
+        1,
+        0.2,
+        1,
+    )
+    assert (told("round_unserved"), told("lease_held")) == (2, 1)
     assert told("round_fairness_extra_pickup_seconds_sum") == 42.0
     assert told("round_fairness_extra_pickup_seconds_count") == 1
+
+    metrics.observe("monaco", RoundReport(open=0, offers=0, unserved=0, round_id=None, rest=REST), took_s=0.1)
+    metrics.leased("monaco", held=False)
+    assert (told("rounds_total"), told("round_seconds_count")) == (1, 1)
+    assert (told("round_requests"), told("round_unserved"), told("lease_held")) == (0, 0, 0)

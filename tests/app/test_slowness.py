@@ -1,0 +1,117 @@
+"""Whoever sends a request byte by byte is let go; whoever sends it whole is served, again and again."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from fastapi import FastAPI, Request
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from api.app import ApiSettings, create_api
+from app import server
+from app.slowness import LARGEST_HEAD, HurriedProtocol
+from tests.factories import make_tools
+
+HEAD = b"GET / HTTP/1.1\r\nHost: coudmain.test\r\n"
+WITHIN = 20.0  # s for what must happen to happen, on a crowded machine
+
+
+@pytest.fixture
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A head has a fifth of a second."""
+    monkeypatch.setattr(HurriedProtocol, "head_within", 0.2)
+
+
+@pytest.fixture
+async def port() -> AsyncIterator[int]:
+    """A server of ours that answers anything."""
+    api = FastAPI()
+
+    @api.api_route("/", methods=["GET", "POST"])
+    async def anything(request: Request) -> int:
+        return len(await request.body())
+
+    async for number in serving(api):
+        yield number
+
+
+async def serving(api: FastAPI) -> AsyncIterator[int]:
+    listener = server.listen("127.0.0.1", 0)
+
+    async def nobody() -> None:
+        return None
+
+    async with server.answering(api, listener, nobody):
+        yield listener.getsockname()[1]
+
+
+async def said_to(port: int, *parts: bytes) -> bytes:
+    """All that comes back, until the server ends the connection."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        async with asyncio.timeout(WITHIN):
+            for part in parts:
+                writer.write(part)
+                await writer.drain()
+            return await reader.read()
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize("part", [b"", b"G", HEAD, HEAD + b"X-More: "])
+async def test_half_a_head_is_waited_for_only_so_long(hurry: None, port: int, part: bytes):
+    assert await said_to(port, part) == b""
+
+
+async def test_empty_lines_after_an_answer_keep_nothing_open(hurry: None, port: int):
+    assert (await said_to(port, HEAD + b"\r\n", b"\r\n")).startswith(b"HTTP/1.1 200")
+
+
+async def test_a_head_without_end_is_cut_by_its_size(port: int):
+    async def pour() -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(HEAD)
+        try:
+            while not reader.at_eof():
+                writer.write(b"X-More: " + b"x" * 4_096 + b"\r\n")
+                await writer.drain()
+                await asyncio.sleep(0)
+        except ConnectionError:
+            return b""
+        finally:
+            writer.close()
+        return await reader.read()
+
+    async with asyncio.timeout(WITHIN):
+        assert await pour() == b""
+    assert LARGEST_HEAD < 1_000_000
+
+
+async def test_a_whole_request_is_answered_and_the_next_one_too(port: int):
+    body = b"POST / HTTP/1.1\r\nHost: coudmain.test\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100_000
+    last = HEAD + b"Connection: close\r\n\r\n"
+    answers = await said_to(port, HEAD + b"\r\n", body, last)
+    assert answers.count(b"HTTP/1.1 200") == 3
+    assert b"100000" in answers
+
+
+async def test_a_body_that_does_not_come_is_a_408(engine: AsyncEngine):
+    api = create_api(make_tools(engine), ApiSettings(body_within=0.2))
+    async for port in serving(api):
+        head = (
+            b"POST /v1/auth/otp HTTP/1.1\r\nHost: coudmain.test\r\nContent-Type: application/json\r\n"
+            b"Content-Length: 30\r\n\r\n"
+        )
+        answer = await said_to(port, head + b'{"phone"')
+        assert answer.startswith(b"HTTP/1.1 408"), answer
+        assert b"application/problem+json" in answer
+
+
+@pytest.mark.parametrize("deep", [b"[" * 100_000, b'{"phone":' * 20_000, b"[" * 60_000 + b"]" * 60_000])
+async def test_a_body_nested_without_end_is_refused_and_breaks_nothing(engine: AsyncEngine, deep: bytes):
+    api = create_api(make_tools(engine), ApiSettings())
+    async for port in serving(api):
+        head = b"POST /v1/auth/otp HTTP/1.1\r\nHost: coudmain.test\r\nConnection: close\r\n"
+        head += b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(deep)
+        answer = await said_to(port, head + deep)
+        assert answer.split(b" ", 2)[1] in {b"400", b"422"}, answer[:300]
