@@ -74,7 +74,7 @@ def _give_deadlines(database: AsyncEngine, within: float) -> None:
     """
 
     def begin(connection: Connection, *_: object) -> None:
-        if not connection.get_execution_options().get(TAKES_ITS_TIME):
+        if not connection.invalidated and not connection.get_execution_options().get(TAKES_ITS_TIME):
             _watch(connection.info, connection.connection.driver_connection, within)
 
     def end(connection: Connection, *_: object) -> None:
@@ -84,7 +84,7 @@ def _give_deadlines(database: AsyncEngine, within: float) -> None:
         if context.connection is not None and not context.is_disconnect:
             _rest(context.connection.info)
 
-    def put_back(_connection: object, record: Any, *_: object) -> None:
+    def put_back(_connection: object, record: Any, _state: object) -> None:
         _watch(record.info, record.driver_connection, within)
 
     def is_back(_connection: object, record: Any) -> None:
