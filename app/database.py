@@ -53,7 +53,7 @@ def _connect(dialect: Any, _record: object, arguments: Any, named: Any) -> Any:
     try:
         return dialect.connect(*arguments, **named)
     except OSError as error:
-        raise DatabaseAway(f"no connection to the database: {error or type(error).__name__}") from error
+        raise DatabaseAway(f"no connection to the database: {str(error) or type(error).__name__}") from error
 
 
 def _refuse_if_closed(connection: Any, *_: object) -> None:

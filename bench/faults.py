@@ -3,7 +3,7 @@
 import contextlib
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from bench.processes import children_of
 
@@ -29,7 +29,7 @@ def thaw(pids: Sequence[int]) -> None:
     _tell(reversed(pids), signal.SIGCONT)
 
 
-def _tell(pids: Sequence[int] | reversed[int], number: signal.Signals) -> None:
+def _tell(pids: Iterable[int], number: signal.Signals) -> None:
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)

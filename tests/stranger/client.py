@@ -320,6 +320,12 @@ class Socket:
             )
         )
 
+    async def told_of(self, channel: str) -> Frame:
+        """What a subscription of this channel was answered: `subscribed` or `error`."""
+        return await self.wait(
+            lambda frame: frame["t"] in {"subscribed", "error"} and frame.get("channel") == channel
+        )
+
     async def drop(self) -> None:
         """As a phone in a tunnel: no goodbye."""
         self._connection.transport.abort()

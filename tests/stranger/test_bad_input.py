@@ -238,7 +238,7 @@ async def test_a_move_the_state_does_not_allow_is_409_and_moves_nothing(people: 
         (await phone.act(trip.engagement_id, verb, pin=trip.pin)).refuses(status, code)
     (await trip.driver.act(trip.engagement_id, "fly")).refuses(422, "invalid")
     of_it = f"/v1/engagements/{trip.engagement_id}"
-    (await trip.customer.post(f"{of_it}/reviews", {"stars": 5})).refuses(409, "review_closed")
+    (await trip.customer.post(f"{of_it}/reviews", {"stars": 5})).refuses(409, "illegal_move")
     for stars in (0, 6, -1, 4.5, "five"):
         (await trip.customer.post(f"{of_it}/reviews", {"stars": stars})).refuses(422, "invalid")
     for words in ("", " ", LONG):
