@@ -136,6 +136,7 @@ async def _over(house: House, sizes: Sizes, seed: int, plan: tuple[Event, ...], 
         over.set()
         await living
     broken = [*crowd.record.broken, *await _at_rest(house)]
+    say(f"seen: {dict(crowd.record.seen)}")
     await crowd.close()
     return _outcome(sizes, plan, crowd, broken, calm, worst)
 

@@ -5,7 +5,6 @@ import os
 import pytest
 
 from bench import chaos
-from bench.figures import table
 from bench.schedule import Fault, schedule, told
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -28,5 +27,4 @@ def test_a_seed_reproduces_its_schedule_and_every_fault_comes_once_a_cycle():
 
 async def test_every_promise_holds_while_everything_breaks():
     outcome = await chaos.measure(SHORT, SEED, print)
-    print(table(outcome))
     assert outcome.sound, "\n".join([f"CHAOS_SEED={SEED}", *outcome.notes])
