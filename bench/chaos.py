@@ -11,7 +11,7 @@ import shutil
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -24,7 +24,7 @@ from bench.faults import freeze, thaw
 from bench.figures import Outcome, Spread
 from bench.processes import data
 from bench.schedule import ON_PHONES, Event, Fault, schedule, told
-from bench.spread import Installation, NatsServer, Part
+from bench.spread import READY_WITHIN, Installation, NatsServer, Part
 from bench.survivors import Survivor
 from domain.store.invariants import breaches, left_undone
 
@@ -80,6 +80,7 @@ class House:
     postgres: PrivateCluster
     nats: NatsServer
     installation: Installation
+    down: set[Part] = field(default_factory=set)  # killed, and not to be started again yet
 
     def parts(self, name: str) -> list[Part]:
         """Those of a kind."""
@@ -148,7 +149,7 @@ async def _go_wrong(house: House, crowd: Crowd, plan: tuple[Event, ...], say: Sa
     """The schedule: to the house one after another, to phones beside it; at the end everything is mended."""
     began = time.monotonic()
     one_at_a_time = asyncio.Lock()
-    async with asyncio.TaskGroup() as group:
+    async with _supervised(house, crowd), asyncio.TaskGroup() as group:
         for event in plan:
             await asyncio.sleep(max(0.0, event.at - (time.monotonic() - began)))
             say(f"{time.monotonic() - began:7.2f} s  {event.fault}")
@@ -156,8 +157,33 @@ async def _go_wrong(house: House, crowd: Crowd, plan: tuple[Event, ...], say: Sa
                 group.create_task(_to_phones(crowd, event))
             else:
                 group.create_task(_to_the_house(house, event, one_at_a_time))
-    for part in house.installation.parts:
-        await asyncio.to_thread(part.wait)
+
+
+@contextlib.asynccontextmanager
+async def _supervised(house: House, crowd: Crowd) -> AsyncIterator[None]:
+    """Parts are started again meanwhile; at the end all of them are ready."""
+    supervising = asyncio.create_task(_supervise(house, crowd))
+    try:
+        yield
+        async with asyncio.timeout(READY_WITHIN):
+            for part in house.installation.parts:
+                while not await asyncio.to_thread(part.is_ready):  # noqa: ASYNC110 - no event tells
+                    await asyncio.sleep(LOOK_EVERY)
+    finally:
+        supervising.cancel()
+        await asyncio.gather(supervising, return_exceptions=True)
+
+
+async def _supervise(house: House, crowd: Crowd) -> None:
+    """Start again what could not start while something it needs was away. What has run does not end by itself."""
+    while True:
+        for part in house.installation.parts:
+            if part.process.poll() is not None and part not in house.down:
+                if part.has_been_ready:
+                    crowd.record.breaks(f"{part.name} ended by itself: {part.said[-300:]}")
+                crowd.record.seen["starts repeated"] += 1
+                part.begin_again()
+        await asyncio.sleep(LOOK_EVERY)
 
 
 async def _to_the_house(house: House, event: Event, one_at_a_time: asyncio.Lock) -> None:
@@ -166,9 +192,11 @@ async def _to_the_house(house: House, event: Event, one_at_a_time: asyncio.Lock)
             case Fault.KILL_API | Fault.KILL_DISPATCH | Fault.KILL_RELAY:
                 parts = house.parts(_KILLED[event.fault])
                 part = parts[int(event.chance * len(parts))]
+                house.down.add(part)
                 await asyncio.to_thread(part.kill)
                 await asyncio.sleep(min(event.lasts, 1.0))
                 part.begin_again()
+                house.down.discard(part)
             case Fault.RESTART_POSTGRES:
                 await asyncio.to_thread(_restart, house.postgres, event.lasts)
             case Fault.FREEZE_POSTGRES:

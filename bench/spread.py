@@ -55,6 +55,11 @@ class Part:
         except httpx.TransportError:
             return False
 
+    @property
+    def has_been_ready(self) -> bool:
+        """Whether it came as far as saying so, since it was last started."""
+        return f"{self.name} runs" in self.said or "answers at" in self.said
+
     def kill(self) -> None:
         """SIGKILL: no goodbye to anybody."""
         self.process.kill()
