@@ -102,9 +102,13 @@ class Positions:
         """Take a provider's fixes. `NotOnDuty` when neither duty nor work gives us any business with them."""
         account = require_account(actor)
         duty = await self._book.of(account)
-        index, now = self._apply(account, duty), self._now()
+        index = self._apply(account, duty)
+        if index is None:  # the signal of a change may be on its way: nobody is refused from memory
+            duty = await self._book.anew(account)
+            index = self._apply(account, duty)
         if index is None:
             raise NotOnDuty
+        now = self._now()
         taken: list[Fix] = []
         dropped: list[DroppedFix] = []
         for place, fix in sorted(enumerate(fixes), key=lambda pair: pair[1].at):
