@@ -7,7 +7,7 @@ import pytest
 from bench import chaos
 from bench.schedule import Fault, schedule, told
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 SEED = int(os.environ.get("CHAOS_SEED", "1"))  # the printed one reproduces a failure's schedule
 SHORT = chaos.Sizes(drivers=5, customers=3, calm=2.0, cycles=1, every=1.2, longest=2.0)
