@@ -16,7 +16,7 @@ from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 
 from api.languages import preferred_language
-from domain.rules.errors import Refusal, TooMany
+from domain.rules.errors import Invalid, Refusal, TooMany
 from domain.rules.titles import detail_of, title_of
 
 PROBLEM_JSON: Final = "application/problem+json"
@@ -181,6 +181,8 @@ async def _invalid(request: Request, wrong: Exception) -> Response:
 
 async def _by_framework(request: Request, wrong: Exception) -> Response:
     assert isinstance(wrong, HTTPException)
+    if isinstance(wrong.__cause__, RecursionError):  # a body nested deeper than the parser goes
+        return await _refused(request, Invalid.field("", "not JSON"))
     headers = dict(wrong.headers or {})
     if wrong.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = ", ".join(sorted(_methods_at(request))) or headers.get("Allow", "")

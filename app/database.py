@@ -1,8 +1,10 @@
-"""The engine's connections to its database: how many, and how a dead one is told from a live one."""
+"""The engine's connections to its database: how many, which are dead, and how long one is waited for."""
 
+import asyncio
+import logging
 from typing import Any, Final
 
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -21,9 +23,21 @@ CONNECT_WITHIN: Final = 5.0  # s; a server that runs answers in milliseconds, th
 WAIT_AT_MOST: Final = (
     5.0  # s for one of the connections to be free; whoever waits longer is told to come back
 )
+ANSWER_WITHIN: Final = 10.0
+"""s for one statement, its locks waited for. Ours take milliseconds; a server that is frozen, or a network that
+swallows, never answers. Under a phone's own patience (20 s and more), so that it hears a 503."""
+
+TAKES_ITS_TIME: Final = "coudmain_takes_its_time"
+"""The execution option of a connection whose statements have no deadline."""
+
+_WATCH: Final = "coudmain_watch"
+
+log = logging.getLogger(__name__)
 
 
-def open_database(url: str, connections: int = CONNECTIONS) -> AsyncEngine:
+def open_database(
+    url: str, connections: int = CONNECTIONS, *, answer_within: float = ANSWER_WITHIN
+) -> AsyncEngine:
     """The engine over a database that may not be there yet. Whoever opens it disposes of it."""
     database = create_async_engine(
         url,
@@ -38,6 +52,7 @@ def open_database(url: str, connections: int = CONNECTIONS) -> AsyncEngine:
     event.listen(database.sync_engine, "do_connect", _connect)
     event.listen(database.sync_engine, "checkout", _refuse_if_closed)
     count_outages(database)
+    _give_deadlines(database, answer_within)
     return database
 
 
@@ -57,3 +72,54 @@ def _refuse_if_closed(connection: Any, *_: object) -> None:
     """
     if connection.driver_connection.is_closed():
         raise InvalidatePoolError
+
+
+def _give_deadlines(database: AsyncEngine, within: float) -> None:
+    """Close a connection that has not answered in time: whoever waits hears of an outage at that moment.
+
+    The driver's own `command_timeout` would ask the server to cancel, and wait for it: a frozen one does not.
+    What was asked may have been done or not, as when the server dies.
+    """
+
+    def begin(connection: Connection, *_: object) -> None:
+        if not connection.invalidated and not connection.get_execution_options().get(TAKES_ITS_TIME):
+            _watch(connection.info, connection.connection.driver_connection, within)
+
+    def end(connection: Connection, *_: object) -> None:
+        _rest(connection.info)
+
+    def failed(context: Any) -> None:
+        if context.connection is not None and not context.is_disconnect:
+            _rest(context.connection.info)
+
+    def put_back(_connection: object, record: Any, _state: object) -> None:
+        _watch(record.info, record.driver_connection, within)
+
+    def is_back(_connection: object, record: Any) -> None:
+        _rest(record.info)
+
+    engine = database.sync_engine
+    for moment in ("before_cursor_execute", "commit", "rollback"):
+        event.listen(engine, moment, begin)
+    event.listen(engine, "after_cursor_execute", end)
+    event.listen(engine, "handle_error", failed)
+    event.listen(engine, "reset", put_back)  # the pool's own rollback; then it is checked in
+    event.listen(engine, "checkin", is_back)
+
+
+def _watch(info: dict[Any, Any], driver: Any, within: float) -> None:
+    """From now on, and no longer from whatever was watched before."""
+    _rest(info)
+    if driver is not None:
+        info[_WATCH] = asyncio.get_running_loop().call_later(within, _give_up, driver, within)
+
+
+def _rest(info: dict[Any, Any]) -> None:
+    watch = info.pop(_WATCH, None)
+    if watch is not None:
+        watch.cancel()
+
+
+def _give_up(driver: Any, within: float) -> None:
+    log.warning("the database has not answered for %g s; the connection is closed", within)
+    driver.terminate()

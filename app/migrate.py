@@ -6,6 +6,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.database import TAKES_ITS_TIME
 from app.directories import ROOT
 
 MIGRATING = 7_263_541  # advisory lock: two processes starting at once migrate one after the other
@@ -14,6 +15,7 @@ MIGRATING = 7_263_541  # advisory lock: two processes starting at once migrate o
 async def to_head(engine: AsyncEngine) -> None:
     """Apply every migration that is missing, in one transaction, alone."""
     async with engine.begin() as connection:
+        await connection.execution_options(**{TAKES_ITS_TIME: True})
         await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATING})")
         await connection.run_sync(_upgrade)
 

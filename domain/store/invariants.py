@@ -1,6 +1,7 @@
 """What must never be true of the stored world, each as a query that counts its breaches. Zero everywhere is sound."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import text
@@ -56,6 +57,49 @@ BREACHES: Final[Mapping[str, str]] = {
         WHERE e.en_route_at IS NULL OR t.at < e.en_route_at - interval '2 minutes'
            OR t.at > coalesce(e.ended_at, 'infinity') + interval '10 seconds'""",
 }
+
+
+LEFT_UNDONE: Final[Mapping[str, str]] = {
+    "a timer overdue": "SELECT count(*) FROM timers WHERE due_at < :now",
+    "an event nobody was told of": "SELECT count(*) FROM events WHERE NOT sent",
+    "a push kept waiting past its time": """
+        SELECT count(*) FROM pushes WHERE state = 'waiting' AND not_after < :now AND next_at < :now""",
+    "a pending offer that nothing will end": """
+        SELECT count(*) FROM offers o WHERE o.state = 'pending' AND NOT EXISTS (
+          SELECT 1 FROM timers t WHERE t.kind = 'offer_expires' AND t.ref = o.id)""",
+    "an open request that nothing will end": """
+        SELECT count(*) FROM requests r WHERE r.state = 'open' AND NOT EXISTS (
+          SELECT 1 FROM timers t WHERE t.kind = 'request_expires' AND t.ref = r.id)""",
+    "a step of an engagement that its two parties did not hear of exactly once": """
+        WITH reached AS (
+          SELECT account_id, e.id, v.type FROM engagements e,
+            LATERAL (VALUES ('engagement.confirmed', e.confirmed_at), ('engagement.en_route', e.en_route_at),
+                            ('engagement.arrived', e.arrived_at), ('engagement.started', e.started_at),
+                            (CASE WHEN e.state IN ('completed', 'cancelled', 'no_show', 'disputed')
+                                  THEN 'engagement.' || e.state END, e.ended_at)) AS v(type, at),
+            LATERAL (VALUES (e.customer_id), (e.provider_id)) AS party(account_id)
+          WHERE v.at IS NOT NULL AND v.type IS NOT NULL)
+        SELECT count(*) FROM (
+          SELECT r.account_id, r.id, r.type FROM reached r
+          JOIN streams s ON s.account_id = r.account_id AND s.kept_from = 1
+          LEFT JOIN events e ON e.account_id = r.account_id AND e.type = r.type AND e.data->>'id' = r.id::text
+          GROUP BY r.account_id, r.id, r.type HAVING count(e.seq) <> 1) unheard""",
+    "a push sent after its time": """
+        SELECT count(*) FROM sent_messages m
+        JOIN accounts a ON a.phone = m."to"
+        JOIN pushes p ON p.account_id = a.id AND p.seq = (m.data->>'seq')::bigint
+        WHERE m.kind = 'push' AND m.at > p.not_after""",
+}
+"""What an engine that has come to rest has not left undone. Of one at work some of it may be true for a moment."""
+
+
+async def left_undone(db: AsyncSession, now: datetime) -> dict[str, int]:
+    """How often each thing that an engine at rest has done was not."""
+    found = {}
+    for name, query in LEFT_UNDONE.items():
+        given = {"now": now} if ":now" in query else {}
+        found[name] = int((await db.execute(text(query), given)).scalar_one())
+    return found
 
 
 async def breaches(db: AsyncSession) -> dict[str, int]:

@@ -43,10 +43,7 @@ class DutyBook:
         """The account's duty, at most `TTL` old unless a signal said that it changed since."""
         now = self._now()
         duty = self.known(account, now)
-        if duty is None:
-            self._changed.discard(account)
-            return (await self.read([account], now))[account]
-        return duty
+        return await self.anew(account) if duty is None else duty
 
     def known(self, account: UUID, now: float) -> Duty | None:
         """What the book says of the account at this moment; None when it has to be read first."""
@@ -63,6 +60,11 @@ class DutyBook:
         self._changed -= unknown
         await self.read(unknown, now)
 
+    async def anew(self, account: UUID) -> Duty:
+        """The account's duty, as it is stored now."""
+        self._changed.discard(account)
+        return (await self.read([account], self._now()))[account]
+
     def changed(self, account: UUID) -> None:
         """What the book says of this account is no longer sure."""
         self._changed.add(account)
@@ -71,12 +73,18 @@ class DutyBook:
         """Read these accounts anew. `wanted_at` marks them as reporting; else they stay as they were."""
         now, found = self._now(), dict[UUID, Duty]()
         wanted = sorted(set(accounts))
-        for start in range(0, len(wanted), AT_ONCE):
-            async with working(self._tools, ENGINE) as work:
-                found |= await duties_of(work.db, wanted[start : start + AT_ONCE])
+        try:
+            for start in range(0, len(wanted), AT_ONCE):
+                async with working(self._tools, ENGINE) as work:
+                    found |= await duties_of(work.db, wanted[start : start + AT_ONCE])
+        except BaseException:  # what was not read is no surer than before
+            self._changed.update(wanted)
+            raise
         for account, duty in found.items():
             page = self._pages.get(account)
-            if page is not None:
+            if page is not None and page.read_at > now:  # somebody began later and was faster
+                found[account] = page.duty
+            elif page is not None:
                 page.duty, page.read_at = duty, now
                 page.wanted_at = page.wanted_at if wanted_at is None else wanted_at
             elif wanted_at is not None:

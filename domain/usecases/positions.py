@@ -96,7 +96,11 @@ class Positions:
     async def report(self, actor: Actor, readings: Sequence[Reading]) -> Receipt:
         """Take a provider's fixes. `NotOnDuty` when neither duty nor work gives us any business with them."""
         account = require_account(actor)
-        await self._book.of(account)
+        duty = await self._book.of(account)
+        if (
+            self._apply(account, duty) is None
+        ):  # a signal of a change may be on its way: no refusal from memory
+            await self._book.anew(account)
         (receipt,) = await self.report_all([(account, readings)])
         if receipt is None:
             raise NotOnDuty

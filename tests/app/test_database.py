@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.database import CONNECTIONS, open_database
+from app.database import CONNECTIONS, TAKES_ITS_TIME, open_database
 from domain.store.outage import DatabaseAway, is_outage
 
 KILL_THE_OTHERS = text("""
@@ -95,5 +95,55 @@ async def test_a_server_that_ends_in_the_middle_is_an_outage_and_a_wrong_stateme
             with pytest.raises(DBAPIError) as ended:
                 await connection.execute(text("select 1"))
         assert is_outage(ended.value)
+    finally:
+        await database.dispose()
+
+
+A_SLOW_COMMIT = (
+    """create function pg_temp.dawdle() returns trigger language plpgsql as
+           $$ begin perform pg_sleep(60); return null; end $$""",
+    "create temp table slow (n int)",
+    """create constraint trigger dawdle after insert on slow
+           deferrable initially deferred for each row execute function pg_temp.dawdle()""",
+    "insert into slow values (1)",
+)
+
+
+async def test_a_statement_without_an_answer_in_time_is_an_outage_and_the_next_one_is_served(
+    database_url: str,
+):
+    database = open_database(database_url, answer_within=0.5)
+    try:
+        with pytest.raises(DBAPIError) as silent:
+            async with asyncio.timeout(WITHIN), database.begin() as connection:
+                await connection.execute(text("select pg_sleep(60)"))
+        assert is_outage(silent.value)
+        async with database.begin() as connection:
+            await connection.execute(text("select 1"))
+    finally:
+        await database.dispose()
+
+
+async def test_a_commit_without_an_answer_in_time_is_an_outage(database_url: str):
+    database = open_database(database_url, answer_within=0.5)
+    try:
+        async with asyncio.timeout(WITHIN), database.connect() as connection:
+            for statement in A_SLOW_COMMIT:
+                await connection.exec_driver_sql(statement)
+            with pytest.raises(DBAPIError) as silent:
+                await connection.commit()
+        assert is_outage(silent.value)
+    finally:
+        await database.dispose()
+
+
+async def test_what_takes_its_time_has_no_deadline_and_what_was_answered_is_not_waited_for(database_url: str):
+    database = open_database(database_url, answer_within=0.5)
+    try:
+        async with database.connect() as idle, database.connect() as migrating:
+            await idle.execute(text("select 1"))
+            await migrating.execution_options(**{TAKES_ITS_TIME: True})
+            await migrating.execute(text("select pg_sleep(0.8)"))
+            assert (await idle.execute(text("select 2"))).scalar_one() == 2
     finally:
         await database.dispose()

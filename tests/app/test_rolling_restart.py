@@ -10,8 +10,8 @@ import pytest_asyncio
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 
 from app.postgres import PrivateCluster
+from bench.spread import STOPS_WITHIN, Installation, Part
 from domain.store.invariants import breaches
-from tests.app.spread import STOPS_WITHIN, Installation, Part
 from tests.app.wanderer import DRAINING, WITHIN, Wanderer
 from tests.cluster import copy_of_the_template
 from tests.stranger.client import fix, ride

@@ -9,9 +9,9 @@ import pytest
 import pytest_asyncio
 
 from app.postgres import PrivateCluster
+from bench.spread import Installation, Part
 from domain.store.rounds import LEASE_CLASS
 from tests.app.numbers import Numbers
-from tests.app.spread import Installation, Part
 from tests.cluster import copy_of_the_template
 from tests.stranger.acts import heard, offered, settled, state_of
 from tests.stranger.client import Phone, Socket, fix, ride

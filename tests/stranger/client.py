@@ -199,6 +199,12 @@ class Phone:
         quoted = (await self.quote(service, *stops, **more)).must()
         return (await self.post("/v1/requests", {"quote_id": quoted["quote_id"]})).must(201)
 
+    async def asked_for_nothing(self) -> None:
+        """No request, no payment, no event: nothing has changed for this account."""
+        for path in ("/v1/me/requests", "/v1/me/payments", "/v1/me/engagements", "/v1/me/events?after=0"):
+            if (await self.get(path)).must(200)["items"] != []:
+                raise Unexpected(f"{path} is not empty")
+
     # -- the stream -------------------------------------------------------------------------------
 
     async def socket(self, after: int | None = None, epoch: str | None = None, **hello: object) -> "Socket":
@@ -312,6 +318,12 @@ class Socket:
                 and frame["id"] == name
                 and any(frame is later for later in self.frames[before:])
             )
+        )
+
+    async def told_of(self, channel: str) -> Frame:
+        """What a subscription of this channel was answered: `subscribed` or `error`."""
+        return await self.wait(
+            lambda frame: frame["t"] in {"subscribed", "error"} and frame.get("channel") == channel
         )
 
     async def drop(self) -> None:

@@ -210,9 +210,13 @@ async def everybody_heard_it_all(crowd: Crowd, race: Race) -> None:
     for phone in crowd.phones:
         told, stored = crowd.told(phone), await stream(phone)
         assert [frame["seq"] for frame in told] == list(range(1, len(told) + 1)), phone.number
-        assert [(e["seq"], e["type"], e["data"]) for e in stored[: len(told)]] == [
-            (frame["seq"], frame["type"], frame["data"]) for frame in told
-        ]
+        assert len(stored) >= len(told)
+        for event, frame in zip(stored, told, strict=False):
+            assert (event["seq"], event["type"]) == (frame["seq"], frame["type"])
+            if (
+                frame["data"].get("request_id") in race.customer_of
+            ):  # of an earlier race the places have faded
+                assert event["data"] == frame["data"]
 
 
 async def _hear(crowd: Crowd, phone: Phone, kind: str) -> None:

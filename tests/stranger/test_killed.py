@@ -1,4 +1,4 @@
-"""SIGKILL and a restarted database in the middle of a hundred accepts: nothing lost, nothing assigned twice.
+"""SIGKILL, and a database restarted or frozen, in the middle of a hundred accepts: nothing lost, none assigned twice.
 
 The engine and its PostgreSQL (a private cluster with fsync on, as an installation's) are this file's own, and so is the
 crowd: both outlive one fault to meet the next.
@@ -15,6 +15,7 @@ import pytest_asyncio
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 from app.postgres import PrivateCluster, throwaway_directory
+from bench.faults import freeze, thaw
 from domain.store.invariants import breaches
 from tests.stranger.client import Answer, Socket
 from tests.stranger.conftest import SETTINGS, People
@@ -137,6 +138,39 @@ async def test_a_hundred_accepts_survive_a_restart_of_the_database(
     for sockets in crowd.sockets.values():
         last = sockets[-1]
         assert not last.ended.is_set() or 4000 <= (last.closed[0] or 0) < 4500, last.closed
+    await everybody_heard_it_all(crowd, race)
+    await sound(crowd)
+    await unbroken(postgres)
+
+
+async def test_a_hundred_accepts_survive_a_frozen_database(
+    own_engine: EngineProcess, postgres: PrivateCluster, crowd: Crowd, race: Race
+):
+    frozen: list[int] = []
+
+    def stop_the_clock() -> None:
+        pid = postgres.pid()
+        assert pid is not None
+        frozen.extend(freeze(pid))
+
+    try:
+        await accept_all(race, after=INTO_IT, then=stop_the_clock)
+        assert frozen, "the database was frozen in the middle"
+        for attempt in race.attempts:
+            for answer in attempt.answers:
+                assert answer is not None, "the engine answers within a phone's patience"
+                if answer.status not in {200, 409}:
+                    is_away(answer)
+        is_away(await crowd.ops.get("/readyz"))
+        (await crowd.ops.get("/healthz")).must(200)
+    finally:
+        thaw(frozen)
+    await asyncio.to_thread(own_engine.wait_until_ready)
+
+    await accept_again(race)
+    await accept_again(race)
+    every_answer_still_holds(race)
+    await one_engagement_each(race)
     await everybody_heard_it_all(crowd, race)
     await sound(crowd)
     await unbroken(postgres)

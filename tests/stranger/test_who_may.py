@@ -11,7 +11,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from tests.stranger.acts import BEACH, CASINO, AgreedRide, agreed_ride, started, state_of
-from tests.stranger.client import Answer, Phone, Socket, fix, ride, stop
+from tests.stranger.client import Answer, Frame, Phone, Socket, fix, ride, stop
 from tests.stranger.conftest import People
 from tests.stranger.rights import (
     ANSWERS,
@@ -187,7 +187,7 @@ def what_to_do(trip: AgreedRide) -> dict[str, dict[str, Any]]:
 async def test_without_a_good_token_no_socket_follows_or_does_anything(people: People, who: str):
     trip = await agreed_ride(people)
     phone = await one_of(people, trip, who)
-    frames = [{"t": "subscribe", "channel": f"{kind}:{trip.engagement_id}"} for kind in CHANNELS]
+    frames: list[Frame] = [{"t": "subscribe", "channel": f"{kind}:{trip.engagement_id}"} for kind in CHANNELS]
     frames += [{"t": "do", "id": op, "op": op, "args": what_to_do(trip)[op]} for op in COMMANDS]
     for frame in frames:
         before = await Socket.dial(phone.url, phone.address, phone.token)
@@ -211,13 +211,9 @@ async def test_each_channel_and_command_answers_whom_it_should(people: People, w
     socket = await phone.socket()
     got: dict[str, str] = {}
     for kind in CHANNELS:
-        name = "monaco" if kind == "map" else trip.engagement_id
-        await socket.say({"t": "subscribe", "channel": f"{kind}:{name}"})
-        told = await socket.wait(
-            lambda frame, channel=f"{kind}:{name}": (
-                frame["t"] in {"subscribed", "error"} and frame["channel"] == channel
-            )
-        )
+        channel = f"{kind}:{'monaco' if kind == 'map' else trip.engagement_id}"
+        await socket.say({"t": "subscribe", "channel": channel})
+        told = await socket.told_of(channel)
         got[kind] = FOLLOWED if told["t"] == "subscribed" else told["problem"]["code"]
     for op in COMMANDS:
         done = await socket.do(op, what_to_do(trip)[op])

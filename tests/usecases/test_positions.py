@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.live import Markets
 from domain.rules.errors import NotOnDuty
-from domain.usecases.duty import go_off_duty
+from domain.usecases.duty import go_off_duty, go_on_duty
 from domain.usecases.positions import Positions
 from domain.usecases.readings import Reading, Receipt
 from domain.usecases.work import Actor, Tools
@@ -175,6 +175,31 @@ async def test_every_process_knows_what_one_of_them_hears(here: Process, town: T
     await run_as(town.tools, town.driver, go_off_duty)
     await there.positions.step()
     assert there.tools.live.of("monaco").newest(town.driver.id) is None
+
+
+async def test_who_has_just_gone_on_duty_is_heard_though_the_signal_of_it_is_late(town: Town):
+    deaf = Process(town, town.tools, "deaf")  # it hears nothing of the bus
+    await run_as(town.tools, town.driver, go_off_duty)
+    with pytest.raises(NotOnDuty):
+        await deaf.hears(town.driver, PORT)
+    await run_as(town.tools, town.driver, go_on_duty, "monaco", None)
+    assert (await deaf.hears(town.driver, PORT)).accepted == 1
+
+
+async def test_a_change_of_duty_that_could_not_be_read_is_read_when_the_database_is_back(
+    here: Process, town: Town, monkeypatch: pytest.MonkeyPatch
+):
+    def away(*_: object) -> None:
+        raise OSError("the database is away")
+
+    await here.hears(town.driver, PORT)
+    await run_as(town.tools, town.driver, go_off_duty)
+    with monkeypatch.context() as broken:
+        broken.setattr("domain.usecases.dutybook.working", away)
+        with pytest.raises(OSError, match="away"):
+            await here.positions.step()
+    await here.positions.step()
+    assert here.tools.live.of("monaco").newest(town.driver.id) is None
 
 
 async def test_fixes_wait_while_the_database_is_away(

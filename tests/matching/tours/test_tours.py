@@ -22,7 +22,7 @@ pytestmark = pytest.mark.timeout(
 def street(*at: float) -> NDArray[np.float64]:
     """Travel seconds between places along one street, at these metres, at 1 m/s."""
     places = np.array(at)
-    return np.abs(places[:, None] - places[None, :])
+    return np.asarray(np.abs(places[:, None] - places[None, :]))
 
 
 def errand(

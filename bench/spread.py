@@ -1,16 +1,19 @@
 """A spread-out installation as an operator starts it: a process a part, meeting over NATS and one database."""
 
 import os
-import socket
+import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 import httpx
 
-ROOT: Final = Path(__file__).parents[2]
+from bench.processes import free_port
+
+ROOT: Final = Path(__file__).parents[1]
 READY_WITHIN: Final = 180.0  # s from exec; five processes importing at once on two idle cores take about ten
 STOPS_WITHIN: Final = (
     30.0  # s from SIGTERM on a crowded machine: farewells, answers and loops take 2 to 3 s each
@@ -19,22 +22,14 @@ LOOK_EVERY: Final = 0.05  # s
 
 
 class Part:
-    """`python -m app api|dispatch|relay` in a process of its own."""
+    """`python -m app api|dispatch|relay` in a process of its own; it may be started again, on the same port."""
 
-    def __init__(self, name: str, log: Path, environment: dict[str, str], port: int = 0) -> None:
+    def __init__(self, name: str, log: Path, environment: Mapping[str, str], port: int = 0) -> None:
         """`port`: an `api`'s, a free one by default."""
         self.name, self._log = name, log
-        self.port = (port or _free_port()) if name == "api" else 0
-        address = ["--port", str(self.port)] if self.port else []
-        with log.open("wb") as out:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "app", name, *address],
-                cwd=ROOT,
-                env={**os.environ, **environment},
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-            )
+        self.port = (port or free_port()) if name == "api" else 0
+        self._environment = dict(environment)
+        self.process = self._begun()
 
     @property
     def url(self) -> str:
@@ -47,23 +42,41 @@ class Part:
 
     @property
     def said(self) -> str:
-        """What it printed."""
+        """What it printed, since it was last started."""
         return self._log.read_text(errors="replace")
 
     def wait(self) -> None:
         """Until it is ready: an `api` says so over HTTP, the others in words."""
         deadline = time.monotonic() + READY_WITHIN
-        while not self._is_ready():
+        while not self.is_ready():
             if self.process.poll() is not None:
                 raise RuntimeError(f"{self.name} ended: {self.said[-2000:]}")
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{self.name} is not ready: {self.said[-2000:]}")
             time.sleep(LOOK_EVERY)
 
+    def is_ready(self) -> bool:
+        """Whether it can do its work now."""
+        if not self.port:
+            return f"{self.name} runs" in self.said
+        try:
+            return httpx.get(f"{self.url}/readyz", timeout=2.0).status_code == httpx.codes.OK
+        except httpx.TransportError:
+            return False
+
+    @property
+    def has_been_ready(self) -> bool:
+        """Whether it came as far as saying so, since it was last started."""
+        return f"{self.name} runs" in self.said or "answers at" in self.said
+
     def kill(self) -> None:
         """SIGKILL: no goodbye to anybody."""
         self.process.kill()
         self.process.wait(10)
+
+    def begin_again(self) -> None:
+        """Start it anew after its end, without waiting for it."""
+        self.process = self._begun()
 
     def stop(self) -> int:
         """The polite end; the exit status."""
@@ -82,11 +95,25 @@ class Part:
         except httpx.TransportError:
             return False
 
+    def _begun(self) -> subprocess.Popen[bytes]:
+        address = ["--port", str(self.port)] if self.port else []
+        with self._log.open("wb") as out:
+            return subprocess.Popen(
+                [sys.executable, "-m", "app", self.name, *address],
+                cwd=ROOT,
+                env={**os.environ, **self._environment},
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+            )
+
 
 class Installation:
     """Parts over one database and one bus; whatever still runs at the end is stopped."""
 
-    def __init__(self, directory: Path, database_url: str, nats_url: str) -> None:
+    def __init__(
+        self, directory: Path, database_url: str, nats_url: str, settings: Mapping[str, str] | None = None
+    ) -> None:
         self._directory = directory
         self.parts: list[Part] = []
         self._environment = {
@@ -95,6 +122,7 @@ class Installation:
             "COUDMAIN_DATA": str(directory),
             "COUDMAIN_SECRET": "one secret for every part of an installation",
             "COUDMAIN_ROUND_WINDOW": "0.4",
+            **(settings or {}),
         }
 
     def starting(self, name: str, port: int = 0) -> Part:
@@ -121,7 +149,27 @@ class Installation:
         return "\n".join(f"-- {part.name}\n{part.said}" for part in self.parts)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+class NatsServer:
+    """A NATS server on one port of the loopback, which may be killed and started again there."""
+
+    def __init__(self) -> None:
+        program = shutil.which("nats-server", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/bin")
+        if program is None:
+            raise RuntimeError("nats-server is missing: install the distribution's package")
+        self.port = free_port()
+        self._command = [program, "-a", "127.0.0.1", "-p", str(self.port)]
+        self.process = self._begun()
+
+    @property
+    def url(self) -> str:
+        return f"nats://127.0.0.1:{self.port}"
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(10)
+
+    def begin_again(self) -> None:
+        self.process = self._begun()
+
+    def _begun(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -1,0 +1,35 @@
+"""What can be done to processes from outside: killed, frozen, thawed, with all their children."""
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterable, Sequence
+
+from bench.processes import children_of
+
+
+def family_of(pid: int) -> list[int]:
+    """The process and its children, grandchildren and so on, alive now; parents first."""
+    found = [pid]
+    for member in found:
+        found += children_of(member)
+    return found
+
+
+def freeze(pid: int) -> list[int]:
+    """Stop a process and all it has begun, as a machine that swaps does; whom to `thaw`. Connections stay open."""
+    os.kill(pid, signal.SIGSTOP)  # the parent first: it begins no more children
+    frozen = family_of(pid)
+    _tell(frozen[1:], signal.SIGSTOP)
+    return frozen
+
+
+def thaw(pids: Sequence[int]) -> None:
+    """Let frozen processes go on, children first; one that has gone needs nothing."""
+    _tell(reversed(pids), signal.SIGCONT)
+
+
+def _tell(pids: Iterable[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)

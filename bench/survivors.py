@@ -1,0 +1,271 @@
+"""Phones that go on whatever breaks: they ask again under the same key, and resume their stream where it ended."""
+
+import asyncio
+import contextlib
+import json
+import random
+import socket
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import httpx
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import WebSocketException
+from websockets.typing import Subprotocol
+
+ANSWERED_WITHIN: Final = (
+    120.0  # s for a question, over all its tries: longer than any fault and what it leaves
+)
+ONE_TRY: Final = 20.0  # s; a phone's patience with one exchange
+TRY_AGAIN: Final = (0.1, 0.5)  # s, drawn between: everybody lost the same gateway at the same moment
+KEPT_FRAMES: Final = 30  # positions remembered, to be said again
+SMALL_BUFFER: Final = 4096  # bytes the system keeps for a phone that may stop reading: filled soon
+
+Frame = dict[str, Any]
+Place = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """A POST as it was answered: said again under the same key, it must be answered the same."""
+
+    path: str
+    body: object
+    key: str
+    status: int
+    name: str  # the answer's id, or the problem's code
+
+
+@dataclass
+class Record:
+    """What the whole crowd saw: `broken` is empty if every promise was kept."""
+
+    broken: list[str] = field(default_factory=list)
+    seen: Counter[str] = field(default_factory=Counter)
+    answered_ms: list[float] = field(default_factory=list)
+    pins: dict[str, str] = field(default_factory=dict)  # by engagement: what its customer tells the driver
+
+    def breaks(self, words: str) -> None:
+        """A promise was broken."""
+        self.broken.append(words)
+
+
+class Survivor:
+    """One account with one phone: HTTP and a socket at whichever gateway answers."""
+
+    def __init__(self, gateways: Sequence[str], number: int, record: Record, dice: random.Random) -> None:
+        self._gateways, self.record, self.dice = list(gateways), record, dice
+        self._at = number % len(self._gateways)
+        self.phone = f"+3377{number:07}"
+        address = f"127.7.{number // 250}.{number % 250 + 1}"
+        self._address = address
+        transport = httpx.AsyncHTTPTransport(local_address=address, verify=False)
+        self._http = httpx.AsyncClient(transport=transport, timeout=ONE_TRY)
+        self._token = ""
+        self.account = ""
+        self.told: list[tuple[int, str]] = []
+        self.events: asyncio.Queue[Frame] = asyncio.Queue()
+        self.reads = asyncio.Event()
+        self.reads.set()
+        self.skew = timedelta()
+        self.much: str | None = None  # a command whose answer is long, and may be asked for again and again
+        self._deeds: list[Deed] = []
+        self._positions: list[str] = []
+        self._socket: ClientConnection | None = None
+        self._epoch = ""
+
+    @property
+    def last(self) -> int:
+        """The number of the last event it was told of."""
+        return self.told[-1][0] if self.told else 0
+
+    # HTTP
+
+    async def ask(
+        self, method: str, path: str, body: object = None, *, key: str | None = None
+    ) -> tuple[int, Any]:
+        """Ask until it is answered: a broken line, a 503 and a 429 are asked again, under the same key.
+
+        A 500 is a broken promise. Raises TimeoutError when nothing answers for longer than any fault lasts.
+        """
+        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        if method == "POST":
+            headers["Idempotency-Key"] = key or str(uuid4())
+        began = time.perf_counter()
+        async with asyncio.timeout(ANSWERED_WITHIN):
+            while True:
+                answer = await self._one_try(method, path, body, headers)
+                if answer is not None:
+                    break
+                await asyncio.sleep(self.dice.uniform(*TRY_AGAIN))
+        self.record.answered_ms.append((time.perf_counter() - began) * 1e3)
+        if answer.status_code >= 500:
+            self.record.breaks(f"{method} {path}: {answer.status_code} {answer.text[:200]}")
+        return answer.status_code, answer.json() if answer.content else None
+
+    async def _one_try(
+        self, method: str, path: str, body: object, headers: dict[str, str]
+    ) -> httpx.Response | None:
+        try:
+            url = self._gateways[self._at] + path
+            answer = await self._http.request(method, url, json=body, headers=headers)
+        except httpx.TransportError:
+            self.record.seen["lines broken"] += 1
+            self._go_elsewhere()
+            return None
+        if answer.status_code in {429, 503}:
+            self.record.seen[f"answers {answer.status_code}"] += 1
+            if "retry-after" not in answer.headers:
+                self.record.breaks(f"{method} {path}: {answer.status_code} without Retry-After")
+            return None
+        return answer
+
+    def _go_elsewhere(self) -> None:
+        self._at = (self._at + 1) % len(self._gateways)
+
+    async def do(self, path: str, body: object = None) -> tuple[int, Any]:
+        """A POST that is remembered, to be said again one day."""
+        key = str(uuid4())
+        status, answer = await self.ask("POST", path, body or {}, key=key)
+        self._deeds.append(Deed(path, body or {}, key, status, _name(answer)))
+        return status, answer
+
+    async def sign_in(self) -> None:
+        """By one-time code, from the development outbox."""
+        _, challenge = await self.ask("POST", "/v1/auth/otp", {"phone": self.phone})
+        _, sent = await self.ask("GET", f"/v1/dev/outbox?to={self.phone.replace('+', '%2B')}")
+        code = next(item["data"]["code"] for item in sent["items"] if item["kind"] == "otp")
+        body = {"challenge_id": challenge["challenge_id"], "code": code}
+        _, tokens = await self.ask("POST", "/v1/auth/token", body)
+        self._token, self.account = tokens["access_token"], tokens["account_id"]
+        device = {"platform": "android", "push_token": f"push-{self.account}", "language": "en"}
+        await self.ask("PUT", f"/v1/me/devices/{uuid4()}", device)
+
+    async def stored(self) -> list[tuple[int, str]]:
+        """Its whole stream, as the log has it."""
+        found: list[tuple[int, str]] = []
+        while True:
+            after = found[-1][0] if found else 0
+            _, page = await self.ask("GET", f"/v1/me/events?after={after}&limit=100")
+            if not page["items"]:
+                return found
+            found += [(event["seq"], event["type"]) for event in page["items"]]
+
+    # The socket
+
+    async def listen(self) -> None:
+        """Keep a socket open, at another gateway after each end, until cancelled."""
+        while True:
+            try:
+                await self._one_socket()
+            except (OSError, TimeoutError, WebSocketException):
+                self.record.seen["sockets ended"] += 1
+            finally:
+                self._socket = None
+            self._go_elsewhere()
+            await asyncio.sleep(self.dice.uniform(*TRY_AGAIN))
+
+    async def _one_socket(self) -> None:
+        gateway = urlsplit(self._gateways[self._at])
+        line = socket.socket()
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER)
+        line.setblocking(False)
+        line.bind((self._address, 0))
+        async with asyncio.timeout(ONE_TRY):
+            await asyncio.get_running_loop().sock_connect(line, (gateway.hostname, gateway.port))
+        async with connect(
+            f"ws://{gateway.netloc}/v1/ws", sock=line, subprotocols=[Subprotocol("coudmain.v1")],
+            additional_headers={"Authorization": f"Bearer {self._token}"},
+            compression=None, proxy=None, ping_interval=None, close_timeout=1.0, open_timeout=ONE_TRY, max_queue=1,
+        ) as opened:  # fmt: skip
+            epoch = {"epoch": self._epoch} if self._epoch else {}
+            await opened.send(json.dumps({"t": "hello", "after": self.last, **epoch}))
+            self._socket = opened
+            async for text in opened:
+                await self._hear(opened, json.loads(text))
+                await self.reads.wait()
+        code = opened.close_code or 0
+        self.record.seen[f"closed {code}"] += 1
+        if 4500 <= code < 5000:
+            self.record.breaks(f"a phone that did no wrong was told to stop: {code} {opened.close_reason}")
+
+    async def _hear(self, opened: ClientConnection, frame: Frame) -> None:
+        match frame["t"]:
+            case "ping":
+                await opened.send('{"t": "pong"}')
+            case "welcome":
+                if self._epoch not in {"", frame["epoch"]}:
+                    self.record.breaks(f"{self.phone}: another epoch")
+                self._epoch = frame["epoch"]
+            case "reset":
+                self.record.breaks(f"{self.phone}: reset at {frame['seq']}, after {self.last}")
+            case "event" if frame["seq"] == self.last + 1:
+                self.told.append((frame["seq"], frame["type"]))
+                if frame["type"] == "engagement.confirmed" and frame["data"].get("pin"):
+                    self.record.pins[frame["data"]["id"]] = frame["data"]["pin"]
+                self.events.put_nowait(frame)
+            case "event" if frame["seq"] > self.last + 1:
+                self.record.breaks(f"{self.phone}: {frame['seq']} came after {self.last}")
+            case "event":
+                self.record.seen["events told twice"] += 1
+
+    async def stand_at(self, at: Place) -> None:
+        """One fix by the phone's own clock, over the socket if there is one."""
+        moment = (datetime.now(UTC) + self.skew).isoformat()
+        fix = {"lat": at[0], "lon": at[1], "at": moment, "accuracy_m": 8}
+        frame = json.dumps({"t": "position", **fix})
+        self._positions = [*self._positions[1 - KEPT_FRAMES :], frame]
+        if self._socket is not None and self.reads.is_set():
+            with contextlib.suppress(OSError, WebSocketException):
+                await self._socket.send(frame)
+                return
+        await self.ask("POST", "/v1/me/positions", {"fixes": [fix]})
+
+    # What the plan does to it
+
+    def cut_off(self) -> None:
+        """The line breaks without a goodbye."""
+        if self._socket is not None:
+            self._socket.transport.abort()
+
+    @contextlib.contextmanager
+    def not_reading(self) -> Iterator[None]:
+        """It reads nothing meanwhile."""
+        self.reads.clear()
+        try:
+            yield
+        finally:
+            self.reads.set()
+
+    async def ask_for_much(self) -> None:
+        """Ask once more for what is answered at length; a line that is full or gone takes nothing."""
+        if self._socket is not None and self.much is not None:
+            with contextlib.suppress(OSError, WebSocketException, TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await self._socket.send(self.much)
+
+    async def say_again(self) -> None:
+        """Old positions and old deeds once more: nothing moves, and each deed is answered as it was."""
+        opened = self._socket
+        if opened is not None:
+            with contextlib.suppress(OSError, WebSocketException):
+                for frame in list(self._positions):
+                    await opened.send(frame)
+        for deed in self.dice.sample(self._deeds, min(3, len(self._deeds))):
+            status, answer = await self.ask("POST", deed.path, deed.body, key=deed.key)
+            if (status, _name(answer)) != (deed.status, deed.name):
+                self.record.breaks(f"{deed.path}: {deed.status} {deed.name}, then {status} {_name(answer)}")
+            self.record.seen["deeds said again"] += 1
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+
+def _name(answer: Any) -> str:
+    return str(answer.get("id") or answer.get("code"))
