@@ -22,9 +22,10 @@ from app.postgres import PrivateCluster, throwaway_directory
 from bench.faults import freeze, thaw
 from bench.figures import Outcome, Spread
 from bench.processes import data
-from bench.rideout import Crowd, Survivor
+from bench.rideout import Crowd
 from bench.schedule import ON_PHONES, Event, Fault, schedule, told
 from bench.spread import READY_WITHIN, Installation, NatsServer, Part
+from bench.survivors import Survivor
 from domain.store.invariants import breaches, left_undone
 
 SETTINGS: Final = {

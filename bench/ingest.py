@@ -65,7 +65,11 @@ class Ears:
     async def welcomed(self, line: Line) -> bool:
         """Wait for the welcome on a line whose hello has just been sent. False: it was closed instead."""
         greeting = self._greeting[line] = asyncio.get_running_loop().create_future()
-        line.on_end = lambda: None if greeting.done() else greeting.cancel() and None
+
+        def ended() -> None:
+            greeting.cancel()  # nothing, where the welcome has come
+
+        line.on_end = ended
         async with asyncio.timeout(WITHIN):
             await asyncio.wait({greeting})
         return not greeting.cancelled()
