@@ -45,7 +45,9 @@ class HurriedProtocol(HttpToolsProtocol):
 
     def _is_between_requests(self) -> bool:
         cycle: RequestResponseCycle | None = self.cycle  # None until the first, whatever its annotation says
-        return not self.transport.is_closing() and (cycle is None or cycle.response_complete)
+        if self.transport.is_closing() or self.transport.get_protocol() is not self:  # it has become a socket
+            return False
+        return cycle is None or cycle.response_complete
 
     def _begin_waiting(self) -> None:
         if self._head_due is None:

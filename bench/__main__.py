@@ -29,8 +29,6 @@ BENCHMARKS: Final[dict[str, Callable[[int, Say], Outcome]]] = {
     "round": lambda seed, say: rounds.measure(rounds.Sizes(), seed, say),
     "corridor": lambda seed, say: corridor.measure(corridor.Sizes(), seed, say),
 }
-PROMISED: Final = ("index", "travel", "round", "pooling", "corridor", "phones", "accepts", "chaos", "start")
-LATER: Final = tuple(name for name in PROMISED if name not in BENCHMARKS)
 
 
 def main(arguments: Sequence[str], results: Path = RESULTS) -> int:
@@ -64,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="./coudmain bench",
         description="Measurements, each beside a peer of the same run; kept in bench/results.",
-        epilog=f"Names: {', '.join(BENCHMARKS)}. To come: {', '.join(LATER)}.",
+        epilog=f"Names: {', '.join(BENCHMARKS)}.",
     )
     parser.add_argument("names", nargs="*", metavar="name", type=_name, help="which (all)")
     parser.add_argument("--seed", type=int, default=1, help="other moments, another order (1)")
@@ -75,11 +73,7 @@ def _parser() -> argparse.ArgumentParser:
 def _name(text: str) -> str:
     if text in BENCHMARKS:
         return text
-    if text in LATER:
-        raise argparse.ArgumentTypeError(f"{text} comes later; there are {', '.join(BENCHMARKS)}")
-    raise argparse.ArgumentTypeError(
-        f"no benchmark {text!r}; there are {', '.join(BENCHMARKS)}, and later {', '.join(LATER)}"
-    )
+    raise argparse.ArgumentTypeError(f"no benchmark {text!r}; there are {', '.join(BENCHMARKS)}")
 
 
 if __name__ == "__main__":

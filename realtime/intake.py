@@ -73,6 +73,19 @@ class Intake:
                 for connection, report in lot:
                     connection.perform(self._failed(connection, report, error))
                 return
-            for (connection, _), receipt in zip(lot, receipts, strict=True):
-                if receipt is None or receipt.dropped:
+            for (connection, report), receipt in zip(lot, receipts, strict=True):
+                if receipt is None:
+                    await self._ask_again(connection, report)
+                elif receipt.dropped:
                     connection.perform(self.answer(receipt))
+
+    async def _ask_again(self, connection: Connection, report: Report) -> None:
+        """Nobody is refused from memory: what is stored now decides."""
+        try:
+            receipt: Receipt | None = await self._positions.report(connection.actor, report.fixes)
+        except NotOnDuty:
+            receipt = None
+        except Exception as error:  # noqa: BLE001 - as above
+            connection.perform(self._failed(connection, report, error))
+            return
+        connection.perform(self.answer(receipt))

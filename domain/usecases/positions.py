@@ -97,11 +97,10 @@ class Positions:
         """Take a provider's fixes. `NotOnDuty` when neither duty nor work gives us any business with them."""
         account = require_account(actor)
         duty = await self._book.of(account)
-        if (
-            self._apply(account, duty) is None
-        ):  # a signal of a change may be on its way: no refusal from memory
-            await self._book.anew(account)
-        (receipt,) = await self.report_all([(account, readings)])
+        if self._apply(account, duty) is None:
+            # The signal of a change may be on its way: nobody is refused from memory.
+            duty = await self._book.anew(account)
+        (receipt,) = await self._take([(account, duty, readings)])
         if receipt is None:
             raise NotOnDuty
         return receipt
@@ -117,10 +116,17 @@ class Positions:
         for again (`report`).
         """
         now = self._now()
+        return await self._take(
+            [(account, self._book.known(account, now), readings) for account, readings in lots]
+        )
+
+    async def _take(
+        self, lots: Sequence[tuple[UUID, Duty | None, Sequence[Reading]]]
+    ) -> list[Receipt | None]:
+        now = self._now()
         trails: dict[str | None, Trails] = {}
         answers: list[Receipt | None] = [None] * len(lots)
-        for place, (account, readings) in enumerate(lots):
-            duty = self._book.known(account, now)
+        for place, (account, duty, readings) in enumerate(lots):
             index = None if duty is None else self._apply(account, duty)
             if duty is not None and index is not None and readings:
                 trails.setdefault(duty.market, Trails(index)).add(place, account, duty, readings)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, WebSocket
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.app import ApiSettings, create_api
@@ -61,6 +61,33 @@ async def said_to(port: int, *parts: bytes) -> bytes:
 @pytest.mark.parametrize("part", [b"", b"G", HEAD, HEAD + b"X-More: "])
 async def test_half_a_head_is_waited_for_only_so_long(hurry: None, port: int, part: bytes):
     assert await said_to(port, part) == b""
+
+
+UPGRADE = HEAD.replace(b"/ ", b"/ws ") + (
+    b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+MASKED_HI = b"\x81\x82\x00\x00\x00\x00hi"
+
+
+async def test_a_socket_has_had_its_head_and_stays_open(hurry: None):
+    api = FastAPI()
+
+    @api.websocket("/ws")
+    async def echo(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await websocket.send_text(await websocket.receive_text())
+
+    async for port in serving(api):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        async with asyncio.timeout(WITHIN):
+            writer.write(UPGRADE)
+            assert b"101" in await reader.readuntil(b"\r\n\r\n")
+            # Half a head elsewhere is given up meanwhile: the time of any head has passed.
+            assert await said_to(port, HEAD) == b""
+            writer.write(MASKED_HI)
+            assert await reader.readexactly(4) == b"\x81\x02hi"
+        writer.close()
 
 
 async def test_empty_lines_after_an_answer_keep_nothing_open(hurry: None, port: int):
