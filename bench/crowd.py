@@ -127,9 +127,9 @@ async def measure(sizes: Sizes, seed: int, say: Say) -> Outcome:
             **rides.figures(),
         },
         ratios={
-            "fixes_in_single_frames_to_bare": bare_ingest.single.cpu_us / taken.single.cpu_us,
-            "fixes_in_tens_to_bare": bare_ingest.tens.cpu_us / taken.tens.cpu_us,
-            "posted_fixes_to_bare": bare_ingest.posted.cpu_us / taken.posted.cpu_us,
+            "fixes_in_single_frames_to_bare": _share(bare_ingest.single, taken.single),
+            "fixes_in_tens_to_bare": _share(bare_ingest.tens, taken.tens),
+            "posted_fixes_to_bare": _share(bare_ingest.posted, taken.posted),
             "memory_to_bare": held.kb / bare.kb,
         },
         notes=notes,
@@ -137,11 +137,17 @@ async def measure(sizes: Sizes, seed: int, say: Say) -> Outcome:
     )
 
 
+def _share(bare: Taken, ours: Taken) -> float:
+    """How much of our processor time the bare server takes; 0 where the clock's ticks were too coarse to tell."""
+    return bare.cpu_us / ours.cpu_us if ours.cpu_us > 0 else 0.0
+
+
 def _figures(prefix: str, ingest: Ingest) -> dict[str, Spread | float]:
     figures: dict[str, Spread | float] = {}
     for name, taken in (("single", ingest.single), ("tens", ingest.tens), ("posted", ingest.posted)):
         figures[f"{prefix}fix_{name}_cpu_us"] = taken.cpu_us
-        figures[f"{prefix}fixes_{name}_per_s_a_core"] = 1e6 / taken.cpu_us
+        if taken.cpu_us > 0:  # the processor's clock ticks in hundredths: a small run may cost none
+            figures[f"{prefix}fixes_{name}_per_s_a_core"] = 1e6 / taken.cpu_us
     return figures
 
 

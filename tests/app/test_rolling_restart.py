@@ -114,38 +114,6 @@ async def stopped(part: Part) -> None:
     assert "Traceback" not in part.said, part.said
 
 
-async def test_each_kind_restarts_one_after_another_and_nobody_notices(
-    installation: Installation, riders: Riders, database: str
-):
-    first, second, dispatch, relay = installation.parts[:4]
-    riding = asyncio.create_task(riders.go_on())
-    await riders.rode(1)
-    for gateway in (first, second):  # the other serves meanwhile; the new one has the old one's address
-        await stopped(gateway)
-        await asyncio.to_thread(installation.start, "api", gateway.port)
-        await riders.rode(1)
-    for old in (dispatch, relay):  # the new one stands by before the old one goes
-        await asyncio.to_thread(installation.start, old.name)
-        await stopped(old)
-        await riders.rode(1)
-    riders.enough.set()
-    await riding
-
-    assert riders.driver.failures == riders.customer.failures == []
-    for phone in (riders.driver, riders.customer):
-        last = (await phone.ask("GET", f"/v1/me/events?after={phone.seqs[0]}&limit=200")).must(200)["items"][
-            -1
-        ]["seq"]
-        async with asyncio.timeout(WITHIN):
-            while phone.seqs[-1] < last:  # noqa: ASYNC110 - it has no event
-                await asyncio.sleep(0.05)
-        assert phone.seqs == list(range(phone.seqs[0], phone.seqs[-1] + 1)), "a gap, or one told twice"
-        assert DRAINING in phone.closes
-        assert set(phone.closes) == {DRAINING}
-        assert all(500 <= wait <= 5_000 for wait in phone.retry_ms)
-    assert await unsound(database) == {}
-
-
 async def test_a_gateway_told_to_stop_first_gives_the_answers_it_owes(
     installation: Installation, riders: Riders, database: str
 ):
