@@ -1,4 +1,4 @@
-"""A rolling restart of each kind of process, under phones that ride: no request fails, no event is lost."""
+"""A gateway that is told to stop, under phones that ride: it gives the answers it owes."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -7,11 +7,9 @@ from dataclasses import dataclass, field
 import asyncpg
 import pytest
 import pytest_asyncio
-from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 
 from app.postgres import PrivateCluster
-from bench.spread import STOPS_WITHIN, Installation, Part
-from domain.store.invariants import breaches
+from bench.spread import STOPS_WITHIN, Installation
 from tests.app.wanderer import DRAINING, WITHIN, Wanderer
 from tests.cluster import copy_of_the_template
 from tests.stranger.client import fix, ride
@@ -107,13 +105,6 @@ async def riders(installation: Installation) -> AsyncIterator[Riders]:
         await phone.hang_up()
 
 
-async def stopped(part: Part) -> None:
-    """SIGTERM, and a clean end within the bound."""
-    assert await asyncio.to_thread(part.stop) == 0, part.said
-    assert "did not stop" not in part.said
-    assert "Traceback" not in part.said, part.said
-
-
 async def test_a_gateway_told_to_stop_first_gives_the_answers_it_owes(
     installation: Installation, riders: Riders, database: str
 ):
@@ -139,13 +130,3 @@ async def test_a_gateway_told_to_stop_first_gives_the_answers_it_owes(
         await connection.close()
     assert await asyncio.to_thread(gateway.process.wait, STOPS_WITHIN) == 0, gateway.said
     await asyncio.to_thread(installation.start, "api", gateway.port)
-
-
-async def unsound(database: str) -> dict[str, int]:
-    """What must never be true and is."""
-    engine = create_async_engine(database)
-    try:
-        async with async_sessionmaker(engine)() as db:
-            return {name: count for name, count in (await breaches(db)).items() if count}
-    finally:
-        await engine.dispose()
