@@ -21,7 +21,7 @@ STATEMENTS: Final = 400  # prepared, a connection; a living town uses 370 and th
 
 CONNECT_WITHIN: Final = 5.0  # s; a server that runs answers in milliseconds, the driver's default is a minute
 WAIT_AT_MOST: Final = (
-    5.0  # s for one of the connections to be free; whoever waits longer is told to come back
+    15.0  # s for one of the connections to be free; whoever waits longer is told to come back
 )
 ANSWER_WITHIN: Final = 10.0
 """s for one statement, its locks waited for. Ours take milliseconds; a server that is frozen, or a network that
