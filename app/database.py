@@ -20,9 +20,10 @@ LOOPS: Final = 16  # of the loops' own: a flood of requests leaves rounds, event
 STATEMENTS: Final = 400  # prepared, a connection; a living town uses 370 and the driver's default keeps 100
 
 CONNECT_WITHIN: Final = 5.0  # s; a server that runs answers in milliseconds, the driver's default is a minute
-WAIT_AT_MOST: Final = (
-    15.0  # s for one of the connections to be free; whoever waits longer is told to come back
-)
+WAIT_AT_MOST: Final = 8.0
+"""s for one of the connections to be free; whoever waits longer is told to come back. A burst is served in that time,
+and with a statement that is never answered it stays under a phone's patience."""
+
 ANSWER_WITHIN: Final = 10.0
 """s for one statement, its locks waited for. Ours take milliseconds; a server that is frozen, or a network that
 swallows, never answers. Under a phone's own patience (20 s and more), so that it hears a 503."""
