@@ -137,6 +137,20 @@ def first_broken(case: Case, checks: Checks) -> NDArray[np.int8]:
     return found
 
 
+def could_come(asks: Sequence[Ask], supply: Sequence[Supply], policy: Policy) -> list[list[int]]:
+    """For each ask the rows of `supply` that nothing forbids, as far as is known before any travel time."""
+    their, own = columns(asks, supply)
+    everybody = np.arange(len(supply), dtype=np.intp)
+    here = np.zeros(len(supply))
+    return [
+        np.flatnonzero(
+            first_broken(Case(their, own, np.full_like(everybody, i), everybody, here, policy), WITHOUT_A_WAY)
+            == FREE
+        ).tolist()
+        for i in range(len(asks))
+    ]
+
+
 def first_of(ask: Ask, supply: Supply, eta_s: float, policy: Policy, checks: Checks) -> Reason | None:
     """The first constraint of these that forbids this offer, or None."""
     code = int(first_broken(Case.of(ask, supply, eta_s, policy), checks)[0])

@@ -23,7 +23,7 @@ from geo.live import GONE_AFTER
 from geo.livepoints import LiveSnapshot
 from geo.points import LatLng, crow_m, crow_many_m
 from geo.travel import Profile, Travel
-from matching.feasible import feasible
+from matching.feasible import could_come
 from matching.policy import Policy
 from matching.problem import Ask, Pairs, Problem, Supply
 from matching.reasons import Reason
@@ -164,10 +164,9 @@ async def look_around(
     """The round's problem. Travel times are asked for once a request, for those who could come at all; the `keep`
     nearest by road are judged."""
     rows: list[tuple[int, int, float, float]] = []
-    asks, sources = [], set[str]()
-    for i, seeking in enumerate(seekings):
-        ask = replace(seeking.as_ask(work.now), barred=_barred(crowd, seeking))
-        could = [j for j, one in enumerate(crowd.supply) if feasible(ask, one, None, policy) is None]
+    asks = [replace(seeking.as_ask(work.now), barred=_barred(crowd, seeking)) for seeking in seekings]
+    sources = set[str]()
+    for i, (seeking, could) in enumerate(zip(seekings, could_come(asks, crowd.supply, policy), strict=True)):
         first_in_line = _first_in_line(crowd.people, could, seeking)
         near = list(dict.fromkeys([*first_in_line, *_nearest(crowd, could, seeking.first)]))
         if near:
@@ -182,8 +181,7 @@ async def look_around(
                 if meters > (crowd.people[j].max_pickup_m or math.inf)
             )
             onward = await _onward(work, market, seeking, [crowd.people[j] for j, _, _ in ways])
-            ask = replace(ask, barred=ask.barred + too_long, onward_s=onward)
-        asks.append(ask)
+            asks[i] = replace(asks[i], barred=asks[i].barred + too_long, onward_s=onward)
     # A round answered by two sources is trusted as far as the worse of them.
     source = "crow" if "crow" in sources else min(sources, default="streets")
     return Problem(

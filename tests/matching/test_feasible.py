@@ -4,13 +4,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from matching.feasible import DISPATCH_CHECKS, STATE, Case, broken, feasible
+from matching.feasible import DISPATCH_CHECKS, STATE, Case, broken, could_come, feasible
 from matching.policy import PRIORS
-from matching.problem import Supply
+from matching.problem import Problem, Supply
 from matching.rank import eligible_for_call
 from matching.reasons import BARRING, Reason
 from tests.matching.factories import ask, provider
-from tests.matching.strategies import providers
+from tests.matching.strategies import problems, providers
 
 NEEDS_A_VAN: dict[str, Any] = {"needs": frozenset({"van"})}
 
@@ -125,3 +125,12 @@ def test_a_posted_job_asks_who_one_is_and_not_what_one_is_doing(
 def test_a_posted_job_reaches_to_its_own_limit() -> None:
     assert eligible_for_call(ask(max_approach_s=1_200.0), provider(), 1_200.0) is None
     assert eligible_for_call(ask(max_approach_s=1_200.0), provider(), 1_200.1) is Reason.TOO_FAR
+
+
+@given(problems())
+def test_a_market_is_looked_through_at_once_and_says_what_it_would_one_by_one(question: Problem) -> None:
+    one_by_one = [
+        [j for j, other in enumerate(question.supply) if feasible(one, other, None, question.policy) is None]
+        for one in question.asks
+    ]
+    assert could_come(question.asks, question.supply, question.policy) == one_by_one
