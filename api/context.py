@@ -13,6 +13,8 @@ How to write a route (see `api/idempotency.py` for POSTs):
 - Never commit, never catch a `Refusal`: the transaction commits when the route returns, before the answer
   leaves, and rolls back on any exception. An answer that was sent is an answer that is stored.
 - `work.actor.language` is what `Accept-Language` asked for, else the account's own.
+- A dependency is `async` even where it awaits nothing: FastAPI sends a plain function to a thread, which costs more
+  than most of them do.
 - Append the router to `ROUTERS` in `api/app.py`.
 """
 
@@ -58,7 +60,7 @@ async def transaction(request: Request) -> AsyncIterator[Work]:
 Anybody = Annotated[Work, Depends(transaction, scope="function")]
 
 
-def signed_in(work: Anybody, _scheme: Annotated[object, Depends(bearer)]) -> Work:
+async def signed_in(work: Anybody, _scheme: Annotated[object, Depends(bearer)]) -> Work:
     """A transaction of somebody who has signed in."""
     require_account(work.actor)
     return work
@@ -67,11 +69,17 @@ def signed_in(work: Anybody, _scheme: Annotated[object, Depends(bearer)]) -> Wor
 SignedIn = Annotated[Work, Depends(signed_in, scope="function")]
 
 
-def ops_only(work: SignedIn) -> Work:
+async def ops_only(work: SignedIn) -> Work:
     """A transaction of a member of the ops staff."""
     require_ops(work.actor)
     return work
 
 
 OpsOnly = Annotated[Work, Depends(ops_only, scope="function")]
-ToolsOf = Annotated[Tools, Depends(tools_of)]
+
+
+async def _tools(request: Request) -> Tools:
+    return tools_of(request)
+
+
+ToolsOf = Annotated[Tools, Depends(_tools)]

@@ -77,7 +77,7 @@ class PageAsked:
         return after
 
 
-def _asked(tools: ToolsOf, limit: Limit = USUAL, cursor: Cursor = None) -> PageAsked:
+async def _asked(tools: ToolsOf, limit: Limit = USUAL, cursor: Cursor = None) -> PageAsked:
     return PageAsked(limit, cursor, tools.secrets.hashes)
 
 

@@ -97,7 +97,7 @@ class SignIns:
         return actor
 
 
-def positions_of(request: Request, tools: ToolsOf) -> Positions:
+async def positions_of(request: Request, tools: ToolsOf) -> Positions:
     """The process's positions, as the composition root set them; of its own where the API runs by itself."""
     state = request.app.state
     if not hasattr(state, "positions"):
@@ -106,7 +106,7 @@ def positions_of(request: Request, tools: ToolsOf) -> Positions:
     return found
 
 
-def sign_ins_of(request: Request, tools: ToolsOf) -> SignIns:
+async def sign_ins_of(request: Request, tools: ToolsOf) -> SignIns:
     state = request.app.state
     if not hasattr(state, "sign_ins"):
         state.sign_ins = SignIns(tools)

@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 from api.app import ApiSettings, create_api, create_door
 from api.limits import Rate
 from api.problems import refusal_body
-from app import ground, migrate
+from app import ground, memory, migrate
 from app.calibrator import Calibrator
 from app.clock import SystemClock, new_id
 from app.database import LOOPS, open_database
@@ -138,6 +138,7 @@ async def running(settings: Settings, database_url: str, parts: Part = Part.ALL)
             relay = Relay(looping, RelaySeries(registry))
             loops += [relay.run, timekeeper.run, pusher.run, Janitor(looping).run]
             loops.append(BacklogWatch(looping, registry).run)
+        memory.settle()
         stop = asyncio.Event()
         tasks = [asyncio.ensure_future(loop(stop)) for loop in loops]
         stack.push_async_callback(_stop, stop, tasks)

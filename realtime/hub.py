@@ -8,6 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 
@@ -18,7 +19,7 @@ from domain.usecases import identity, pushes, stream
 from domain.usecases.outages import unavailable_for
 from domain.usecases.positions import Positions
 from domain.usecases.stream import StreamStanding, Told
-from domain.usecases.work import NOBODY, Actor, Tools, Work, working
+from domain.usecases.work import ENGINE, NOBODY, Actor, Tools, Work, working
 from realtime import commands, frames
 from realtime.channels import Carriers
 from realtime.connection import Connection, Line
@@ -96,6 +97,7 @@ class Gateway:
         self._emptied: asyncio.Event | None = None
         self._ends: list[Callable[[], Awaitable[None]]] = []
         self._ticked_at = 0.0
+        self._taken_in: dict[UUID, int] = {}  # by account, the last number its apps have acknowledged
 
     @property
     def connections(self) -> int:
@@ -167,6 +169,7 @@ class Gateway:
             for connection in self._roster:
                 connection.perform(connection.session.tick(now))
         await self._tracking.step()
+        await self._acknowledge()
 
     async def step_maps(self) -> None:
         """One frame of the maps."""
@@ -255,7 +258,8 @@ class Gateway:
             case Unsubscribe():
                 await self._carriers.leave(connection, effect.channel)
             case Acknowledge():
-                await self._acknowledge(connection.actor, effect.seq)
+                account = connection.actor.id
+                self._taken_in[account] = max(effect.seq, self._taken_in.get(account, 0))
             case _:
                 raise TypeError(f"nobody carries out {effect}")
         return []
@@ -313,9 +317,18 @@ class Gateway:
         await self._carriers.join(connection, ask)
         return connection.session.follows(ask.channel)
 
-    async def _acknowledge(self, actor: Actor, seq: int) -> None:
-        async with working(self._tools, actor) as work:
-            await pushes.acknowledge(work, actor.id, seq)
+    async def _acknowledge(self) -> None:
+        """Write what apps have taken in since the last beat: one transaction for all of them."""
+        taken_in, self._taken_in = self._taken_in, {}
+        if not taken_in:
+            return
+        try:
+            async with working(self._tools, ENGINE) as work:
+                await pushes.acknowledge(work, taken_in)
+        except Exception:
+            for account, seq in taken_in.items():
+                self._taken_in[account] = max(seq, self._taken_in.get(account, 0))
+            raise
 
 
 async def _who(work: Work, ask: Authenticate) -> tuple[Actor, float | None]:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import signal
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any, Final
 import httpx
 import numpy as np
 
-from app import ground
+from app import ground, memory
 from app.ground import Ground
 from app.town.customers import Customer
 from app.town.drivers import Driver
@@ -25,7 +26,9 @@ from app.town.work import Voices
 from geo.points import LatLng, crow_m
 from geo.travel import Profile
 
-ARRIVING_S: Final = 4.0  # real seconds over which the town wakes up
+LINES: Final = httpx.Limits(max_connections=4, max_keepalive_connections=4)  # of one phone
+PATIENCE_S: Final = 15.0  # of a phone for one answer
+ARRIVING_S: Final = 10.0  # real seconds over which the town wakes up
 COURIERS_IN: Final = 6  # one driver in six rides a bicycle
 AREA_M: Final = 2_600.0  # of the market's middle: where most of life happens
 VISITED: Final = (
@@ -62,9 +65,11 @@ async def live(plan: TownPlan) -> Tally:
     if city.streets is None:
         raise RuntimeError(f"the town needs the streets of {plan.market}: ./coudmain up fetches them")
     tally, voices = Tally(), Voices()
-    limits = httpx.Limits(max_connections=64, max_keepalive_connections=64)
-    async with httpx.AsyncClient(limits=limits, timeout=15.0, trust_env=False) as http:
-        inhabitants = _inhabitants(plan, city, http, tally, voices)
+    async with contextlib.AsyncExitStack() as lines:
+        inhabitants = _inhabitants(plan, city, tally, voices)
+        for somebody in inhabitants:
+            await lines.enter_async_context(somebody.phone.http)
+        memory.settle()
         tasks = [
             asyncio.create_task(_arrive(somebody.live(), ARRIVING_S * index / len(inhabitants), tally))
             for index, somebody in enumerate(inhabitants)
@@ -84,13 +89,20 @@ async def live(plan: TownPlan) -> Tally:
 
 
 def _inhabitants(
-    plan: TownPlan, city: Ground, http: httpx.AsyncClient, tally: Tally, voices: Voices
+    plan: TownPlan, city: Ground, tally: Tally, voices: Voices
 ) -> Sequence[Driver | Jobber | Customer]:
     assert city.streets is not None
     middle, visited = _places(plan.market)
+    trusted = ssl.create_default_context()
+
+    def phone_of(number: int, kind: int) -> Phone:
+        # A client each: a shared one looks through all of its connections whenever one is wanted or given back.
+        http = httpx.AsyncClient(limits=LINES, timeout=PATIENCE_S, trust_env=False, verify=trusted)
+        return Phone(person(number, kind, plan.seed), http, plan.base, handle=_unheard)
+
     found: list[Driver | Jobber | Customer] = []
     for number in range(plan.drivers):
-        phone = Phone(person(number, 0, plan.seed), http, plan.base, handle=_unheard)
+        phone = phone_of(number, 0)
         courier = number % COURIERS_IN == COURIERS_IN - 1
         profile = Profile.CYCLE if courier else Profile.DRIVE
         start = _within(city, phone.person.rng, profile, middle)
@@ -98,12 +110,12 @@ def _inhabitants(
         walker = Walker(phone, city, start, profile, plan.speed)
         found.append(Driver(phone, walker, tally, voices, market=plan.market, services=services))
     for number in range(plan.jobbers):
-        phone = Phone(person(number, 1, plan.seed), http, plan.base, handle=_unheard)
+        phone = phone_of(number, 1)
         start = near(visited[number % len(visited)], phone.person.rng, 300.0)
         walker = Walker(phone, city, start, Profile.WALK, plan.speed)
         found.append(Jobber(phone, walker, tally, voices, market=plan.market))
     for number in range(plan.customers):
-        phone = Phone(person(number, 2, plan.seed), http, plan.base, handle=_unheard)
+        phone = phone_of(number, 2)
         found.append(Customer(phone, tally, voices, visited, market=plan.market, speed=plan.speed))
     return found
 

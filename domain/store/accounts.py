@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, text, union, update
+from sqlalchemy import bindparam, delete, func, select, text, union, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -22,22 +22,24 @@ from domain.store.tables import (
     WsTicket,
 )
 
+_OF_SESSION: Final = (
+    select(Account)
+    .join(TokenFamily, TokenFamily.account_id == Account.id)
+    .where(
+        Account.id == bindparam("account_id"),
+        TokenFamily.id == bindparam("family_id"),
+        TokenFamily.revoked_at.is_(None),
+        TokenFamily.expires_at > bindparam("now"),
+    )
+)  # built once: every request that is signed in asks it
+
 
 async def account_of_session(
     db: AsyncSession, account_id: UUID, family_id: UUID, now: datetime
 ) -> Account | None:
     """The account of a sign-in that has not ended: one indexed query for every authenticated request."""
-    statement = (
-        select(Account)
-        .join(TokenFamily, TokenFamily.account_id == Account.id)
-        .where(
-            Account.id == account_id,
-            TokenFamily.id == family_id,
-            TokenFamily.revoked_at.is_(None),
-            TokenFamily.expires_at > now,
-        )
-    )
-    return (await db.execute(statement)).scalar_one_or_none()
+    asked = {"account_id": account_id, "family_id": family_id, "now": now}
+    return (await db.execute(_OF_SESSION, asked)).scalar_one_or_none()
 
 
 async def account_with_phone(

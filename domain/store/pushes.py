@@ -14,6 +14,7 @@ from sqlalchemy import (
     Uuid,
     and_,
     case,
+    cast,
     column,
     delete,
     func,
@@ -23,7 +24,7 @@ from sqlalchemy import (
     update,
     values,
 )
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.store.tables import Account, Device, Engagement, Market, PushRow, Request, SentMessage
@@ -109,10 +110,17 @@ async def told_of(db: AsyncSession, about: Collection[tuple[UUID, str]]) -> set[
     return {(row.account_id, row.topic, row.device_id) for row in await db.execute(statement)}
 
 
-async def ack(db: AsyncSession, account: UUID, seq: int) -> int:
-    """The account's app has taken in everything up to `seq`: nothing of it need be pushed. How many went."""
-    taken_in = select(PushRow.id).where(PushRow.account_id == account, PushRow.seq <= seq)
-    return await _end_waiting(db, taken_in, "acked")
+async def ack(db: AsyncSession, taken_in: Mapping[UUID, int]) -> int:
+    """Each account's app has taken in everything up to that number: nothing of it need be pushed. How many went."""
+    heard = (
+        func.unnest(cast(list(taken_in), ARRAY(Uuid())), cast(list(taken_in.values()), ARRAY(BigInteger())))
+        .table_valued(column("account", Uuid()), column("seq", BigInteger()), name="heard")
+        .render_derived()
+    )
+    taken = select(PushRow.id).join(
+        heard, (PushRow.account_id == heard.c.account) & (PushRow.seq <= heard.c.seq)
+    )
+    return await _end_waiting(db, taken, "acked")
 
 
 async def end_late(db: AsyncSession, now: datetime, limit: int) -> int:

@@ -3,7 +3,7 @@
 Nobody talks to a carrier in here: `due` claims and commits, the sender sends, `settle` writes what came of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -96,9 +96,9 @@ async def plan(work: Work, rows: Sequence[EventRow]) -> int:
     return await store.put(work.db, lines)
 
 
-async def acknowledge(work: Work, account_id: UUID, seq: int) -> int:
-    """An app of the account has taken in everything up to `seq`: nothing of it is pushed any more. How many."""
-    return await store.ack(work.db, account_id, seq)
+async def acknowledge(work: Work, taken_in: Mapping[UUID, int]) -> int:
+    """An app of each account has taken in everything up to that number: nothing of it is pushed any more. How many."""
+    return await store.ack(work.db, taken_in)
 
 
 async def due(work: Work, limit: int) -> list[DuePush]:

@@ -143,7 +143,7 @@ async def test_our_own_faults_are_not_repeated(
 
 async def test_what_was_acknowledged_on_the_way_stays_so(tools: Tools, clock: FakeClock) -> None:
     push = await _claimed(tools, clock)
-    await run_as(tools, ENGINE, pushes.acknowledge, push.account_id, push.seq)
+    await run_as(tools, ENGINE, pushes.acknowledge, {push.account_id: push.seq})
     await settle(tools, push, PushFate.RETRY)
     clock.move(60)
     assert await claim(tools) == []

@@ -127,7 +127,7 @@ async def test_what_the_app_has_acknowledged_is_not_pushed(tools: Tools, clock: 
         await an_offer_told(tools, person)
         await an_offer_told(tools, person, OTHER_OFFER)
     await plan_all(tools)
-    assert await run_as(tools, provider, pushes.acknowledge, provider.id, 1) == 1
+    assert await run_as(tools, provider, pushes.acknowledge, {provider.id: 1}) == 1
     clock.move(2)
     assert {(push.account_id, push.seq) for push in await claim(tools)} == {
         (provider.id, 2),
