@@ -7,13 +7,16 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 
 from domain.rules.errors import Refusal, Suspended, TokenExpired, Unavailable
 from domain.rules.ids import parse_id
 from domain.rules.tokens import Claims, read_access
+from domain.rules.traces import carried, doing
 from domain.usecases import identity, pushes, stream
 from domain.usecases.outages import unavailable_for
 from domain.usecases.positions import Positions
@@ -194,13 +197,26 @@ class Gateway:
         if not mine:
             return
         hint = _hints.decode(payload)
-        frame = bytes(hint.frame)
+        frame, since = bytes(hint.frame), self._since()
         for connection in mine:
             connection.perform(connection.session.heard(hint.seq, frame))
+        self._trace(account, frame, since, len(mine))
         if b'"engagement.' in frame:
             engagement = parse_id(str(_glimpses.decode(frame).data.get("engagement_id")))
             if engagement is not None:
                 self._tracking.look_again(engagement)
+
+    def _since(self) -> datetime | None:
+        """Now, if anybody records."""
+        return None if self._tools.traces is None else self._tools.clock.now()
+
+    def _trace(self, account: UUID | None, frame: bytes, since: datetime | None, sockets: int) -> None:
+        traces = self._tools.traces
+        if traces is not None and account is not None and since is not None:
+            told = _told.decode(frame)
+            event = carried(account, told.seq, told.type, told.data)
+            if event is not None:
+                traces.delivered(event, since, sockets)
 
     def _heard_suspended(self, subject: str, _: bytes) -> None:
         account = parse_id(subject.partition(".")[2])
@@ -248,7 +264,8 @@ class Gateway:
             case Report():
                 return await self._report(connection, effect)
             case Do():
-                result = await commands.carry_out(self._tools, connection.actor, effect)
+                with doing(self._tools.traces, f"do {commands.name_of(effect)}"):
+                    result = await commands.carry_out(self._tools, connection.actor, effect)
                 return [Send(write(frames.Done(effect.id, result)))]
             case Subscribe():
                 return await self._subscribe(connection, effect)
@@ -294,10 +311,13 @@ class Gateway:
         return session.admitted(work.actor.id, _standing(stands), expires_at=expires_at, now=self.now())
 
     async def _read_log(self, connection: Connection, ask: ReadLog) -> list[Effect]:
+        since = self._since()
         async with working(self._tools, connection.actor) as work:
             await _still_signed_in(work)
             stands, events = await stream.events_after(work, ask.after, ask.limit)
         page = [(event.seq, event_frame(event)) for event in events]
+        for _, frame in page:
+            self._trace(connection.actor.id, frame, since, 1)
         return connection.session.read(page, _standing(stands), self.now())
 
     async def _read_snapshot(self, connection: Connection) -> list[Effect]:
@@ -368,5 +388,6 @@ _REFUSED: Final[Mapping[type[Refusal], int]] = {
     TokenExpired: CloseCode.TOKEN_EXPIRED,
 }
 
+_told = msgspec.json.Decoder(EventFrame)
 _hints = msgspec.json.Decoder(AccountHint)
 _glimpses = msgspec.json.Decoder(_Glimpse)
