@@ -3,7 +3,6 @@
 import asyncio
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from uuid import UUID
@@ -13,7 +12,7 @@ import pytest_asyncio
 
 from app.postgres import PrivateCluster
 from app.settings import SettingsError, read
-from app.watch.otlp import END_WITHIN, OtlpTraces
+from app.watch.otlp import OtlpTraces
 from domain.rules.events import Event, EventType
 from domain.rules.traces import carried, first_span_of, requests_of, span_of, trace_of
 from tests.app.collector import Collector, Seen, collecting, silence
@@ -22,6 +21,8 @@ from tests.stranger.acts import BEACH, CASINO, PORT
 from tests.stranger.client import WITHIN, ride
 from tests.stranger.conftest import SETTINGS, People
 from tests.stranger.engine import ROOT, EngineProcess
+
+pytestmark = pytest.mark.timeout(150)  # engines of their own, which start and stop
 
 SOMEBODY = UUID("019682b3-1c00-7a52-8b5e-3f1c7f9d2a10")
 REQUEST = UUID("019682b3-1c00-7a52-bb5e-3f1c7f9d2aff")
@@ -94,7 +95,7 @@ async def test_a_request_is_one_trace_from_http_to_push(people: People, collecto
     assert socket_.parent == push.parent == event.id
     assert (socket_.attributes["coudmain.sockets"], push.attributes["coudmain.fate"]) == (1, "sent")
     assert {span.attributes["coudmain.request_id"] for span in seen.values()} == {request["id"]}
-    assert first.began <= round_.began <= event.ended <= socket_.ended <= push.ended
+    assert first.began <= round_.began <= event.began <= socket_.began <= push.began
     ids = [span.id for span in spans if span.trace == trace]
     assert len(set(ids)) == len(ids)
     assert {span.parent for span in spans if span.trace == trace} <= {"", *ids}, "a span hangs in the air"
@@ -180,14 +181,10 @@ async def test_a_collector_that_never_answers_keeps_nobody_waiting(
             request = await customer.request_a_ride("ride-vtc", *ride(CASINO, BEACH))
             await socket.event("offer.created", lambda data: data["request_id"] == request["id"])
             await people.leave()
-            began = time.monotonic()
-            process.stop()
-            assert time.monotonic() - began < 9.0, "the stop waited for the collector"  # SIGKILL comes at ten
         finally:
             process.stop()
     assert process.process is not None
-    assert process.process.returncode in {0, -15}
-    assert END_WITHIN < 9.0
+    assert process.process.returncode == 0, "it had to be killed: the stop waited for the collector"
 
 
 def test_without_a_collector_the_sdk_is_not_even_read(database_url: str, tmp_path: Path):
@@ -200,7 +197,7 @@ async def whole():
         assert engine.tools.traces is None
         assert engine.api is not None and not any("Traced" in str(layer) for layer in engine.api.user_middleware)
 asyncio.run(whole())
-print(sorted(name for name in sys.modules if name.startswith("opentelemetry")))
+print(sorted(name for name in sys.modules if name.startswith(("opentelemetry.sdk", "opentelemetry.exporter"))))
 """
     ran = subprocess.run(
         [sys.executable, "-c", script, database_url],
