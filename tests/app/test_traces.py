@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from uuid import UUID
@@ -12,11 +13,12 @@ import pytest_asyncio
 
 from app.postgres import PrivateCluster
 from app.settings import SettingsError, read
-from app.watch.otlp import OtlpTraces
+from app.watch.otlp import ANSWER_WITHIN, AT_ONCE, WAITING, OtlpTraces
 from domain.rules.events import Event, EventType
 from domain.rules.traces import carried, first_span_of, requests_of, span_of, trace_of
 from tests.app.collector import Collector, Seen, collecting, silence
 from tests.cluster import copy_of_the_template
+from tests.factories import DAWN
 from tests.stranger.acts import BEACH, CASINO, PORT
 from tests.stranger.client import WITHIN, ride
 from tests.stranger.conftest import SETTINGS, People
@@ -28,6 +30,7 @@ SOMEBODY = UUID("019682b3-1c00-7a52-8b5e-3f1c7f9d2a10")
 REQUEST = UUID("019682b3-1c00-7a52-bb5e-3f1c7f9d2aff")
 CLIENTS = "4bf92f3577b34da6a3ce929d0e0e4736"  # the trace and the span of the specification's own example
 CLIENTS_SPAN = "00f067aa0ba902b7"
+GENEROUS = 0.6 * ANSWER_WITHIN * WAITING / AT_ONCE  # s; all that waits, exported in vain, would take longer
 
 
 @pytest.fixture(scope="module")
@@ -185,6 +188,21 @@ async def test_a_collector_that_never_answers_keeps_nobody_waiting(
             process.stop()
     assert process.process is not None
     assert process.process.returncode == 0, "it had to be killed: the stop waited for the collector"
+
+
+async def test_more_than_a_silent_collector_takes_is_dropped_and_the_end_is_not_waited_for():
+    told = carried(SOMEBODY, 1, "offer.created", {"request_id": str(REQUEST)})
+    assert told is not None
+    with silence() as silent:
+        traces = OtlpTraces(silent.url, share=1.0, resource={})
+        began = time.monotonic()
+        for _ in range(2 * WAITING):
+            traces.relayed(told, DAWN)
+        assert time.monotonic() - began < GENEROUS, "exports were waited for"
+        assert await asyncio.to_thread(silent.called.wait, WITHIN), "nothing was exported"
+        began = time.monotonic()
+        await traces.close()
+        assert time.monotonic() - began < GENEROUS, "the last exports were waited for"
 
 
 def test_without_a_collector_the_sdk_is_not_even_read(database_url: str, tmp_path: Path):
