@@ -68,6 +68,7 @@ class Cursor:
             self._rumoured = self.delivered
         if standing.seq > self.delivered and not effects:
             return self._ask(ReadSnapshot())
+        self._rumoured = max(self._rumoured, standing.seq)  # a page may be less than all there is
         return [*effects, *self._catch_up()]
 
     def restored(self, standing: Standing, snapshot: Mapping[str, Any], now: float) -> list[Effect]:

@@ -24,13 +24,15 @@ from realtime.effects import (
 )
 from realtime.frames import UP_TYPES, EventFrame, write
 from realtime.session import CHANNELS_AT_ONCE, HELD_FRAMES, Phase, Session
+from tests.realtime.documented import as_documented
 
 ME = UUID(int=7)
 SOMEBODY = UUID(int=8)
 
 
 def up(t: str, **fields: Any) -> bytes:
-    return json.dumps({"t": t, **fields}).encode()
+    """A frame, which the document and the decoder judge alike."""
+    return as_documented(json.dumps({"t": t, **fields}).encode())
 
 
 def event(seq: int) -> bytes:
@@ -183,6 +185,14 @@ def test_an_event_heard_while_an_empty_page_was_on_its_way_is_asked_for_at_once(
     assert session.heard(1, event(1)) == []
     assert session.read([], Standing("e1", 0, 1), 25.1) == [ReadLog(0, 200)]
     assert session.read([], Standing("e1", 0, 1), 25.2) == [], "a rumour that is not in the log ends there"
+
+
+def test_a_look_that_finds_more_than_its_page_goes_on_at_once():
+    session, _ = a_live_session()
+    assert session.tick(25.0)[0] == ReadLog(0, 200)
+    effects = session.read([(1, event(1))], Standing("e1", 3, 1), 25.1)
+    assert effects[-1] == ReadLog(1, 200), "nobody has heard of the other two"
+    assert [frame["seq"] for frame in sent(effects)] == [1]
 
 
 def test_what_the_bus_lost_last_of_all_is_found_at_the_next_look():
