@@ -12,7 +12,7 @@ from domain.rules.states import ACTIVE_ENGAGEMENT, OfferState, RequestState
 from domain.rules.wire import moment
 from domain.store import streams
 from domain.store.tables import EventRow, Stream
-from domain.usecases import duty, engagements, offers, requests, telling
+from domain.usecases import comparing, duty, engagements, offers, requests, telling
 from domain.usecases.access import require_account
 from domain.usecases.work import Work
 
@@ -67,6 +67,7 @@ async def snapshot(work: Work) -> tuple[StreamStanding, dict[str, Any]]:
     return stands, {
         "duty": await duty.read_duty(work),
         "offers": await offers.my_offers(work, state=OfferState.PENDING, before=None, limit=most),
+        "proposals": await comparing.my_proposals(work, most),
         "calls": await telling.my_calls(work, most),
         "requests": await requests.my_requests(work, state=RequestState.OPEN, before=None, limit=most),
         "engagements": await engagements.my_engagements(work, states=active, before=None, limit=most),
