@@ -7,24 +7,23 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from datetime import datetime
 from typing import Any, Final
-from uuid import UUID
 
 import msgspec
 
 from domain.rules.errors import Refusal, Suspended, TokenExpired, Unavailable
 from domain.rules.ids import parse_id
 from domain.rules.tokens import Claims, read_access
-from domain.rules.traces import carried, doing
+from domain.rules.traces import doing
 from domain.usecases import identity, pushes, stream
 from domain.usecases.outages import unavailable_for
 from domain.usecases.positions import Positions
-from domain.usecases.stream import StreamStanding, Told
+from domain.usecases.stream import Told
 from domain.usecases.work import NOBODY, Actor, Tools, Work, working
 from realtime import commands, frames
 from realtime.channels import Carriers
 from realtime.connection import Connection, Line
+from realtime.delivered import delivered, since
 from realtime.effects import (
     Acknowledge,
     Authenticate,
@@ -35,12 +34,12 @@ from realtime.effects import (
     ReadSnapshot,
     Report,
     Send,
-    Standing,
     Subscribe,
     Unsubscribe,
 )
 from realtime.frames import EventFrame, write
 from realtime.intake import Intake
+from realtime.lookout import Lookout, standing_of
 from realtime.mapdesk import MapDesk
 from realtime.roster import Roster
 from realtime.session import Session
@@ -93,6 +92,7 @@ class Gateway:
         self._tracking = Tracking(tools, positions)
         self._maps = MapDesk(tools)
         self._carriers = Carriers(self._tracking, self._maps)
+        self._lookout = Lookout(tools)
         self._intake = Intake(positions, problem_of=problem_of, failed=self._failed)
         self._draining = False
         self._open = 0  # sockets whose tasks have not ended
@@ -152,6 +152,7 @@ class Gateway:
             async with asyncio.TaskGroup() as group:
                 group.create_task(_repeat(self.step, BEAT, stop))
                 group.create_task(_repeat(self._maps.step, MAP_EVERY, stop))
+                group.create_task(_repeat(self._lookout.step, TICK_EVERY, stop))
         finally:
             await self.stop()
 
@@ -168,8 +169,12 @@ class Gateway:
         if not 0 <= now - self._ticked_at < TICK_EVERY:
             self._ticked_at = now
             for connection in self._roster:
-                connection.perform(connection.session.tick(now))
+                connection.perform(self._lookout.sift(connection, connection.session.tick(now)))
         await self._tracking.step()
+
+    async def step_looks(self) -> None:
+        """One look at the log, for those who are due."""
+        await self._lookout.step()
 
     async def step_maps(self) -> None:
         """One frame of the maps."""
@@ -197,26 +202,14 @@ class Gateway:
         if not mine:
             return
         hint = _hints.decode(payload)
-        frame, since = bytes(hint.frame), self._since()
+        frame, heard_at = bytes(hint.frame), since(self._tools)
         for connection in mine:
             connection.perform(connection.session.heard(hint.seq, frame))
-        self._trace(account, frame, since, len(mine))
+        delivered(self._tools, mine[0].actor.id, frame, heard_at, len(mine))
         if b'"engagement.' in frame:
             engagement = parse_id(str(_glimpses.decode(frame).data.get("engagement_id")))
             if engagement is not None:
                 self._tracking.look_again(engagement)
-
-    def _since(self) -> datetime | None:
-        """Now, if anybody records."""
-        return None if self._tools.traces is None else self._tools.clock.now()
-
-    def _trace(self, account: UUID | None, frame: bytes, since: datetime | None, sockets: int) -> None:
-        traces = self._tools.traces
-        if traces is not None and account is not None and since is not None:
-            told = _told.decode(frame)
-            event = carried(account, told.seq, told.type, told.data)
-            if event is not None:
-                traces.delivered(event, since, sockets)
 
     def _heard_suspended(self, subject: str, _: bytes) -> None:
         account = parse_id(subject.partition(".")[2])
@@ -308,23 +301,23 @@ class Gateway:
             connection.actor, connection.device = work.actor, ask.device
             self._roster.join(connection, session=ask.session)
             stands = await stream.standing(work)
-        return session.admitted(work.actor.id, _standing(stands), expires_at=expires_at, now=self.now())
+        return session.admitted(work.actor.id, standing_of(stands), expires_at=expires_at, now=self.now())
 
     async def _read_log(self, connection: Connection, ask: ReadLog) -> list[Effect]:
-        since = self._since()
+        asked_at = since(self._tools)
         async with working(self._tools, connection.actor) as work:
             await _still_signed_in(work)
             stands, events = await stream.events_after(work, ask.after, ask.limit)
         page = [(event.seq, event_frame(event)) for event in events]
         for _, frame in page:
-            self._trace(connection.actor.id, frame, since, 1)
-        return connection.session.read(page, _standing(stands), self.now())
+            delivered(self._tools, connection.actor.id, frame, asked_at, 1)
+        return connection.session.read(page, standing_of(stands), self.now())
 
     async def _read_snapshot(self, connection: Connection) -> list[Effect]:
         async with working(self._tools, connection.actor) as work:
             await _still_signed_in(work)
             stands, state = await stream.snapshot(work)
-        return connection.session.restored(_standing(stands), state, self.now())
+        return connection.session.restored(standing_of(stands), state, self.now())
 
     async def _report(self, connection: Connection, ask: Report) -> list[Effect]:
         return self._intake.answer(await self._positions.report(connection.actor, ask.fixes))
@@ -366,10 +359,6 @@ def event_hint(event: Told) -> bytes:
     return msgspec.json.encode(AccountHint(event.seq, msgspec.Raw(event_frame(event))))
 
 
-def _standing(stands: StreamStanding) -> Standing:
-    return Standing(stands.epoch, stands.seq, stands.kept_from)
-
-
 async def _repeat(step: Callable[[], Awaitable[None]], every: float, stop: asyncio.Event) -> None:
     """Step again and again; one that fails is logged, and the next comes."""
     while not stop.is_set():
@@ -388,6 +377,5 @@ _REFUSED: Final[Mapping[type[Refusal], int]] = {
     TokenExpired: CloseCode.TOKEN_EXPIRED,
 }
 
-_told = msgspec.json.Decoder(EventFrame)
 _hints = msgspec.json.Decoder(AccountHint)
 _glimpses = msgspec.json.Decoder(_Glimpse)

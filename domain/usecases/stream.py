@@ -4,9 +4,10 @@ The standing is always read before what it is about: what commits in between is 
 never left out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from uuid import UUID
 
 from domain.rules.states import ACTIVE_ENGAGEMENT, OfferState, RequestState
 from domain.rules.wire import moment
@@ -14,7 +15,7 @@ from domain.store import streams
 from domain.store.tables import EventRow, Stream
 from domain.usecases import comparing, duty, engagements, offers, requests, telling
 from domain.usecases.access import require_account
-from domain.usecases.work import Work
+from domain.usecases.work import Actor, Work
 
 PAGE: Final = 200
 SNAPSHOT_ROWS: Final = 100  # of each kind: nobody has more of them open
@@ -50,6 +51,14 @@ async def standing(work: Work) -> StreamStanding:
     if row is None:
         row = await streams.ensure(work.db, account, f"{work.now.timestamp():.0f}")
     return _standing(row)
+
+
+async def standings(work: Work, actors: Iterable[Actor]) -> dict[tuple[UUID, UUID | None], StreamStanding]:
+    """Where the streams of many stand, by account and sign-in, in one look. Who is missing has signed out, is
+    suspended, or has no stream: their sockets find out by themselves."""
+    asked = {(actor.id, actor.family_id) for actor in actors}
+    rows = await streams.heads(work.db, sorted(asked, key=str), work.now)
+    return {key: _standing(row) for key, row in rows.items()}
 
 
 async def events_after(work: Work, after: int, limit: int = PAGE) -> tuple[StreamStanding, Sequence[Told]]:

@@ -169,6 +169,7 @@ class House:
         """Time passes, and the gateway notices."""
         self.clock.move(seconds)
         await self.gateway.step()
+        await self.gateway.step_looks()
 
 
 async def until(true: Callable[[], bool]) -> None:

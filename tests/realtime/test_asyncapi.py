@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 
 import msgspec
 import pytest
@@ -89,23 +90,25 @@ def test_the_judge_condemns_what_the_document_has_not():
     check_down({"t": "failed", "id": "1", "problem": {"code": "lost_race"}})
     check_arguments("duty.set", {"on": False})
     assert may_go_up({"t": "ack", "seq": 3})
-    for frame in (
+    never_up: list[dict[str, Any]] = [
         {"t": "ack", "seq": -1},
         {"t": "welcome"},
         {"t": "nonsense"},
         {"t": "position", "at": "noon"},
-    ):
+    ]
+    for frame in never_up:
         assert not may_go_up(frame)
         with pytest.raises(NotAsDocumented):
             check_up(frame)
-    for frame in (
+    never_down: list[dict[str, Any]] = [
         {"t": "hello"},
         {"t": "event", "seq": 1},
         {"t": "failed", "id": "1", "problem": {"code": "x"}},
-    ):
+    ]
+    for frame in never_down:
         with pytest.raises(NotAsDocumented):
             check_down(frame)
-    for op, arguments in (("duty.set", {}), ("world.conquer", {})):
+    for op in ("duty.set", "world.conquer"):
         with pytest.raises(NotAsDocumented):
-            check_arguments(op, arguments)
+            check_arguments(op, {})
     assert {"invalid", "lost_race", "not_found"} <= codes()
