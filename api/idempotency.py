@@ -82,10 +82,9 @@ async def _once(request: Request, work: Anybody, idempotency_key: Key = None) ->
     template = getattr(request.scope.get("route"), "path", request.url.path)
     raw = await request.body()
     try:
-        body = json.loads(raw) if raw else None
-    except ValueError:
-        body = raw.hex()
-    asked = fingerprint(request.url.path, body)
+        asked = fingerprint(request.url.path, json.loads(raw) if raw else None)
+    except (ValueError, RecursionError):  # no JSON, or deeper than the parser goes
+        asked = fingerprint(request.url.path, raw.hex())
     return OnceOnly(work, key, f"{request.method} {template}", asked)
 
 

@@ -11,11 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from app.watch.pool import CountingPool, count_outages
 from domain.store.outage import DatabaseAway
 
-CONNECTIONS: Final = 32
+CONNECTIONS: Final = 10
 """A process's most. All are kept: one opened for a burst and closed after it costs more than the burst's work
 (a living town on a busy machine opened 98 in a minute)."""
 
-LOOPS: Final = 16  # of the loops' own: a flood of requests leaves rounds, events, timers and pushes theirs
+LOOPS: Final = 6  # of the loops' own: a flood of requests leaves rounds, events, timers and pushes theirs
 
 STATEMENTS: Final = 400  # prepared, a connection; a living town uses 370 and the driver's default keeps 100
 

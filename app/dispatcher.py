@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Final
 
 from app.watch.rounds import RoundMetrics
+from domain.rules.traces import doing
 from domain.store.rounds import MarketLease
 from domain.usecases.dispatch import RoundReport, run_round
 from domain.usecases.incomes import Incomes
@@ -49,15 +50,17 @@ class MarketDispatcher:
         async with asyncio.timeout(ONE_ROUND):
             async with working(self._tools, ENGINE) as work:
                 await self._stations.step(work)
-            async with working(self._tools, ENGINE) as work:
-                report = await run_round(work, self._market, self._incomes)
+            with doing(self._tools.traces, "round"):
+                async with working(self._tools, ENGINE) as work:
+                    report = await run_round(work, self._market, self._incomes)
             if self._metrics is not None:
                 took_s = (self._tools.clock.now() - began).total_seconds()
                 self._metrics.observe(self._market, report, took_s)
             if self._told_at is None or (began - self._told_at).total_seconds() >= TELL_EVERY:
                 self._told_at = began
-                async with working(self._tools, ENGINE) as work:
-                    await tell_newcomers(work, self._market)
+                with doing(self._tools.traces, "telling"):
+                    async with working(self._tools, ENGINE) as work:
+                        await tell_newcomers(work, self._market)
         return report
 
     async def run(self, stop: asyncio.Event) -> None:

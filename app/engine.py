@@ -12,13 +12,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from enum import Flag, auto
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 
-from api.app import ApiSettings, create_api, create_door
+from api.app import VERSION, ApiSettings, create_api, create_door
 from api.limits import Rate
 from api.problems import refusal_body
 from app import ground, memory, migrate
@@ -46,6 +46,7 @@ from app.watch.pulse import BacklogWatch, LoopPulse
 from app.watch.rounds import RoundMetrics
 from domain.rules.errors import Refusal
 from domain.rules.ports import Bus, PushSender
+from domain.rules.traces import Traces
 from domain.usecases.catalogue import list_markets
 from domain.usecases.founding import found_market
 from domain.usecases.positions import Positions
@@ -59,6 +60,9 @@ from realtime.bus_nats import NatsBus
 from realtime.endpoint import create_ws_router
 from realtime.hub import Gateway
 from realtime.wiretap import SocketTally, Wiretap
+
+if TYPE_CHECKING:
+    from app.watch.otlp import OtlpTraces
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +108,8 @@ async def running(settings: Settings, database_url: str, parts: Part = Part.ALL)
         cities: dict[str, Ground] = {}
         firebase, fcm = _firebase(settings)
         registry = CollectorRegistry()
-        tools = _tools(settings, database, bus, cities, firebase, registry)
+        traces = _traces(settings, parts, stack)
+        tools = _tools(settings, database, bus, cities, firebase, registry, traces)
         await migrate.to_head(database)
         looping = tools
         if Part.API in parts:
@@ -126,6 +131,8 @@ async def running(settings: Settings, database_url: str, parts: Part = Part.ALL)
         if Part.API in parts:
             gateway = Gateway(tools, positions, problem_of=_problem)
             api = _api(settings, tools, gateway, positions, registry, readiness)
+            if traces is not None:
+                traces.watch(api)
             loops.append(gateway.run)
         if Part.DISPATCH in parts:
             metrics = RoundMetrics(registry)
@@ -152,6 +159,7 @@ def _tools(
     cities: Mapping[str, Ground],
     firebase: Firebase | None,
     registry: CollectorRegistry,
+    traces: Traces | None,
 ) -> Tools:
     own = keys(settings)
     return Tools(
@@ -168,6 +176,7 @@ def _tools(
         development=settings.development,
         firebase=firebase,
         witness=DeedSeries(registry),
+        traces=traces,
     )
 
 
@@ -225,6 +234,20 @@ async def _found(tools: Tools, cities: dict[str, Ground], osrm: OsrmTravelTimes 
         zones = {market.id: market.timezone for market in await list_markets(work)}
     for slug, zone in zones.items():
         cities[slug] = await asyncio.to_thread(ground.load, slug, osrm, timezone=zone, clock=tools.clock)
+
+
+def _traces(settings: Settings, parts: Part, stack: AsyncExitStack) -> "OtlpTraces | None":
+    """Who records traces, where a collector is configured; the last to be stopped."""
+    if settings.otlp is None:
+        return None
+    from app.watch.otlp import OtlpTraces  # noqa: PLC0415 - the SDK is nothing to those who do not record
+
+    told = {"service.name": "coudmain", "service.version": VERSION, "service.instance.id": str(new_id())}
+    kinds = [part.name.lower() for part in parts if part.name is not None]
+    told["coudmain.parts"] = ",".join(kinds)
+    traces = OtlpTraces(settings.otlp, share=settings.otlp_share, resource=told)
+    stack.push_async_callback(traces.close)
+    return traces
 
 
 def _firebase(settings: Settings) -> tuple[Firebase | None, PushSender | None]:

@@ -6,11 +6,13 @@ commits; a pusher that dies meanwhile only delays.
 
 import asyncio
 import logging
+from datetime import datetime
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from domain.rules.ports import Push, PushFate, PushResult, PushSender
+from domain.rules.traces import carried
 from domain.usecases import pushes
 from domain.usecases.pushes import DuePush
 from domain.usecases.work import ENGINE, Tools, working
@@ -115,6 +117,7 @@ class Pusher:
                 return PushResult(PushFate.RETRY, "the carrier is left alone for a while", wait)
             result = await self._sender.send(composed)
             self._learn(composed, result)
+            self._trace(push, result, now)
             return result
         except Exception:  # a defect of ours must not stop the other pushes
             log.exception("push %s could not be sent", push.id)
@@ -125,6 +128,15 @@ class Pusher:
         self._rest.heard(push, result, self._tools.clock.now())
         self._counted.labels(push.platform, result.fate.value).inc()
         self._alarmed.set(self._rest.alarmed)
+
+    def _trace(self, push: DuePush, result: PushResult, since: datetime) -> None:
+        traces = self._tools.traces
+        if traces is not None:
+            event = carried(push.account_id, push.seq, push.type.value, push.ids)
+            if event is not None:
+                traces.pushed(
+                    event, since, platform=push.platform, fate=result.fate.value, attempt=push.attempts
+                )
 
     async def _purge(self) -> None:
         now = self._tools.clock.now()

@@ -13,6 +13,7 @@ from typing import Final
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.watch.errands import RelaySeries
+from domain.rules.traces import carried
 from domain.store import streams
 from domain.store.tables import EventRow
 from domain.usecases import pushes
@@ -46,6 +47,7 @@ class Relay:
             rows = await self._claim()
             for row in rows:
                 await self._tools.bus.publish(f"account.{row.account_id}", event_hint(told(row)))
+                self._trace(row)
             if self._series is not None:
                 self._series.told(rows, self._tools.clock.now())
             count += len(rows)
@@ -71,6 +73,13 @@ class Relay:
                         await asyncio.sleep(GATHER)
         finally:
             await unsubscribe()
+
+    def _trace(self, row: EventRow) -> None:
+        traces = self._tools.traces
+        if traces is not None:
+            event = carried(row.account_id, row.seq, row.type, row.data)
+            if event is not None:
+                traces.relayed(event, row.at)
 
     async def _claim(self) -> Sequence[EventRow]:
         async with working(self._tools, ENGINE) as work:

@@ -35,6 +35,8 @@ class Settings:
     fcm_url: str | None = None  # another FCM address (a proxy, or the tests' fake)
     metrics_host: str = "127.0.0.1"  # of `dispatch` and `relay`, which have no API to answer beside
     metrics_port: int = 0  # 0: any that is free, and it is said which
+    otlp: str | None = None  # base URL of a collector of traces; None: nothing is recorded
+    otlp_share: float = 1.0  # of the traces, 0 to 1
     log_format: str | None = None  # json | text; None: json unless a human reads along
     log_level: str = "warning"
     market: str = "monaco"
@@ -77,6 +79,8 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
         fcm_url=own.get("fcm_url"),
         metrics_host=own.get("metrics_host", base.metrics_host),
         metrics_port=int(_number(own, "metrics_port", base.metrics_port)),
+        otlp=_collector(own.get("otlp") or env.get("OTEL_EXPORTER_OTLP_ENDPOINT")),
+        otlp_share=_share(own),
         log_format=_one_of(own, "log_format", None, ("json", "text")),
         log_level=_one_of(own, "log_level", base.log_level, LOG_LEVELS) or base.log_level,
         market=own.get("market", base.market),
@@ -125,6 +129,22 @@ def _asyncpg(url: str) -> str:
         if url.startswith(scheme):
             return "postgresql+asyncpg://" + url.removeprefix(scheme)
     raise SettingsError("DATABASE_URL must begin with postgresql://")
+
+
+def _collector(url: str | None) -> str | None:
+    """The collector's address, without a slash at its end."""
+    if not url:
+        return None
+    if not url.startswith(("http://", "https://")):
+        raise SettingsError(f"COUDMAIN_OTLP must begin with http:// or https://, not {url!r}")
+    return url.rstrip("/")
+
+
+def _share(own: Mapping[str, str]) -> float:
+    share = _number(own, "otlp_share", Settings().otlp_share)
+    if not 0 <= share <= 1:
+        raise SettingsError(f"COUDMAIN_OTLP_SHARE lies between 0 and 1, not {share:g}")
+    return share
 
 
 def _number(own: Mapping[str, str], name: str, default: float) -> float:

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.watch.errands import TimerSeries
+from domain.rules.traces import doing
 from domain.store import timers
 from domain.store.tables import Timer
 from domain.store.timers import TimerKind
@@ -79,8 +80,9 @@ class Timekeeper:
             (timer,) = claimed
             timer_id = timer.id
             try:
-                await self._do(work, timer)
-                await commit(work)
+                with doing(self._tools.traces, f"timer {timer.kind}"):
+                    await self._do(work, timer)
+                    await commit(work)
             except (
                 SQLAlchemyError
             ) as failure:  # the commit itself: a broken invariant, or the database is away

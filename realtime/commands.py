@@ -166,6 +166,11 @@ COMMANDS: Final[Mapping[str, Command]] = {
 }
 
 
+def name_of(do: Do) -> str:
+    """The operation, if there is such a one: what a client made up is no name."""
+    return do.op if do.op in COMMANDS else "other"
+
+
 async def carry_out(tools: Tools, actor: Actor, do: Do) -> Any:
     """Do it in one transaction and return its result, JSON-ready. Raises what the use case refuses."""
     command = COMMANDS.get(do.op)

@@ -8,7 +8,7 @@ starts over with a snapshot. So a client gets exactly what it missed or is told 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from realtime.effects import Effect, ReadLog, ReadSnapshot, Send, Standing
+from realtime.effects import LOOK, Effect, ReadLog, ReadSnapshot, Send, Standing
 from realtime.frames import Reset, write
 
 LOG_PAGE: Final = 200  # events a read: 100-200 KB, under the outbox's bound
@@ -68,6 +68,7 @@ class Cursor:
             self._rumoured = self.delivered
         if standing.seq > self.delivered and not effects:
             return self._ask(ReadSnapshot())
+        self._rumoured = max(self._rumoured, standing.seq)  # a page may be less than all there is
         return [*effects, *self._catch_up()]
 
     def restored(self, standing: Standing, snapshot: Mapping[str, Any], now: float) -> list[Effect]:
@@ -87,8 +88,17 @@ class Cursor:
             self._retry_at = None
             return [self._question]
         if self._question is None and now - self._looked_at >= CHECK_EVERY:
-            return self._ask(ReadLog(self.delivered, LOG_PAGE))
+            self._looked_at = now
+            return [LOOK]
         return []
+
+    def look(self) -> list[Effect]:
+        """Look for oneself, unless that is being done."""
+        return self._ask(ReadLog(self.delivered, LOG_PAGE)) if self._question is None else []
+
+    def stands(self, standing: Standing) -> list[Effect]:
+        """Somebody has looked where the stream stands, for many: read on only if that is not where we are."""
+        return self.look() if (standing.epoch, standing.seq) != (self._epoch, self.delivered) else []
 
     def _lost(self, standing: Standing) -> bool:
         """Whether the next number is not to be had: erased by age, or never written."""

@@ -70,6 +70,14 @@ class ReadLog:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """See where the stream stands, together with everybody else's; answer with `stands` or `look`, some time soon."""
+
+
+LOOK: Final = Look()
+
+
+@dataclass(frozen=True, slots=True)
 class ReadSnapshot:
     """Read the account's state and the number it stands for; answer with `restored` or `unread`."""
 
@@ -114,5 +122,15 @@ class Acknowledge:
 
 
 Effect = (
-    Send | Close | Authenticate | ReadLog | ReadSnapshot | Subscribe | Unsubscribe | Report | Do | Acknowledge
+    Send
+    | Close
+    | Authenticate
+    | Look
+    | ReadLog
+    | ReadSnapshot
+    | Subscribe
+    | Unsubscribe
+    | Report
+    | Do
+    | Acknowledge
 )

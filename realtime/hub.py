@@ -15,14 +15,16 @@ import msgspec
 from domain.rules.errors import Refusal, Suspended, TokenExpired, Unavailable
 from domain.rules.ids import parse_id
 from domain.rules.tokens import Claims, read_access
+from domain.rules.traces import doing
 from domain.usecases import identity, pushes, stream
 from domain.usecases.outages import unavailable_for
 from domain.usecases.positions import Positions
-from domain.usecases.stream import StreamStanding, Told
+from domain.usecases.stream import Told
 from domain.usecases.work import ENGINE, NOBODY, Actor, Tools, Work, working
 from realtime import commands, frames
 from realtime.channels import Carriers
 from realtime.connection import Connection, Line
+from realtime.delivered import delivered, since
 from realtime.effects import (
     Acknowledge,
     Authenticate,
@@ -33,12 +35,12 @@ from realtime.effects import (
     ReadSnapshot,
     Report,
     Send,
-    Standing,
     Subscribe,
     Unsubscribe,
 )
 from realtime.frames import EventFrame, write
 from realtime.intake import Intake
+from realtime.lookout import Lookout, standing_of
 from realtime.mapdesk import MapDesk
 from realtime.roster import Roster
 from realtime.session import Session
@@ -91,6 +93,7 @@ class Gateway:
         self._tracking = Tracking(tools, positions)
         self._maps = MapDesk(tools)
         self._carriers = Carriers(self._tracking, self._maps)
+        self._lookout = Lookout(tools)
         self._intake = Intake(positions, problem_of=problem_of, failed=self._failed)
         self._draining = False
         self._open = 0  # sockets whose tasks have not ended
@@ -151,6 +154,7 @@ class Gateway:
             async with asyncio.TaskGroup() as group:
                 group.create_task(_repeat(self.step, BEAT, stop))
                 group.create_task(_repeat(self._maps.step, MAP_EVERY, stop))
+                group.create_task(_repeat(self._lookout.step, TICK_EVERY, stop))
         finally:
             await self.stop()
 
@@ -167,9 +171,13 @@ class Gateway:
         if not 0 <= now - self._ticked_at < TICK_EVERY:
             self._ticked_at = now
             for connection in self._roster:
-                connection.perform(connection.session.tick(now))
+                connection.perform(self._lookout.sift(connection, connection.session.tick(now)))
         await self._tracking.step()
         await self._acknowledge()
+
+    async def step_looks(self) -> None:
+        """One look at the log, for those who are due."""
+        await self._lookout.step()
 
     async def step_maps(self) -> None:
         """One frame of the maps."""
@@ -197,9 +205,10 @@ class Gateway:
         if not mine:
             return
         hint = _hints.decode(payload)
-        frame = bytes(hint.frame)
+        frame, heard_at = bytes(hint.frame), since(self._tools)
         for connection in mine:
             connection.perform(connection.session.heard(hint.seq, frame))
+        delivered(self._tools, mine[0].actor.id, frame, heard_at, len(mine))
         if b'"engagement.' in frame:
             engagement = parse_id(str(_glimpses.decode(frame).data.get("engagement_id")))
             if engagement is not None:
@@ -251,7 +260,8 @@ class Gateway:
             case Report():
                 return await self._report(connection, effect)
             case Do():
-                result = await commands.carry_out(self._tools, connection.actor, effect)
+                with doing(self._tools.traces, f"do {commands.name_of(effect)}"):
+                    result = await commands.carry_out(self._tools, connection.actor, effect)
                 return [Send(write(frames.Done(effect.id, result)))]
             case Subscribe():
                 return await self._subscribe(connection, effect)
@@ -295,20 +305,23 @@ class Gateway:
             connection.actor, connection.device = work.actor, ask.device
             self._roster.join(connection, session=ask.session)
             stands = await stream.standing(work)
-        return session.admitted(work.actor.id, _standing(stands), expires_at=expires_at, now=self.now())
+        return session.admitted(work.actor.id, standing_of(stands), expires_at=expires_at, now=self.now())
 
     async def _read_log(self, connection: Connection, ask: ReadLog) -> list[Effect]:
+        asked_at = since(self._tools)
         async with working(self._tools, connection.actor) as work:
             await _still_signed_in(work)
             stands, events = await stream.events_after(work, ask.after, ask.limit)
         page = [(event.seq, event_frame(event)) for event in events]
-        return connection.session.read(page, _standing(stands), self.now())
+        for _, frame in page:
+            delivered(self._tools, connection.actor.id, frame, asked_at, 1)
+        return connection.session.read(page, standing_of(stands), self.now())
 
     async def _read_snapshot(self, connection: Connection) -> list[Effect]:
         async with working(self._tools, connection.actor) as work:
             await _still_signed_in(work)
             stands, state = await stream.snapshot(work)
-        return connection.session.restored(_standing(stands), state, self.now())
+        return connection.session.restored(standing_of(stands), state, self.now())
 
     async def _report(self, connection: Connection, ask: Report) -> list[Effect]:
         return self._intake.answer(await self._positions.report(connection.actor, ask.fixes))
@@ -357,10 +370,6 @@ def event_frame(event: Told) -> bytes:
 def event_hint(event: Told) -> bytes:
     """The payload of `account.<id>`."""
     return msgspec.json.encode(AccountHint(event.seq, msgspec.Raw(event_frame(event))))
-
-
-def _standing(stands: StreamStanding) -> Standing:
-    return Standing(stands.epoch, stands.seq, stands.kept_from)
 
 
 async def _repeat(step: Callable[[], Awaitable[None]], every: float, stop: asyncio.Event) -> None:

@@ -217,6 +217,14 @@ class Session:
         """The log's answer to `ReadLog`."""
         return self.cursor.read(events, standing, now) if self.phase is Phase.LIVE else []
 
+    def stands(self, standing: Standing) -> list[Effect]:
+        """The answer to `Look`: where the stream stood a moment ago."""
+        return self.cursor.stands(standing) if self.phase is Phase.LIVE else []
+
+    def look(self) -> list[Effect]:
+        """The other answer to `Look`: whether there is still a stream for this client must be seen by itself."""
+        return self.cursor.look() if self.phase is Phase.LIVE else []
+
     def restored(self, standing: Standing, snapshot: Mapping[str, Any], now: float) -> list[Effect]:
         """The answer to `ReadSnapshot`."""
         if self.phase is not Phase.LIVE:

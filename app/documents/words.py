@@ -15,6 +15,8 @@ SETTINGS: Final[Mapping[str, str]] = {
     "fcm_url": "another address than Google's, for a proxy or a rehearsal",
     "metrics_host": "where `dispatch` and `relay` answer `/healthz`, `/readyz`, `/metrics` (`api`: on its address)",
     "metrics_port": "its port (`--metrics-port` too); 0 takes a free one and says which",
+    "otlp": "a collector of traces, by OTLP over HTTP: `http://127.0.0.1:4318` (or `OTEL_EXPORTER_OTLP_ENDPOINT`)",
+    "otlp_share": "the share of traces that is kept, 0 to 1; the same ones in every process",
     "log_format": "`json` (a line, an object) or `text`; json unless stderr is a terminal",
     "log_level": "`debug`, `info` (a line for each request), `warning` or `error`",
     "market": "nothing reads it yet: a process serves every market it finds in the database",

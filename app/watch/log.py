@@ -22,6 +22,7 @@ PACKAGES: Final = (
     "sqlalchemy",
     "asyncio",
     "google",
+    "opentelemetry",
     "urllib3",
 )
 """Other people's packages speak from warnings up, whatever our level: at debug they print what they carry."""

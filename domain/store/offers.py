@@ -89,13 +89,24 @@ async def of_provider(
     db: AsyncSession, provider: UUID, *, state: OfferState | None, before: UUID | None, limit: int
 ) -> Sequence[Offer]:
     """What was put to a provider or proposed by them, newest first."""
-    statement = select(Offer).where(or_(Offer.provider_id == provider, Offer.to_account == provider))
+    statement = select(Offer).where(Offer.provider_id == provider)
     if state is not None:
         statement = statement.where(Offer.state == state)
     if state is OfferState.PENDING:
         statement = statement.where(Offer.answer_by > func.clock_timestamp())
     if before is not None:
         statement = statement.where(Offer.id < before)
+    return (await db.execute(statement.order_by(Offer.id.desc()).limit(limit))).scalars().all()
+
+
+async def put_to_customer(db: AsyncSession, customer: UUID, limit: int) -> Sequence[Offer]:
+    """The proposals that wait for a customer's answer, newest first."""
+    statement = select(Offer).where(
+        Offer.to_account == customer,
+        Offer.provider_id != customer,
+        Offer.state == OfferState.PENDING,
+        Offer.answer_by > func.clock_timestamp(),
+    )
     return (await db.execute(statement.order_by(Offer.id.desc()).limit(limit))).scalars().all()
 
 

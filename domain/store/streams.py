@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.rules.events import Event
-from domain.store.tables import EventRow, Stream
+from domain.store.tables import Account, EventRow, Stream, TokenFamily
 
 
 async def append(
@@ -69,6 +69,31 @@ async def _advance(db: AsyncSession, by: Mapping[UUID, int], epoch: str) -> dict
 async def head(db: AsyncSession, account: UUID) -> Stream | None:
     """The account's stream row: its last number, its epoch, the oldest number kept."""
     return await db.get(Stream, account, populate_existing=True)
+
+
+async def heads(
+    db: AsyncSession, sign_ins: Iterable[tuple[UUID, UUID | None]], now: datetime
+) -> dict[tuple[UUID, UUID | None], Stream]:
+    """The stream rows of `(account, family)`, in one statement: of those whose sign-in has not ended (a family of
+    None is not asked about), whose account is not suspended, and that have a stream."""
+    asked = list(sign_ins)
+    given = select(
+        func.unnest(bindparam("accounts", [account for account, _ in asked], ARRAY(Uuid))).label("account"),
+        func.unnest(bindparam("families", [family for _, family in asked], ARRAY(Uuid))).label("family"),
+    ).subquery()
+    lives = TokenFamily.revoked_at.is_(None) & (TokenFamily.expires_at > now)
+    statement = (
+        select(given.c.account, given.c.family, Stream)
+        .join(Stream, Stream.account_id == given.c.account)
+        .join(Account, Account.id == given.c.account)
+        .outerjoin(
+            TokenFamily,
+            (TokenFamily.id == given.c.family) & (TokenFamily.account_id == given.c.account) & lives,
+        )
+        .where(Account.suspended_at.is_(None), given.c.family.is_(None) | TokenFamily.id.is_not(None))
+        .execution_options(populate_existing=True)
+    )
+    return {(account, family): row for account, family, row in await db.execute(statement)}
 
 
 async def ensure(db: AsyncSession, account: UUID, epoch: str) -> Stream:

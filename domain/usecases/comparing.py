@@ -39,6 +39,16 @@ async def shown_to_customer(work: Work, offer: Offer) -> dict[str, Any]:
     return (await shown(work, request, [offer], {}))[0]
 
 
+async def my_proposals(work: Work, limit: int) -> list[dict[str, Any]]:
+    """What waits for the actor's answer as a customer, without a place: that is read job by job."""
+    account = access.require_account(work.actor)
+    found: dict[UUID, list[Offer]] = {}
+    for offer in await offers.put_to_customer(work.db, account, limit):
+        found.setdefault(offer.request_id, []).append(offer)
+    asked = {request_id: await work.db.get_one(Request, request_id) for request_id in found}
+    return [card for id_, put in found.items() for card in await shown(work, asked[id_], put, {})]
+
+
 async def shown(
     work: Work, request: Request, found: Sequence[Offer], ranked: dict[str, Ranked]
 ) -> list[dict[str, Any]]:

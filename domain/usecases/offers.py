@@ -104,6 +104,7 @@ async def decline_offer(work: Work, offer_id: UUID) -> Offer:
     if declined is None:
         raise await _refusal(work, offer.id, OfferMove.DECLINE)
     work.count(Deed.OFFER_DECLINED, declined.market_id)
+    work.concerns(declined.request_id)
     await timers.forget(work.db, TimerKind.OFFER_EXPIRES, declined.id)
     author = _author(declined)
     if author is not None:

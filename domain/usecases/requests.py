@@ -74,6 +74,7 @@ async def create_request(work: Work, wish: Wish) -> Request:
     if wish.currency is not None and wish.currency != row.currency:
         raise Invalid.field("/budget/currency", f"prices here are in {row.currency}")
     await work.db.flush()
+    work.opens(row.id)
     await work.schedule(TimerKind.REQUEST_EXPIRES, row.id, row.expires_at)
     if spec.allocator is Allocator.CALL:
         await telling.tell(work, row)

@@ -4,17 +4,18 @@ The standing is always read before what it is about: what commits in between is 
 never left out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from uuid import UUID
 
 from domain.rules.states import ACTIVE_ENGAGEMENT, OfferState, RequestState
 from domain.rules.wire import moment
 from domain.store import streams
 from domain.store.tables import EventRow, Stream
-from domain.usecases import duty, engagements, offers, requests, telling
+from domain.usecases import comparing, duty, engagements, offers, requests, telling
 from domain.usecases.access import require_account
-from domain.usecases.work import Work
+from domain.usecases.work import Actor, Work
 
 PAGE: Final = 200
 SNAPSHOT_ROWS: Final = 100  # of each kind: nobody has more of them open
@@ -52,6 +53,14 @@ async def standing(work: Work) -> StreamStanding:
     return _standing(row)
 
 
+async def standings(work: Work, actors: Iterable[Actor]) -> dict[tuple[UUID, UUID | None], StreamStanding]:
+    """Where the streams of many stand, by account and sign-in, in one look. Who is missing has signed out, is
+    suspended, or has no stream: their sockets find out by themselves."""
+    asked = {(actor.id, actor.family_id) for actor in actors}
+    rows = await streams.heads(work.db, sorted(asked, key=str), work.now)
+    return {key: _standing(row) for key, row in rows.items()}
+
+
 async def events_after(work: Work, after: int, limit: int = PAGE) -> tuple[StreamStanding, Sequence[Told]]:
     """The events after a number, in order, at most `limit`; and the standing when they were looked for."""
     stands = await standing(work)
@@ -67,6 +76,7 @@ async def snapshot(work: Work) -> tuple[StreamStanding, dict[str, Any]]:
     return stands, {
         "duty": await duty.read_duty(work),
         "offers": await offers.my_offers(work, state=OfferState.PENDING, before=None, limit=most),
+        "proposals": await comparing.my_proposals(work, most),
         "calls": await telling.my_calls(work, most),
         "requests": await requests.my_requests(work, state=RequestState.OPEN, before=None, limit=most),
         "engagements": await engagements.my_engagements(work, states=active, before=None, limit=most),

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from domain.rules.deeds import Counted, Deed
 from domain.rules.events import Event, EventType
 from domain.rules.ports import Bus, Clock, Psp, TravelTimes
+from domain.rules.traces import Traces, requests_of
 from domain.store import streams, timers
 from domain.store.timers import TimerKind
 from geo.live import LiveIndex
@@ -108,6 +109,7 @@ class Tools:
     forecasts: dict[tuple[object, ...], Forecast] = field(default_factory=dict)
     """Made this quarter-hour, by market, day, slot and services. Bounded; a lost one is made again."""
     witness: Callable[[Counted], None] = lambda _: None  # hears of deeds once they are committed
+    traces: Traces | None = None  # None: nobody records
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,8 @@ class Work:
     events: list[Event] = field(default_factory=list)
     signals: list[tuple[str, bytes]] = field(default_factory=list)
     deeds: list[Counted] = field(default_factory=list)
+    opened: list[UUID] = field(default_factory=list)
+    concerned: list[UUID] = field(default_factory=list)
 
     @property
     def knobs(self) -> Knobs:
@@ -179,11 +183,21 @@ class Work:
         """Have a deed counted once committed."""
         self.deeds.append(Counted(deed, market, waited_s))
 
+    def opens(self, request_id: UUID) -> None:
+        """A request begins with this transaction, and its trace."""
+        self.opened.append(request_id)
+
+    def concerns(self, request_id: UUID) -> None:
+        """This is about a request, though no event may say so."""
+        self.concerned.append(request_id)
+
     def forget(self) -> None:
         """Nothing of what was to be told is told (any more)."""
         self.events.clear()
         self.signals.clear()
         self.deeds.clear()
+        self.opened.clear()
+        self.concerned.clear()
 
     async def schedule(self, kind: TimerKind, ref: UUID, due_at: datetime) -> None:
         """Set a durable timer in this transaction."""
@@ -213,6 +227,8 @@ async def commit(work: Work) -> None:
     await work.db.commit()
     for deed in work.deeds:
         work.tools.witness(deed)
+    if work.tools.traces is not None:
+        work.tools.traces.committed(requests_of(work.events).union(work.concerned), work.opened)
     for subject, payload in dict.fromkeys(work.signals):
         await work.tools.bus.publish(subject, payload)
     work.forget()

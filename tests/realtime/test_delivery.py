@@ -67,7 +67,7 @@ async def test_events_that_are_no_longer_kept_are_replaced_by_everything(house: 
     reset = await phone.next("reset")
     assert reset["seq"] == phone.welcome["seq"]
     assert [request["state"] for request in reset["snapshot"]["requests"]] == ["open"]
-    assert set(reset["snapshot"]) == {"duty", "offers", "calls", "requests", "engagements"}
+    assert set(reset["snapshot"]) == {"duty", "offers", "proposals", "calls", "requests", "engagements"}
     await house.happens(customer)
     assert (await phone.events(1))[0]["seq"] == reset["seq"] + 1
 

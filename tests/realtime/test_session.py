@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime.effects import (
+    LOOK,
     Acknowledge,
     Authenticate,
     Close,
@@ -24,13 +25,15 @@ from realtime.effects import (
 )
 from realtime.frames import UP_TYPES, EventFrame, write
 from realtime.session import CHANNELS_AT_ONCE, HELD_FRAMES, Phase, Session
+from tests.realtime.documented import as_documented
 
 ME = UUID(int=7)
 SOMEBODY = UUID(int=8)
 
 
 def up(t: str, **fields: Any) -> bytes:
-    return json.dumps({"t": t, **fields}).encode()
+    """A frame, which the document and the decoder judge alike."""
+    return as_documented(json.dumps({"t": t, **fields}).encode())
 
 
 def event(seq: int) -> bytes:
@@ -178,19 +181,35 @@ def test_a_gap_on_the_bus_is_filled_from_the_log():
 
 def test_an_event_heard_while_an_empty_page_was_on_its_way_is_asked_for_at_once():
     session, _ = a_live_session()
-    session.receive(up("ping"), 25.0)
-    assert session.tick(25.0) == [ReadLog(0, 200)]
+    assert session.look() == [ReadLog(0, 200)]
     assert session.heard(1, event(1)) == []
     assert session.read([], Standing("e1", 0, 1), 25.1) == [ReadLog(0, 200)]
     assert session.read([], Standing("e1", 0, 1), 25.2) == [], "a rumour that is not in the log ends there"
+
+
+def test_a_look_that_finds_more_than_its_page_goes_on_at_once():
+    session, _ = a_live_session()
+    assert session.look() == [ReadLog(0, 200)]
+    effects = session.read([(1, event(1))], Standing("e1", 3, 1), 25.1)
+    assert effects[-1] == ReadLog(1, 200), "nobody has heard of the other two"
+    assert [frame["seq"] for frame in sent(effects)] == [1]
 
 
 def test_what_the_bus_lost_last_of_all_is_found_at_the_next_look():
     session, _ = a_live_session()
     session.receive(up("ping"), 20.0)
     assert session.tick(24.0) == []
-    assert session.tick(25.0) == [ReadLog(0, 200)]
+    assert session.tick(25.0) == [LOOK]
     assert session.tick(26.0) == []
+    assert session.stands(Standing("e1", 1, 1)) == [ReadLog(0, 200)]
+
+
+def test_a_look_that_finds_the_stream_where_it_was_reads_nothing():
+    session, _ = a_live_session(seq=4)
+    assert session.stands(Standing("e1", 4, 1)) == []
+    assert session.stands(Standing("e2", 4, 1)) == [ReadLog(4, 200)], "another epoch: the log says what to do"
+    assert session.look() == [], "it is being looked at"
+    assert session.stands(Standing("e1", 5, 1)) == []
 
 
 def test_a_log_that_cannot_be_read_is_asked_again():

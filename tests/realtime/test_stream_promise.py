@@ -6,7 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from realtime.effects import Close, Effect, ReadLog, ReadSnapshot, Send, Standing
+from realtime.effects import Close, Effect, Look, ReadLog, ReadSnapshot, Send, Standing
 from realtime.frames import EventFrame, write
 from realtime.session import Phase, Session
 from tests.realtime.test_session import ME, up
@@ -53,6 +53,7 @@ class StreamMachine(RuleBasedStateMachine):
         self.session: Session | None = None
         self.questions: list[Effect] = []
         self.judged = True
+        self.looks = False
 
     def standing(self) -> Standing:
         return Standing(self.epoch, self.head, self.kept_from)
@@ -64,6 +65,8 @@ class StreamMachine(RuleBasedStateMachine):
         for effect in effects:
             if isinstance(effect, Send):
                 self.client.takes(effect.frame)
+            elif isinstance(effect, Look):
+                self.looks = True
             elif isinstance(effect, ReadLog | ReadSnapshot):
                 self.questions.append(effect)
                 assert len(self.questions) == 1, "one question at a time"
@@ -123,6 +126,15 @@ class StreamMachine(RuleBasedStateMachine):
         else:
             self.perform(self.session.restored(standing, {}, self.now))
 
+    @precondition(lambda self: self.looks)
+    @rule(late=st.integers(0, 2), gone=st.booleans())
+    def somebody_looks_for_all(self, late: int, gone: bool) -> None:
+        """The common look comes back; meanwhile `late` more events are committed. Or it did not find this stream."""
+        self.looks, standing = False, self.standing()
+        self.head += late
+        if self.session:
+            self.perform(self.session.look() if gone else self.session.stands(standing))
+
     @rule(by=st.integers(0, 5))
     def the_log_forgets(self, by: int) -> None:
         self.kept_from = min(self.kept_from + by, self.head + 1)
@@ -154,6 +166,8 @@ class StreamMachine(RuleBasedStateMachine):
         for _ in range(3):
             self.time_passes(20.0)
             for _ in range(self.head + 5):
+                if self.looks:
+                    self.somebody_looks_for_all(late=0, gone=False)
                 if self.questions:
                     self.the_log_answers(size=3, late=0, fails=False)
         assert self.client.seq == self.head

@@ -1,7 +1,8 @@
 """A client written from the public contract alone: HTTP, the socket, and people who use both.
 
-It imports nothing of the engine. Each phone has an address of its own on the loopback, as phones have on
-a network; every POST carries an `Idempotency-Key`. Waiting is always for something, with a deadline.
+It imports nothing of the engine, and holds every frame, sent and heard, to its AsyncAPI document. Each phone has
+an address of its own on the loopback, as phones have on a network; every POST carries an `Idempotency-Key`.
+Waiting is always for something, with a deadline.
 """
 
 import asyncio
@@ -18,6 +19,8 @@ import httpx
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
+
+from tests.contract import NotAsDocumented, check_arguments, check_down, check_up
 
 WITHIN = 10.0  # s: the longest a test waits for one thing; a round takes about two
 LOOK_AGAIN = 0.05  # s between two looks at a thing that no socket announces
@@ -230,6 +233,7 @@ class Socket:
         self._connection = connection
         self._heard = asyncio.Condition()
         self.frames: list[Frame] = []
+        self.undocumented: list[str] = []
         self.ended = asyncio.Event()
         self._listening = asyncio.create_task(self._listen())
 
@@ -254,6 +258,7 @@ class Socket:
         with suppress(ConnectionClosed):
             async for message in self._connection:
                 frame = json.loads(message)
+                self._judge(frame)
                 if frame["t"] == "ping":
                     await self.say({"t": "pong"})
                 async with self._heard:
@@ -264,8 +269,17 @@ class Socket:
             self._heard.notify_all()
 
     async def say(self, frame: Frame | str | bytes) -> None:
-        text = json.dumps(frame) if isinstance(frame, dict) else frame
-        await self._connection.send(text)
+        """A frame as AsyncAPI has it; text and bytes go out as they are."""
+        if isinstance(frame, dict):
+            check_up(frame)
+        await self._connection.send(json.dumps(frame) if isinstance(frame, dict) else frame)
+
+    def _judge(self, frame: Frame) -> None:
+        """Keep what is not as documented for the test to fail on: this runs in the listener's task."""
+        try:
+            check_down(frame)
+        except NotAsDocumented as wrong:
+            self.undocumented.append(str(wrong))
 
     async def wait(self, where: Where, within: float = WITHIN) -> Frame:
         """The first frame heard so far, or heard from now on, that answers `where`."""
@@ -312,13 +326,16 @@ class Socket:
         name = name or str(uuid.uuid4())
         before = len(self.frames)
         await self.say({"t": "do", "id": name, "op": op, "args": args})
-        return await self.wait(
+        answer = await self.wait(
             lambda frame: (
                 frame["t"] in {"done", "failed"}
                 and frame["id"] == name
                 and any(frame is later for later in self.frames[before:])
             )
         )
+        if answer["t"] == "done":
+            check_arguments(op, args)
+        return answer
 
     async def told_of(self, channel: str) -> Frame:
         """What a subscription of this channel was answered: `subscribed` or `error`."""
@@ -326,15 +343,22 @@ class Socket:
             lambda frame: frame["t"] in {"subscribed", "error"} and frame.get("channel") == channel
         )
 
+    def must_be_documented(self) -> None:
+        """Every frame that was heard is what AsyncAPI says of it."""
+        if self.undocumented:
+            raise Unexpected(f"not as documented: {self.undocumented}")
+
     async def drop(self) -> None:
         """As a phone in a tunnel: no goodbye."""
         self._connection.transport.abort()
         await self.ended.wait()
         await self._listening
+        self.must_be_documented()
 
     async def close(self) -> None:
         await self._connection.close()
         await self._listening
+        self.must_be_documented()
 
 
 def stop(kind: str, at: tuple[float, float], **more: object) -> Frame:

@@ -12,8 +12,8 @@ from domain.store import answers, reviews
 from domain.store.answers import Answers
 from domain.store.tables import Offer, Request, Review
 from domain.usecases.call import Bid, counter, propose
-from domain.usecases.comparing import proposals
-from domain.usecases.offers import accept_offer, decline_offer
+from domain.usecases.comparing import my_proposals, proposals
+from domain.usecases.offers import accept_offer, decline_offer, my_offers
 from domain.usecases.why import why_offered
 from domain.usecases.work import Actor, Tools
 from matching.rank import CALL_TERMS
@@ -162,3 +162,15 @@ async def test_the_engine_s_own_offers_are_not_looked_at(tools: Tools, clock: Fa
         await db.execute(update(Offer).values(origin=OfferOrigin.DISPATCH))
         await db.execute(update(Request).values(state="cancelled"))
     assert await answers_of(tools, jobber, clock.now() - timedelta(days=1)) == Answers()
+
+
+async def test_a_customer_never_reads_what_a_proposal_leaves_its_provider(tools: Tools):
+    customer, jobber = await an_account(tools), await a_provider(tools, ("odd-job",))
+    proposed = await run_as(tools, jobber, propose, await a_posted_job(tools, customer), FORTY)
+    assert await run_as(tools, customer, my_offers, state=None, before=None, limit=20) == []
+    (seen,) = await run_as(tools, customer, my_proposals, 20)
+    assert seen["id"] == str(proposed.id)
+    assert not {"fee", "net", "net_per_hour"} & seen["terms"].keys()
+    (own,) = await run_as(tools, jobber, my_offers, state=None, before=None, limit=20)
+    assert own["terms"]["net"]
+    assert await run_as(tools, jobber, my_proposals, 20) == []
