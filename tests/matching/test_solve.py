@@ -136,7 +136,7 @@ def test_a_nearer_provider_all_else_equal_never_ranks_or_fares_worse(
     i = [one.id for one in of.asks].index(verdict.ask_id)
     j = [one.id for one in of.supply].index(verdict.provider_id)
     mine = (of.pairs.ask == i) & (of.pairs.supply == j)
-    nearer = verdict.eta_s * data.draw(st.floats(0, 1))
+    nearer = (verdict.eta_s - of.supply[j].free_in_s) * data.draw(st.floats(0, 1))
     pairs = Pairs(
         of.pairs.ask,
         of.pairs.supply,
