@@ -86,7 +86,10 @@ _EN: _Sentences = {
         "This request was offered to you: it was your turn in the queue of {station}.",
         "You were told of this request because you pass that way: {detour} out of your way at most.",
         "You were told of this request {later} after it was posted: you were {eta} away, and nearer people came first.",
-        "This request was offered to you: you were finishing a trip, free in about {free_in}, and could be there in {eta}.",
+        (
+            "This request was offered to you: you were finishing a trip, free in about {free_in}, and could be there in"
+            " {eta}."
+        ),
         "This request was offered to you: you were {eta} away.",
         "This request was offered to you.",
     ),
@@ -132,8 +135,10 @@ _EN: _Sentences = {
         "It was further than the limit you have set.",
     ),
     Reason.TOO_FAR: (
-        "You were finishing a trip, free in about {free_in}, and could be there in {eta}; the request looked out to"
-        " {limit} at that moment.",
+        (
+            "You were finishing a trip, free in about {free_in}, and could be there in {eta}; the request looked out to"
+            " {limit} at that moment."
+        ),
         "You were {eta} away; the request looked out to {limit} at that moment.",
         "You were too far away at that moment.",
     ),
@@ -148,14 +153,18 @@ _FR: _Sentences = {
         "Cette demande vous a été proposée : c'était votre tour dans la file de {station}.",
         "Cette demande vous a été signalée parce que vous passez par là : {detour} de détour au plus.",
         "Cette demande vous a été signalée {later} après sa publication : vous étiez à {eta}, d'autres plus près.",
-        "Cette demande vous a été proposée : vous terminiez une course, libre dans {free_in} environ, et pouviez être"
-        " là en {eta}.",
+        (
+            "Cette demande vous a été proposée : vous terminiez une course, libre dans {free_in} environ, et pouviez"
+            " être là en {eta}."
+        ),
         "Cette demande vous a été proposée : vous étiez à {eta}.",
         "Cette demande vous a été proposée.",
     ),
     Reason.FARTHER: (
-        "Vous terminiez une course, libre dans {free_in} environ, et pouviez venir en {eta} ; d'autres le pouvaient"
-        " plus tôt.",
+        (
+            "Vous terminiez une course, libre dans {free_in} environ, et pouviez venir en {eta} ; d'autres le pouvaient"
+            " plus tôt."
+        ),
         "Vous pouviez venir, en {eta}, mais elle a été proposée plus près.",
         "Vous pouviez venir, mais elle a été proposée plus près.",
     ),
@@ -168,8 +177,10 @@ _FR: _Sentences = {
     ),
     Reason.OFFERED_ANOTHER: ("Au même moment, une autre demande vous a été proposée.",),
     Reason.HELD: (
-        "Vous terminiez une course, libre dans {free_in} environ ; mieux valait attendre un peu quelqu'un de plus"
-        " proche.",
+        (
+            "Vous terminiez une course, libre dans {free_in} environ ; mieux valait attendre un peu quelqu'un de plus"
+            " proche."
+        ),
         "Vous étiez à {eta} ; mieux valait attendre un peu quelqu'un de plus proche.",
         "Mieux valait attendre un peu quelqu'un de plus proche.",
     ),
@@ -199,8 +210,10 @@ _FR: _Sentences = {
         "C'était au-delà de la limite que vous avez fixée.",
     ),
     Reason.TOO_FAR: (
-        "Vous terminiez une course, libre dans {free_in} environ, et pouviez être là en {eta} ; la demande cherchait à"
-        " {limit} à la ronde à ce moment.",
+        (
+            "Vous terminiez une course, libre dans {free_in} environ, et pouviez être là en {eta} ; la demande cherchait"
+            " à {limit} à la ronde à ce moment."
+        ),
         "Vous étiez à {eta} ; la demande cherchait à {limit} à la ronde à ce moment.",
         "Vous étiez trop loin à ce moment.",
     ),

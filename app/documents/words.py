@@ -64,6 +64,7 @@ EVENTS: Final[Mapping[EventType, str]] = {
     EventType.ENGAGEMENT_CANCELLED: "both",
     EventType.ENGAGEMENT_NO_SHOW: "both",
     EventType.ENGAGEMENT_DISPUTED: "both",
+    EventType.ENGAGEMENT_PROMOTED: "both: the trip it waited for is over; the provider is theirs from now on",
     EventType.ENGAGEMENT_REMINDER: "both: an agreed hour is near",
     EventType.MESSAGE_CREATED: "the other party",
     EventType.PAYMENT_AUTHORISED: "the customer; the provider where work was waiting for it",

@@ -33,7 +33,9 @@ FORBIDDEN = {
     "batch_alter_table": "write the single steps",
 }
 
-EXEMPT: dict[tuple[str, str], str] = {}  # (revision, operation): why the version before is not harmed
+EXEMPT: dict[tuple[str, str], str] = {  # (revision, operation): why the version before is not harmed
+    ("0009", "create_index"): "only over rows whose new column is set: the version before leaves it null",
+}
 
 
 def offences(source: str) -> Iterator[tuple[str, str]]:

@@ -1,0 +1,406 @@
+"""The next ride for whoever is about to finish one: offered, agreed, waiting, promoted."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import delete, func, select, text, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from domain.rules.errors import AgendaConflict, AlreadyBusy, NotYourTurn
+from domain.store import invariants
+from domain.store.tables import Action, Engagement, Hold, Offer, Request, Round, agenda_span
+from domain.usecases.blocks import block
+from domain.usecases.chains import SET_DOWN_S
+from domain.usecases.duty import go_off_duty
+from domain.usecases.exceptions import LATE_S, exceptions
+from domain.usecases.offers import accept_offer
+from domain.usecases.ops import preview_reassignment, reassign
+from domain.usecases.why import why_not_me, why_offered
+from geo.crow import CrowTravel
+from geo.points import LatLng
+from geo.travel import Profile
+from matching.replay import agrees
+from tests.factories import (
+    CASINO,
+    LARVOTTO,
+    PORT,
+    ROCK,
+    a_provider,
+    a_ride,
+    a_round,
+    an_account,
+    run_as,
+    the_offers_of,
+)
+from tests.usecases.chained import NEAR_CASINO, Street
+
+WEST = LatLng(43.7300, 7.4050)  # two kilometres from the casino
+
+
+@pytest.fixture
+async def street(engine: AsyncEngine, database_url: str) -> Street:
+    return await Street.founded(engine)
+
+
+def by_road(a: LatLng, b: LatLng) -> float:
+    return float(CrowTravel().from_one(a, [b], Profile.DRIVE).seconds[0])
+
+
+async def sound(street: Street) -> None:
+    async with street.tools.sessions() as db:
+        assert {what: n for what, n in (await invariants.breaches(db)).items() if n} == {}
+
+
+async def reason(street: Street, request: UUID) -> str:
+    (first, *_) = (await run_as(street.tools, street.driver, why_not_me, request))["reasons"]
+    return str(first)
+
+
+# Who is asked
+
+
+async def test_whoever_finishes_beside_the_pickup_is_asked_before_a_free_one_further_away(street: Street):
+    await street.one_at_a_time()
+    await street.near_its_end()
+    free = await a_provider(street.tools, at=WEST)
+    await street.next_request()
+    await a_round(street.tools)
+    (offer,) = await the_offers_of(street.tools, street.driver)
+    assert await the_offers_of(street.tools, free) == []
+    left = by_road(NEAR_CASINO, CASINO) + SET_DOWN_S
+    assert offer["terms"]["free_in_s"] == pytest.approx(left, abs=1.0)
+    assert offer["terms"]["approach_s"] == 0  # the ride ends where the next one begins
+
+
+async def test_and_not_before_a_free_one_who_is_there_sooner(street: Street):
+    await street.one_at_a_time()
+    await street.near_its_end()
+    free = await a_provider(street.tools, at=CASINO)
+    await street.next_request()
+    await a_round(street.tools)
+    assert await the_offers_of(street.tools, street.driver) == []
+    assert len(await the_offers_of(street.tools, free)) == 1
+
+
+async def test_the_way_is_that_from_the_end_of_the_ride(street: Street):
+    await street.near_its_end()
+    await street.next_request(pickup=LARVOTTO, drop=PORT)
+    await a_round(street.tools)
+    (offer,) = await the_offers_of(street.tools, street.driver)
+    way = by_road(CASINO, LARVOTTO)
+    assert way <= offer["terms"]["approach_s"] < way + 30
+
+
+@pytest.mark.parametrize("steps", [("set_off",), ("set_off", "arrive")])
+async def test_a_ride_that_has_not_begun_ends_at_no_known_time(street: Street, steps: tuple[str, ...]):
+    await street.drive(street.first, street.riding, *steps)
+    street.be_at(NEAR_CASINO)
+    request = await street.next_request()
+    assert (await a_round(street.tools)).offers == 0
+    assert await reason(street, request) == "busy"
+
+
+async def test_a_ride_that_ends_later_than_the_market_looks_ahead_is_work(street: Street):
+    await street.near_its_end(at=PORT)
+    left = by_road(PORT, CASINO) + SET_DOWN_S
+    request = await street.next_request()
+    await street.settings(chain_within_s=left - 1)
+    assert (await a_round(street.tools)).offers == 0
+    assert await reason(street, request) == "busy"
+    await street.settings(chain_within_s=left + 1)
+    assert (await a_round(street.tools)).offers == 1
+
+
+async def test_switched_off_a_round_is_what_it_was(street: Street):
+    await street.settings(chain_within_s=0)
+    await street.near_its_end()
+    request = await street.next_request()
+    assert (await a_round(street.tools)).offers == 0
+    assert await reason(street, request) == "busy"
+    async with street.tools.sessions() as db:
+        rounds = (await db.execute(select(Round).order_by(Round.id))).scalars().all()
+    assert [one["free_in_s"] for one in rounds[-1].problem["supply"]] == [0.0]
+    assert [one["busy"] for one in rounds[-1].problem["supply"]] == [True]
+
+
+async def test_stops_on_the_way_keep_the_end_from_being_nearer_than_planned(street: Street):
+    """The driver stands beside the drop, and has perhaps not been at the stop between."""
+    async with street.tools.sessions.begin() as db:
+        await db.execute(update(Request).values(duration_s=1_200))
+        await db.execute(text(A_VIA))
+    await street.near_its_end()
+    request = await street.next_request()
+    assert (await a_round(street.tools)).offers == 0
+    assert await reason(street, request) == "busy"
+
+
+A_VIA = """
+    WITH moved AS (UPDATE stops SET seq = 2 WHERE seq = 1 RETURNING *)
+    INSERT INTO stops SELECT request_id, 1, market_id, 'via', lat, lon, point, cell, label, address, note FROM moved"""
+
+
+async def test_a_blocked_pair_and_a_days_hours_still_count(street: Street):
+    await street.near_its_end()
+    await run_as(street.tools, street.driver, block, street.riding.id)
+    request = await a_ride(street.tools, street.riding, pickup=CASINO, drop=LARVOTTO)
+    assert (await a_round(street.tools)).offers == 0
+    assert await reason(street, request) == "blocked"
+    await street.settings(most_hours_a_day={"fr_vtc": 0.01})
+    later = await street.next_request()
+    assert (await a_round(street.tools)).offers == 0
+    assert await reason(street, later) == "hours_worked"
+
+
+async def test_another_service_than_the_sessions_is_not_offered(street: Street):
+    await street.near_its_end()
+    await street.next_request(service="ride-eco")
+    assert (await a_round(street.tools)).offers == 0
+
+
+async def test_a_job_booked_between_stands_against_it(street: Street):
+    await street.near_its_end()
+    now = street.clock.now()
+    soon = agenda_span(now + timedelta(minutes=6), now + timedelta(minutes=30))
+    async with street.tools.sessions.begin() as db:
+        await db.execute(delete(Hold))
+        db.add(
+            Hold(
+                id=street.tools.new_id(),
+                market_id="monaco",
+                resource_id=street.driver.id,
+                span=soon,
+                state="held",
+            )
+        )
+    request = await street.next_request()
+    assert (await a_round(street.tools)).offers == 0
+    assert await reason(street, request) == "agenda_conflict"
+
+
+async def test_nobody_is_promised_twice_ahead(street: Street):
+    await street.chained()
+    third = await a_ride(street.tools, await an_account(street.tools), pickup=CASINO, drop=PORT)
+    assert (await a_round(street.tools)).offers == 0
+    assert await reason(street, third) == "busy"
+
+
+async def test_the_stored_round_solves_again_and_tells_why_in_both_languages(street: Street):
+    await street.near_its_end()
+    await street.next_request()
+    await a_round(street.tools)
+    async with street.tools.sessions() as db:
+        row = (await db.execute(select(Round).order_by(Round.id.desc()).limit(1))).scalar_one()
+    assert agrees(row.problem, row.result)
+    (mine,) = row.problem["supply"]
+    assert mine["free_in_s"] > SET_DOWN_S
+    assert str(CASINO.lat) not in str(row.problem)  # where the ride ends is nobody's to read
+    (offer,) = await the_offers_of(street.tools, street.driver)
+    told = await run_as(street.tools, street.driver, why_offered, UUID(offer["id"]))
+    assert "libre dans" in told["words"] or "free in about" in told["words"]
+
+
+# What is agreed
+
+
+async def test_an_accepted_one_waits_and_says_until_when(street: Street):
+    second = await street.chained()
+    row = await street.row(second)
+    assert (row.state, row.exclusive, row.after_id) == ("confirmed", False, street.first)
+    mine, theirs = await street.seen(second), await street.seen(second, street.waiting)
+    assert mine["after"]["engagement_id"] == str(street.first)
+    assert theirs["after"]["engagement_id"] is None
+    free_at = datetime.fromisoformat(theirs["after"]["free_at"])
+    left = by_road(NEAR_CASINO, CASINO) + SET_DOWN_S
+    assert (free_at - street.clock.now()).total_seconds() == pytest.approx(left, abs=1.0)
+    assert theirs["after"]["pickup_at"] >= theirs["after"]["free_at"]
+    assert mine["clocks"]["activity_s"] == 0
+    await sound(street)
+
+
+async def test_its_claim_on_the_agenda_begins_where_the_first_one_ends(street: Street):
+    second = await street.chained()
+    async with street.tools.sessions() as db:
+        spans = {
+            row.engagement_id: row.span
+            for row in (await db.execute(select(Hold).where(Hold.state == "held"))).scalars()
+        }
+    assert spans[street.first].upper == spans[second].lower > street.clock.now()
+
+
+@pytest.mark.parametrize("verb", ["set_off", "arrive", "start"])
+async def test_nothing_of_it_is_done_before_its_turn(street: Street, verb: str):
+    second = await street.chained()
+    with pytest.raises(NotYourTurn) as refused:
+        await street.do(second, verb)
+    assert refused.value.facts == {"after": str(street.first)}
+
+
+async def test_at_the_end_of_the_first_it_is_the_work_in_hand_and_both_hear_of_it(street: Street):
+    second = await street.chained()
+    await street.do(street.first, "finish")
+    row = await street.row(second)
+    assert (row.exclusive, row.after_id, row.promoted_at) == (True, None, street.clock.now())
+    assert row.promise is not None
+    view = await street.seen(second, street.waiting)
+    assert view["after"] is None
+    assert await street.heard(street.waiting, second) == ["engagement.confirmed", "engagement.promoted"]
+    told = await street.heard(street.driver)
+    assert told.index("engagement.completed") < told.index("engagement.promoted")
+    street.clock.move(60)
+    assert (await street.seen(second))["clocks"]["activity_s"] == 60
+    await street.drive(second, street.waiting, "set_off", "arrive", "start", "finish")
+    assert (await street.row(second)).state == "completed"
+    await sound(street)
+    async with street.tools.sessions() as db:
+        promoted = select(func.count()).select_from(Action).where(Action.verb == "promote")
+        assert (await db.execute(promoted)).scalar_one() == 1
+
+
+async def test_the_same_when_its_customer_gets_out_on_the_way(street: Street):
+    second = await street.chained()
+    await street.do(street.first, "cancel", street.riding)
+    assert (await street.row(second)).exclusive
+    await sound(street)
+
+
+async def test_the_same_when_the_ride_is_disputed(street: Street):
+    second = await street.chained()
+    await street.do(street.first, "dispute", street.riding, reason="a detour")
+    assert (await street.row(second)).exclusive
+
+
+async def test_a_promoted_one_may_itself_be_near_its_end(street: Street):
+    second = await street.chained()
+    await street.do(street.first, "finish")
+    await street.drive(second, street.waiting, "set_off", "arrive", "start")
+    street.be_at(LatLng(43.7460, 7.4330))
+    await a_ride(street.tools, await an_account(street.tools), pickup=LARVOTTO, drop=PORT)
+    third = await street.taken()
+    assert (await street.row(third)).after_id == second
+    await sound(street)
+
+
+async def test_accepted_after_the_first_has_ended_it_binds_at_once(street: Street):
+    await street.near_its_end()
+    await street.next_request()
+    await a_round(street.tools)
+    await street.do(street.first, "finish")
+    second = await street.accepted()
+    row = await street.row(second)
+    assert (row.exclusive, row.after_id, row.promoted_at) == (True, None, None)
+    assert (await street.seen(second))["after"] is None
+
+
+async def test_it_is_refused_when_other_work_has_come_between(street: Street):
+    await street.near_its_end()
+    await street.next_request()
+    await a_round(street.tools)
+    (offer,) = await the_offers_of(street.tools, street.driver)
+    await street.do(street.first, "finish")
+    async with street.tools.sessions.begin() as db:
+        await db.execute(update(Offer).where(Offer.id == UUID(offer["id"])).values(state="expired"))
+    street.clock.move(30)
+    street.be_at(CASINO)
+    await a_ride(street.tools, street.riding, pickup=CASINO)
+    await street.taken()
+    async with street.tools.sessions.begin() as db:
+        await db.execute(update(Offer).where(Offer.id == UUID(offer["id"])).values(state="pending"))
+    with pytest.raises((AlreadyBusy, AgendaConflict)):
+        await run_as(street.tools, street.driver, accept_offer, UUID(offer["id"]))
+    await sound(street)
+
+
+# What may go wrong
+
+
+async def test_either_side_may_leave_while_it_waits_and_it_costs_nothing(street: Street):
+    second = await street.chained()
+    street.clock.move(600)  # long past the free minutes of work that is in hand
+    await street.do(second, "cancel", street.waiting)
+    row = await street.row(second)
+    assert (row.state, row.fee_on_end_cents) == ("cancelled", 0)
+    await street.do(street.first, "finish")
+    assert (await street.row(second)).state == "cancelled"
+    await sound(street)
+
+
+async def test_from_its_promotion_on_leaving_has_its_price_again(street: Street):
+    second = await street.chained()
+    await street.do(street.first, "finish")
+    street.clock.move(600)
+    await street.do(second, "cancel", street.waiting)
+    assert (await street.row(second)).fee_on_end_cents > 0
+
+
+async def test_the_driver_may_drop_it_and_the_request_goes_back_to_the_market(street: Street):
+    second = await street.chained()
+    await street.do(second, "cancel")
+    async with street.tools.sessions() as db:
+        request = await db.get_one(Request, (await street.row(second)).request_id)
+    assert request.state == "open"
+    assert (await a_round(street.tools)).offers == 0  # who dropped it is not asked again
+    await a_provider(street.tools, at=ROCK)
+    assert (await a_round(street.tools)).offers == 1
+    await sound(street)
+
+
+async def test_going_off_duty_ends_what_is_offered_and_not_what_is_agreed(street: Street):
+    second = await street.chained()
+    await run_as(street.tools, street.driver, go_off_duty)
+    await street.do(street.first, "finish")
+    assert (await street.row(second)).exclusive
+    await street.drive(second, street.waiting, "set_off", "arrive", "start", "finish")
+
+
+async def test_off_duty_before_the_answer_takes_the_offer_back(street: Street):
+    await street.near_its_end()
+    await street.next_request()
+    await a_round(street.tools)
+    await run_as(street.tools, street.driver, go_off_duty)
+    assert await the_offers_of(street.tools, street.driver) == []
+
+
+async def test_one_that_waits_longer_than_announced_is_shown_to_ops_who_may_hand_it_on(street: Street):
+    staff = await an_account(street.tools, name="Ops", is_ops=True)
+    second = await street.chained()
+
+    async def kept_waiting() -> list[str]:
+        found = await run_as(street.tools, staff, exceptions)
+        return [one["id"] for one in found if one["kind"] == "kept_waiting"]
+
+    free_at = datetime.fromisoformat((await street.seen(second))["after"]["free_at"])
+    street.clock.at = free_at + timedelta(seconds=LATE_S)
+    assert await kept_waiting() == []
+    street.clock.move(1)
+    assert await kept_waiting() == [str(second)]
+    other = await a_provider(street.tools, at=CASINO)
+    shown = await run_as(street.tools, staff, preview_reassignment, second, other.id)
+    done = await run_as(street.tools, staff, reassign, second, other.id)
+    assert shown["becomes"]["account_id"] == done["becomes"]["account_id"] == str(other.id)
+    fresh = await street.row(UUID(done["new_engagement_id"]))
+    assert (fresh.exclusive, fresh.after_id) == (True, None)
+    await street.do(street.first, "finish")
+    assert (await street.row(second)).state == "cancelled"
+    await sound(street)
+
+
+async def test_left_behind_by_a_version_that_promotes_nothing_it_can_still_be_begun(street: Street):
+    second = await street.chained()
+    async with street.tools.sessions.begin() as db:
+        over = {"state": "completed", "ended_at": street.clock.now(), "ended_by": "provider"}
+        await db.execute(update(Engagement).where(Engagement.id == street.first).values(over))
+        await db.execute(update(Hold).where(Hold.engagement_id == street.first).values(state="released"))
+        await db.execute(
+            update(Request)
+            .where(Request.id == (await street.row(street.first)).request_id)
+            .values(state="closed")
+        )
+    await street.do(second, "set_off")
+    row = await street.row(second)
+    assert (row.state, row.exclusive, row.after_id) == ("en_route", True, None)
+    assert await street.heard(street.waiting, second) == [
+        "engagement.confirmed",
+        "engagement.promoted",
+        "engagement.en_route",
+    ]
