@@ -106,7 +106,8 @@ class PaymentOut(Out):
 
 
 class EngagementOut(Out):
-    """Agreed work. `after` is there until the provider's trip before it is over. `pin` is there for the customer, `fee`, `net` and `terms` for the provider and ops."""
+    """Agreed work. `after` is there until the provider's trip before it is over; `pin` is there for the customer,
+    `fee`, `net` and `terms` for the provider and ops."""
 
     id: UUID
     engagement_id: UUID

@@ -211,8 +211,8 @@ _FR: _Sentences = {
     ),
     Reason.TOO_FAR: (
         (
-            "Vous terminiez une course, libre dans {free_in} environ, et pouviez être là en {eta} ; la demande cherchait"
-            " à {limit} à la ronde à ce moment."
+            "Vous terminiez une course, libre dans {free_in} environ, et pouviez être là en {eta} ; la demande"
+            " cherchait à {limit} à la ronde à ce moment."
         ),
         "Vous étiez à {eta} ; la demande cherchait à {limit} à la ronde à ce moment.",
         "Vous étiez trop loin à ce moment.",

@@ -48,8 +48,8 @@ def terms(
     free_in_s: float = 0.0,
 ) -> Terms:
     """The terms of one offer. Net per hour counts the way there, a minute's wait and the work; seconds and metres
-    of the approach are coarse (half minutes up, bands) because they are told before acceptance. What is left of a trip in
-    hand is paid by that trip."""
+    of the approach are coarse (half minutes up, bands) because they are told before acceptance. What is left of a
+    trip in hand is paid by that trip."""
     fee = fee_of(spec.price_rule, price_cents)
     return Terms(
         price_cents=price_cents,

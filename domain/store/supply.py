@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Text, case, cast, exists, func, null, or_, select, true
@@ -185,29 +186,20 @@ async def on_duty(db: AsyncSession, market: str, services: Iterable[str], now: d
             towards=None if row[17] is None else LatLng(row[17], row[18]),
             max_pickup_m=row[19],
             heading=None if row[20] is None else LatLng(row[20], row[21]),
-            carrying=_carrying(*row[22:]),
+            carrying=_carrying(row[22:]),
             blocked=blocked.get(row[0], frozenset()),
         )
         for row in found
     ]
 
 
-def _carrying(
-    unpromised: UUID | None,
-    lat: float,
-    lon: float,
-    last_seq: int,
-    engagement_id: UUID,
-    state: str,
-    started_at: datetime | None,
-    duration_s: int,
-    profile: str,
-) -> Carrying | None:
+def _carrying(columns: Sequence[Any]) -> Carrying | None:
     """The columns of the work in hand, as a trip; `None` where it is none, or where its end is promised already."""
+    unpromised, lat, lon, last_seq, _, state, started_at, duration_s, profile = columns
     if unpromised is None or state != EngagementState.IN_PROGRESS or started_at is None or last_seq == 0:
         return None
     return Carrying(
-        engagement_id=engagement_id,
+        engagement_id=unpromised,
         to=LatLng(lat, lon),
         vias=last_seq - 1,
         started_at=started_at,
