@@ -15,16 +15,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.rules.errors import AgendaConflict, AlreadyBusy, LostRace, NotYourTurn, Refusal
 from domain.rules.states import Verb
-from domain.store import invariants
 from domain.store.tables import Engagement, Offer, Request
 from domain.usecases.actions import Deed, act
 from domain.usecases.cancelling import cancel_request
 from domain.usecases.offers import accept_offer
 from domain.usecases.work import Actor, Work, working
 from tests.factories import CASINO, LARVOTTO, a_provider, a_ride, an_account, run_as
-from tests.usecases.chained import Street
+from tests.usecases.chained import Street, sound
 
-pytestmark = pytest.mark.usefixtures("database_url")
 LOOKS = 2_000  # at the database, before a deed that should wait is given up on
 
 
@@ -34,8 +32,7 @@ async def street(engine: AsyncEngine, database_url: str) -> AsyncIterator[Street
     street = await Street.founded(engine)
     await street.near_its_end()
     yield street
-    async with street.tools.sessions() as db:
-        assert {what: n for what, n in (await invariants.breaches(db)).items() if n} == {}
+    await sound(street)
 
 
 async def an_offer(street: Street, origin: str, *, after: UUID | None, request: UUID | None = None) -> UUID:

@@ -7,12 +7,15 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.rules.states import Verb
+from domain.store import invariants
 from domain.store.tables import Engagement, EventRow, Market
 from domain.usecases.actions import Deed, act
 from domain.usecases.engagements import engagement_seen
 from domain.usecases.offers import accept_offer
 from domain.usecases.work import Actor, Tools
+from geo.crow import CrowTravel
 from geo.points import LatLng
+from geo.travel import Profile
 from tests.factories import (
     CASINO,
     LARVOTTO,
@@ -31,6 +34,17 @@ from tests.factories import (
 )
 
 NEAR_CASINO = LatLng(43.7380, 7.4265)  # less than two hundred metres before the end of the first ride
+
+
+def by_road(a: LatLng, b: LatLng) -> float:
+    """Seconds between two places in these tests' city."""
+    return float(CrowTravel().from_one(a, [b], Profile.DRIVE).seconds[0])
+
+
+async def sound(street: "Street") -> None:
+    """Nothing that must never be true is true."""
+    async with street.tools.sessions() as db:
+        assert {what: n for what, n in (await invariants.breaches(db)).items() if n} == {}
 
 
 class Street:
