@@ -69,7 +69,7 @@ class Worker:
         match event["type"]:
             case "engagement.cancelled" | "engagement.no_show" | "engagement.disputed":
                 self.over.add(str(data.get("engagement_id", data.get("id"))))
-            case "offer.created" if self.at_work:
+            case "offer.created" if self.at_work and data["terms"].get("free_in_s"):
                 if not self.asides.full():
                     self.asides.put_nowait(event)
             case "offer.created" | "engagement.confirmed" | "request.posted":

@@ -8,12 +8,14 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.rules.errors import AgendaConflict, AlreadyBusy, NotYourTurn
+from domain.store import calibration, earnings
 from domain.store.tables import Action, Engagement, Hold, Offer, Request
 from domain.usecases.chains import SET_DOWN_S
 from domain.usecases.duty import go_off_duty
 from domain.usecases.exceptions import LATE_S, exceptions
 from domain.usecases.offers import accept_offer
 from domain.usecases.ops import preview_reassignment, reassign
+from domain.usecases.work import ENGINE, working
 from geo.points import LatLng
 from tests.factories import (
     CASINO,
@@ -89,6 +91,27 @@ async def test_at_the_end_of_the_first_it_is_the_work_in_hand_and_both_hear_of_i
     async with street.tools.sessions() as db:
         promoted = select(func.count()).select_from(Action).where(Action.verb == "promote")
         assert (await db.execute(promoted)).scalar_one() == 1
+
+
+async def test_no_minute_of_two_rides_counts_twice_and_ways_are_learnt_from_the_promotion(street: Street):
+    began = (await street.row(street.first)).confirmed_at
+    second = await street.chained()
+    street.clock.move(90)
+    await street.do(street.first, "finish")
+    promoted = street.clock.now()
+    street.clock.move(60)
+    await street.drive(second, street.waiting, "set_off", "arrive", "start")
+    await street.do(second, "finish")
+    whole = (street.clock.now() - began).total_seconds()
+    async with working(street.tools, ENGINE) as work:
+        worked = await earnings.worked_since(work.db, "monaco", [street.driver.id], began)
+        today = await earnings.worked_today(work.db, "monaco", [street.driver.id], work.now)
+        learnt = await calibration.approaches(work.db, "monaco", began, 10)
+    assert worked[street.driver.id][1] == pytest.approx(whole)
+    assert today[street.driver.id] <= whole + 0.001
+    arrived = (await street.row(second)).arrived_at
+    assert arrived is not None
+    assert learnt[0].took_s == (arrived - promoted).total_seconds()
 
 
 async def test_the_same_when_its_customer_gets_out_on_the_way(street: Street):
