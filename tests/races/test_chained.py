@@ -1,6 +1,7 @@
 """The end of a ride against everything that waits for it: whatever the interleaving, what waits is promoted once."""
 
 import asyncio
+import random
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -20,9 +21,11 @@ from domain.usecases.actions import Deed, act
 from domain.usecases.cancelling import cancel_request
 from domain.usecases.offers import accept_offer
 from domain.usecases.work import Actor, Work, working
-from tests.factories import CASINO, LARVOTTO, a_provider, a_ride, an_account, run_as
+from tests.factories import CASINO, LARVOTTO, a_provider, a_ride, a_round, an_account, run_as
 from tests.usecases.chained import Street, sound
 
+NEXT = {"confirmed": Verb.SET_OFF, "in_progress": Verb.FINISH, "en_route": Verb.ARRIVE}
+AHEAD = sorted(NEXT)
 LOOKS = 2_000  # at the database, before a deed that should wait is given up on
 
 
@@ -224,3 +227,26 @@ async def test_the_schema_holds_it_without_any_code(street: Street, column: str)
     with pytest.raises(IntegrityError, match="uq_engagements_waiting"):
         async with street.tools.sessions.begin() as db:
             db.add(Engagement(**values))
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_everybody_at_once_in_any_order_leaves_a_sound_world(street: Street, seed: int):
+    """The driver, both customers and two rounds, all in one moment, and again until the dust has settled."""
+    chance = random.Random(seed)
+    request = await street.next_request()
+    await a_round(street.tools)
+    await an_offer(street, "counter", after=street.first)
+    for _ in range(3):
+        async with street.tools.sessions() as db:
+            offers = list((await db.execute(select(Offer.id).where(Offer.state == "pending"))).scalars())
+            ahead = (await db.execute(select(Engagement).where(Engagement.state.in_(AHEAD)))).scalars().all()
+        deeds = [accepts(street, offer) for offer in offers]
+        deeds += [does(street, one.id, NEXT[one.state]) for one in ahead if one.state in NEXT]
+        deeds += [
+            run_as(street.tools, street.waiting, cancel_request, request),
+            a_round(street.tools),
+            a_round(street.tools),
+        ]
+        chance.shuffle(deeds)
+        await asyncio.gather(*(outcome(deed) for deed in deeds))
+        await sound(street)

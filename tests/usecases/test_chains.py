@@ -138,6 +138,21 @@ async def test_a_promoted_one_may_itself_be_near_its_end(street: Street):
     await sound(street)
 
 
+async def test_promoted_before_its_hour_it_is_no_appointment_of_its_own_drivers(street: Street):
+    """The first customer gets out at once: the claim of the second still lies ahead when that is nearly done, too."""
+    second = await street.chained()
+    await street.do(street.first, "cancel", street.riding)
+    pin = (await street.seen(second, street.waiting))["pin"]
+    for verb in ("set_off", "arrive"):
+        await street.do(second, verb)
+    await street.do(second, "start", pin=pin)
+    await street.settings(chain_within_s=3_600)
+    await a_ride(street.tools, await an_account(street.tools), pickup=LARVOTTO, drop=PORT)
+    third = await street.taken()
+    assert (await street.row(third)).after_id == second
+    await sound(street)
+
+
 async def test_accepted_after_the_first_has_ended_it_binds_at_once(street: Street):
     await street.near_its_end()
     await street.next_request()

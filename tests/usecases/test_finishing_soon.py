@@ -66,6 +66,17 @@ async def test_and_not_before_a_free_one_who_is_there_sooner(street: Street):
     assert len(await the_offers_of(street.tools, free)) == 1
 
 
+async def test_the_few_who_are_judged_are_those_who_are_there_first(street: Street):
+    """One candidate a request: the free one a street away, and not the one who will stand on the spot."""
+    await street.settings(candidates_ample=1, candidates=1, candidates_scarce=1)
+    await street.one_at_a_time()
+    await street.near_its_end()
+    free = await a_provider(street.tools, at=NEAR_CASINO)
+    await street.next_request()
+    await a_round(street.tools)
+    assert len(await the_offers_of(street.tools, free)) == 1
+
+
 async def test_the_way_is_that_from_the_end_of_the_ride(street: Street):
     await street.near_its_end()
     await street.next_request(pickup=LARVOTTO, drop=PORT)
@@ -154,6 +165,21 @@ async def test_a_job_booked_between_stands_against_it(street: Street):
     request = await street.next_request()
     assert (await a_round(street.tools)).offers == 0
     assert await reason(street, request) == "agenda_conflict"
+
+
+async def test_who_should_be_at_a_booked_job_already_is_promised_to_nobody(street: Street):
+    await street.near_its_end()
+    now = street.clock.now()
+    begun = agenda_span(now - timedelta(minutes=1), now + timedelta(minutes=30))
+    async with street.tools.sessions.begin() as db:
+        await db.execute(delete(Hold))
+        driver = street.driver.id
+        db.add(
+            Hold(id=street.tools.new_id(), market_id="monaco", resource_id=driver, span=begun, state="held")
+        )
+    request = await street.next_request()
+    assert (await a_round(street.tools)).offers == 0
+    assert await reason(street, request) == "busy"
 
 
 async def test_nobody_is_promised_twice_ahead(street: Street):
