@@ -41,6 +41,7 @@ async def test_an_accepted_one_waits_and_says_until_when(street: Street):
     second = await street.chained()
     row = await street.row(second)
     assert (row.state, row.exclusive, row.after_id) == ("confirmed", False, street.first)
+    assert row.promise is None, "what a way takes is learnt from ways that begin when they are promised"
     mine, theirs = await street.seen(second), await street.seen(second, street.waiting)
     assert mine["after"]["engagement_id"] == str(street.first)
     assert theirs["after"]["engagement_id"] is None
@@ -112,6 +113,7 @@ async def test_no_minute_of_two_rides_counts_twice_and_ways_are_learnt_from_the_
     arrived = (await street.row(second)).arrived_at
     assert arrived is not None
     assert learnt[0].took_s == (arrived - promoted).total_seconds()
+    await sound(street)
 
 
 async def test_the_same_when_its_customer_gets_out_on_the_way(street: Street):
@@ -268,6 +270,8 @@ async def test_left_behind_by_a_version_that_promotes_nothing_it_can_still_be_be
             .where(Request.id == (await street.row(street.first)).request_id)
             .values(state="closed")
         )
+    await a_ride(street.tools, await an_account(street.tools), pickup=CASINO)
+    assert (await a_round(street.tools)).offers == 0  # promised they are, all the same
     await street.do(second, "set_off")
     row = await street.row(second)
     assert (row.state, row.exclusive, row.after_id) == ("en_route", True, None)
