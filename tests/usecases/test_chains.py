@@ -15,6 +15,7 @@ from domain.usecases.duty import go_off_duty
 from domain.usecases.exceptions import LATE_S, exceptions
 from domain.usecases.offers import accept_offer
 from domain.usecases.ops import preview_reassignment, reassign
+from domain.usecases.why import why_not_me
 from domain.usecases.work import ENGINE, working
 from geo.points import LatLng
 from tests.factories import (
@@ -270,8 +271,10 @@ async def test_left_behind_by_a_version_that_promotes_nothing_it_can_still_be_be
             .where(Request.id == (await street.row(street.first)).request_id)
             .values(state="closed")
         )
-    await a_ride(street.tools, await an_account(street.tools), pickup=CASINO)
-    assert (await a_round(street.tools)).offers == 0  # promised they are, all the same
+    third = await a_ride(street.tools, await an_account(street.tools), pickup=CASINO)
+    await a_round(street.tools)
+    told = await run_as(street.tools, street.driver, why_not_me, third)
+    assert [str(reason) for reason in told["reasons"]] == ["busy"]  # promised they are, all the same
     await street.do(second, "set_off")
     row = await street.row(second)
     assert (row.state, row.exclusive, row.after_id) == ("en_route", True, None)
