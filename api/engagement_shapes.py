@@ -56,8 +56,18 @@ class CompletionOut(Out):
     pin: bool
 
 
+class AfterOut(Out):
+    """What it waits for: a trip that should end at `free_at`; the provider should be at the pickup at `pickup_at`.
+    `engagement_id` is that trip, for the provider and ops."""
+
+    engagement_id: UUID | None
+    free_at: At
+    pickup_at: At
+
+
 class TimesOut(Out):
     confirmed_at: At
+    promoted_at: At | None
     en_route_at: At | None
     arrived_at: At | None
     started_at: At | None
@@ -96,7 +106,8 @@ class PaymentOut(Out):
 
 
 class EngagementOut(Out):
-    """Agreed work. `pin` is there for the customer, `fee`, `net` and `terms` for the provider and ops."""
+    """Agreed work. `after` is there until the provider's trip before it is over; `pin` is there for the customer,
+    `fee`, `net` and `terms` for the provider and ops."""
 
     id: UUID
     engagement_id: UUID
@@ -118,6 +129,7 @@ class EngagementOut(Out):
     price: Money
     cancellation_fee: Money
     completion: CompletionOut
+    after: AfterOut | None
     times: TimesOut
     clocks: ClocksOut
     tracking: TrackingOut

@@ -47,7 +47,8 @@ class AcceptIn(In):
 
 class OfferTermsOut(Out):
     """What it pays and what it takes. A provider reads places as cells until it is agreed; the customer of a
-    proposal reads their own places, and not what the provider is left with (`fee`, `net`, `net_per_hour`)."""
+    proposal reads their own places, and not what the provider is left with (`fee`, `net`, `net_per_hour`). `free_in_s`:
+    it comes after the trip in hand, which should end in so many seconds; the way of `approach_s` begins there."""
 
     price: Money
     fee: Money | None = None
@@ -55,6 +56,7 @@ class OfferTermsOut(Out):
     net_per_hour: Money | None = None
     approach_m: int | None
     approach_s: int | None
+    free_in_s: int | None = None
     distance_m: int
     duration_s: int
     pickup: StopOut

@@ -40,6 +40,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "not_eligible": 403,
     "not_found": 404,
     "not_on_duty": 409,
+    "not_your_turn": 409,
     "offer_expired": 410,
     "outside_service_area": 422,
     "payment_declined": 402,

@@ -145,9 +145,8 @@ async def running(settings: Settings, database_url: str, parts: Part = Part.ALL)
             relay = Relay(looping, RelaySeries(registry))
             loops += [relay.run, timekeeper.run, pusher.run, Janitor(looping).run]
             loops.append(BacklogWatch(looping, registry).run)
-        memory.settle()
         stop = asyncio.Event()
-        tasks = [asyncio.ensure_future(loop(stop)) for loop in loops]
+        tasks = _begin(loops, stop)
         stack.push_async_callback(_stop, stop, tasks)
         yield Engine(tools, api, create_door(readiness, registry), gateway)
 
@@ -258,6 +257,12 @@ def _firebase(settings: Settings) -> tuple[Firebase | None, PushSender | None]:
 
     wired = open_firebase(settings.firebase_credentials)
     return FirebaseTokens(wired), firebase_pushes(wired, SystemClock(), settings.fcm_url)
+
+
+def _begin(loops: Sequence[Loop], stop: asyncio.Event) -> list[asyncio.Future[None]]:
+    """Set the loops going, with everything in place."""
+    memory.settle()
+    return [asyncio.ensure_future(loop(stop)) for loop in loops]
 
 
 async def _stop(stop: asyncio.Event, tasks: Sequence[asyncio.Future[None]]) -> None:

@@ -130,7 +130,9 @@ async def measure(sizes: Sizes, seed: int, say: Say) -> Outcome:
             "fixes_in_single_frames_to_bare": _share(bare_ingest.single, taken.single),
             "fixes_in_tens_to_bare": _share(bare_ingest.tens, taken.tens),
             "posted_fixes_to_bare": _share(bare_ingest.posted, taken.posted),
-            **({"memory_to_bare": held.kb / bare.kb} if bare.kb > 0 else {}),  # a few sockets may take no page
+            **(
+                {"memory_to_bare": held.kb / bare.kb} if bare.kb > 0 else {}
+            ),  # a few sockets may take no page
         },
         notes=notes,
         sound=not wrong,

@@ -156,6 +156,7 @@ def _supply(count: int) -> SupplyColumns:
         queue_rank=np.zeros(count, dtype=np.int64),
         blocked=PairSet.of([], 1),
         capacity=np.ones(count, dtype=np.int64),
+        free_in_s=np.zeros(count),
     )
 
 

@@ -15,7 +15,7 @@ from scipy.spatial import cKDTree
 from matching.allot import by_size
 from matching.answer import Answer, answer
 from matching.assign import Assignment
-from matching.field import AskColumns, Field, Floats, Rows, SupplyColumns, lacking, pair_keys
+from matching.field import AskColumns, Field, Floats, Rows, SupplyColumns, arrivals, lacking, pair_keys
 from matching.policy import Policy
 from matching.problem import Pairs
 
@@ -126,7 +126,8 @@ def _overlooked(town: Town, field: Field, found: Answer) -> tuple[Rows, Rows]:
 
 
 def _field(town: Town, i: Rows, j: Rows, policy: Policy, seed: int) -> Field:
-    return Field(town.asks, town.supply, Pairs(i, j, *town.ways(i, j), town.source), policy, seed)
+    ways = Pairs(i, j, *town.ways(i, j), town.source)
+    return Field(town.asks, town.supply, arrivals(ways, town.supply), policy, seed)
 
 
 def _joined(field: Field, i: Rows, j: Rows) -> tuple[Rows, Rows]:

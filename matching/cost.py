@@ -29,7 +29,7 @@ UNKNOWN_INCOME = IncomeLevel(0.0, 0.0)
 
 
 class Weighing(NamedTuple):
-    """What every term may read besides its own columns: the pairs' travel times and the round's numbers."""
+    """What every term may read besides its own columns: when each pair would meet, and the round's numbers."""
 
     eta_s: Floats
     policy: Policy
@@ -58,7 +58,8 @@ TERMS: tuple[Term, ...] = (
 )
 """Less is better.
 
-`approach` is the travel time. `fairness` is `fairness_s` per standard deviation that the provider's income per
+`approach` is the time until the provider would be there: the way, and for whoever finishes a trip first the rest of
+that (`field.arrivals`). `fairness` is `fairness_s` per standard deviation that the provider's income per
 active hour lies above the round's mean, clipped at `fairness_cap` (after Suehr et al., KDD 2019: fairness over
 time, not per match); negative for those who have earned less, 0 where the income is not known.
 """

@@ -97,7 +97,7 @@ def explain(
     reasons = _all_reasons(asked, ask, provider, verdict)
     ranked = [other for other in answered.verdicts if other.ask_id == ask.id and other.rank is not None]
     told = len(ranked) >= FEW
-    nearer_s = _nearer(asked, verdict, STEP_S if told else COARSE_STEP_S)
+    nearer_s = _nearer(asked, provider, verdict, STEP_S if told else COARSE_STEP_S)
     rank = verdict.rank if told else None
     sentences = [
         words(reason, language, _facts(asked, ask, provider, verdict, language)) for reason in reasons
@@ -149,6 +149,9 @@ def _facts(
     }
     if verdict.eta_s is not None:
         facts["detour" if provider.id in ask.passing else "eta"] = span(verdict.eta_s, language)
+        facts["way"] = span(verdict.eta_s - provider.free_in_s, language)
+    if provider.free_in_s:
+        facts["free_in"] = span(provider.free_in_s, language)
     if ask.posted and ask.age_s >= LATER_S:
         facts["later"] = span(ask.age_s, language)
     if ask.zone is not None and ask.zone == provider.queue_zone:
@@ -170,32 +173,33 @@ def _factors(provider: Supply, verdict: Verdict) -> tuple[Factor, ...]:
     )
 
 
-def _nearer(problem: Problem, verdict: Verdict, step_s: float) -> float | None:
+def _nearer(problem: Problem, provider: Supply, verdict: Verdict, step_s: float) -> float | None:
     """The least number of steps nearer at which the round, solved again, offers it; None where none helps.
 
     Nearer never fares worse (a property of `solve`), so the first step that works is found by halving.
     """
     if verdict.reason not in NEARER_COULD_HELP or verdict.eta_s is None:
         return None
-    none, enough = 0, -int(-verdict.eta_s // step_s)
-    if not _offered_at(problem, verdict, verdict.eta_s - enough * step_s):
+    way_s = verdict.eta_s - provider.free_in_s  # what they have to finish first would take as long
+    none, enough = 0, -int(-way_s // step_s)
+    if not _offered_at(problem, verdict, way_s - enough * step_s):
         return None
     while enough - none > 1:
         half = (none + enough) // 2
-        if _offered_at(problem, verdict, verdict.eta_s - half * step_s):
+        if _offered_at(problem, verdict, way_s - half * step_s):
             enough = half
         else:
             none = half
     return enough * step_s
 
 
-def _offered_at(problem: Problem, verdict: Verdict, eta_s: float) -> bool:
-    """Whether the round offers the ask to the provider when they are this far from it and all else is the
+def _offered_at(problem: Problem, verdict: Verdict, way_s: float) -> bool:
+    """Whether the round offers the ask to the provider when their way to it is this long and all else is the
     same."""
     pairs = problem.pairs
     i = [ask.id for ask in problem.asks].index(verdict.ask_id)
     j = [provider.id for provider in problem.supply].index(verdict.provider_id)
-    here = np.where((pairs.ask == i) & (pairs.supply == j), max(eta_s, 0.0), pairs.eta_s)
+    here = np.where((pairs.ask == i) & (pairs.supply == j), max(way_s, 0.0), pairs.eta_s)
     moved = Pairs(pairs.ask, pairs.supply, here, pairs.meters, pairs.source)
     again = solve(replace(problem, pairs=moved))
     return any(

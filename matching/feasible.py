@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from matching.field import AskColumns, Field, Flags, Floats, Rows, SupplyColumns, columns, lacking
 from matching.policy import Policy
-from matching.problem import Ask, Supply
+from matching.problem import DECIMALS, Ask, Supply
 from matching.reasons import BARRING, CODES, REASONS, Reason
 
 FREE = -1  # where codes of reasons are kept: nothing stands against it
@@ -21,8 +21,8 @@ FREE = -1  # where codes of reasons are kept: nothing stands against it
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Case:
-    """Requests put to providers, as pairs: row `i` of `asks` and row `j` of `supply`, `eta_s` apart
-    (infinite where there is no way)."""
+    """Requests put to providers, as pairs: row `i` of `asks` and row `j` of `supply`, who would be there in
+    `eta_s` (infinite where there is no way)."""
 
     asks: AskColumns
     supply: SupplyColumns
@@ -67,6 +67,12 @@ def _beyond_reach(case: Case) -> Flags:
     return case.eta_s > case.policy.reaches_s(asks.wave, asks.age_s, asks.max_approach_s)[case.i]
 
 
+def _beyond_own_limit(case: Case) -> Flags:
+    """A limit of one's own is on the way, not on what one does before."""
+    way_s = np.round(case.eta_s - case.supply.free_in_s[case.j], DECIMALS)
+    return way_s > case.supply.max_travel_s[case.j]
+
+
 def _barred(reason: Reason) -> Check:
     return lambda case: case.asks.barred[reason].holds(case.i, case.j)
 
@@ -97,7 +103,7 @@ TOGETHER: tuple[tuple[Reason, Check], ...] = (
 
 THERE: tuple[tuple[Reason, Check], ...] = (
     (Reason.UNREACHABLE, lambda case: ~np.isfinite(case.eta_s)),
-    (Reason.BEYOND_OWN_LIMIT, lambda case: case.eta_s > case.supply.max_travel_s[case.j]),
+    (Reason.BEYOND_OWN_LIMIT, _beyond_own_limit),
 )
 """Whether there is a way that the provider would take."""
 

@@ -129,6 +129,7 @@ class SupplyColumns:
     blocked: PairSet
     """Of customer and supply, by code and row."""
     capacity: Whole
+    free_in_s: Floats
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -141,7 +142,8 @@ class SupplyColumns:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Field:
-    """A round's whole input as columns. `pairs` points at the rows of `asks` and `supply`.
+    """A round's whole input as columns. `pairs` points at the rows of `asks` and `supply`; its times are `arrivals`:
+    what a customer would wait.
 
     Raises `ValueError` for a pair given twice.
     """
@@ -161,7 +163,14 @@ class Field:
 def field_of(problem: Problem) -> Field:
     """The columns of a problem."""
     asks, supply = columns(problem.asks, problem.supply)
-    return Field(asks, supply, problem.pairs, problem.policy, problem.seed)
+    return Field(asks, supply, arrivals(problem.pairs, supply), problem.policy, problem.seed)
+
+
+def arrivals(ways: Pairs, supply: SupplyColumns) -> Pairs:
+    """The ways of a problem as times until the provider is there: whoever finishes a trip first does so before."""
+    if not supply.free_in_s.any():
+        return ways
+    return Pairs(ways.ask, ways.supply, ways.eta_s + supply.free_in_s[ways.supply], ways.meters, ways.source)
 
 
 def columns(asks: Sequence[Ask], supply: Sequence[Supply]) -> tuple[AskColumns, SupplyColumns]:
@@ -219,6 +228,7 @@ def columns(asks: Sequence[Ask], supply: Sequence[Supply]) -> tuple[AskColumns, 
         queue_rank=_whole(provider.queue_rank or 0 for provider in supply),
         blocked=PairSet.of(blocked, len(supply)),
         capacity=_whole(provider.capacity for provider in supply),
+        free_in_s=_floats(provider.free_in_s for provider in supply),
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ALLOWED_FEATURES = frozenset({"income_per_hour"})
-"""All that a cost may read of a provider, besides the travel time of the pair. How a person answered earlier
+"""All that a cost may read of a provider, besides when they would be there. How a person answered earlier
 offers is not here and must never be: declining costs nothing (EU 2024/2831 and a promise of this project).
 Place in a station queue orders turns in `solve`, before costs are compared."""
 

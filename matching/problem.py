@@ -105,18 +105,20 @@ class Supply:
     """Seconds until the next booked job begins, the way there not counted (`free_until_s` is less that way)."""
     capacity: int = 1
     """How many requests of one round the provider may be offered at once: parcels that still fit, say."""
+    free_in_s: float = 0.0
+    """Seconds until the trip they are about to finish ends; the ways of their pairs begin where it ends. 0: free."""
 
     def __post_init__(self) -> None:
         if self.capacity < 1:
             raise ValueError(f"provider {self.id} has a capacity of {self.capacity}: at least 1")
-        _round(self, "max_travel_s", at_least=0.0)
+        _round(self, "max_travel_s", "free_in_s", at_least=0.0)
         _round(self, "fix_age_s", "free_until_s", "income_per_hour", "next_start_s")
         if (self.queue_rank is None) != (self.queue_zone is None):
             raise ValueError(f"provider {self.id}: queue_rank and queue_zone come together")
 
     @property
     def available(self) -> bool:
-        """On duty, heard of lately, not at work, without an offer to answer and not suspended."""
+        """On duty, heard of lately, without an offer to answer, not suspended, and not at work or about to finish."""
         return self.on_duty and not (self.stale or self.busy or self.pending_offer or self.suspended)
 
 

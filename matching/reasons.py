@@ -86,10 +86,15 @@ _EN: _Sentences = {
         "This request was offered to you: it was your turn in the queue of {station}.",
         "You were told of this request because you pass that way: {detour} out of your way at most.",
         "You were told of this request {later} after it was posted: you were {eta} away, and nearer people came first.",
+        (
+            "This request was offered to you: you were finishing a trip, free in about {free_in}, and could be there in"
+            " {eta}."
+        ),
         "This request was offered to you: you were {eta} away.",
         "This request was offered to you.",
     ),
     Reason.FARTHER: (
+        "You were finishing a trip, free in about {free_in}, and could have come in {eta}; others could come sooner.",
         "You could have come, in {eta}, but it was offered nearer by.",
         "You could have come, but it was offered nearer by.",
     ),
@@ -102,6 +107,7 @@ _EN: _Sentences = {
     ),
     Reason.OFFERED_ANOTHER: ("At the same moment you were offered another request.",),
     Reason.HELD: (
+        "You were finishing a trip, free in about {free_in}; it was worth waiting a little for someone nearer.",
         "You were {eta} away; it was worth waiting a little for someone nearer.",
         "It was worth waiting a little for someone nearer.",
     ),
@@ -125,10 +131,14 @@ _EN: _Sentences = {
     ),
     Reason.UNREACHABLE: ("No way was found from where you were.",),
     Reason.BEYOND_OWN_LIMIT: (
-        "You were {eta} away, and you have asked for no more than {own_limit}.",
+        "You were {way} away, and you have asked for no more than {own_limit}.",
         "It was further than the limit you have set.",
     ),
     Reason.TOO_FAR: (
+        (
+            "You were finishing a trip, free in about {free_in}, and could be there in {eta}; the request looked out to"
+            " {limit} at that moment."
+        ),
         "You were {eta} away; the request looked out to {limit} at that moment.",
         "You were too far away at that moment.",
     ),
@@ -143,10 +153,18 @@ _FR: _Sentences = {
         "Cette demande vous a été proposée : c'était votre tour dans la file de {station}.",
         "Cette demande vous a été signalée parce que vous passez par là : {detour} de détour au plus.",
         "Cette demande vous a été signalée {later} après sa publication : vous étiez à {eta}, d'autres plus près.",
+        (
+            "Cette demande vous a été proposée : vous terminiez une course, libre dans {free_in} environ, et pouviez"
+            " être là en {eta}."
+        ),
         "Cette demande vous a été proposée : vous étiez à {eta}.",
         "Cette demande vous a été proposée.",
     ),
     Reason.FARTHER: (
+        (
+            "Vous terminiez une course, libre dans {free_in} environ, et pouviez venir en {eta} ; d'autres le pouvaient"
+            " plus tôt."
+        ),
         "Vous pouviez venir, en {eta}, mais elle a été proposée plus près.",
         "Vous pouviez venir, mais elle a été proposée plus près.",
     ),
@@ -159,6 +177,10 @@ _FR: _Sentences = {
     ),
     Reason.OFFERED_ANOTHER: ("Au même moment, une autre demande vous a été proposée.",),
     Reason.HELD: (
+        (
+            "Vous terminiez une course, libre dans {free_in} environ ; mieux valait attendre un peu quelqu'un de plus"
+            " proche."
+        ),
         "Vous étiez à {eta} ; mieux valait attendre un peu quelqu'un de plus proche.",
         "Mieux valait attendre un peu quelqu'un de plus proche.",
     ),
@@ -184,10 +206,14 @@ _FR: _Sentences = {
     ),
     Reason.UNREACHABLE: ("Aucun chemin n'a été trouvé depuis votre position.",),
     Reason.BEYOND_OWN_LIMIT: (
-        "Vous étiez à {eta}, et vous avez demandé au plus {own_limit}.",
+        "Vous étiez à {way}, et vous avez demandé au plus {own_limit}.",
         "C'était au-delà de la limite que vous avez fixée.",
     ),
     Reason.TOO_FAR: (
+        (
+            "Vous terminiez une course, libre dans {free_in} environ, et pouviez être là en {eta} ; la demande"
+            " cherchait à {limit} à la ronde à ce moment."
+        ),
         "Vous étiez à {eta} ; la demande cherchait à {limit} à la ronde à ce moment.",
         "Vous étiez trop loin à ce moment.",
     ),

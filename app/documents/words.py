@@ -59,6 +59,7 @@ EVENTS: Final[Mapping[EventType, str]] = {
     EventType.REQUEST_EXPIRED: "the customer, with why and the honest next best",
     EventType.REQUEST_CANCELLED: "the customer",
     EventType.ENGAGEMENT_CONFIRMED: "both; the customer's copy holds the PIN",
+    EventType.ENGAGEMENT_PROMOTED: "both: the trip it waited for is over; the provider is theirs from now on",
     EventType.ENGAGEMENT_EN_ROUTE: "both",
     EventType.ENGAGEMENT_ARRIVED: "both",
     EventType.ENGAGEMENT_STARTED: "both",

@@ -1,6 +1,6 @@
 """Jobbers: they walk, answer posted jobs with a price and a time, and work."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -62,14 +62,14 @@ class Jobber(Worker):
             return
         self.tally.saw("proposed")
 
-    async def consider(self, offer: dict[str, Any]) -> None:
+    async def consider(self, offer: dict[str, Any], think: Callable[[float], Awaitable[Any]]) -> None:
         """A counter-offer is weighed; an urgent job is taken like a ride."""
         if offer["origin"] == "counter" and self.person.chance(1 - LEAST_OF_PRICE):
             await self.lightly(
                 "counter_declined", self.phone.call("POST", f"/v1/offers/{offer['id']}/decline", {})
             )
             return
-        await super().consider(offer)
+        await super().consider(offer, think)
 
     async def perform(self, stops: list[LatLng], duration_s: float, ended: Callable[[], bool]) -> None:
         """On the spot, for as long as it was said to take."""

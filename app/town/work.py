@@ -12,7 +12,15 @@ from app.town.ways import Walker
 from geo.points import LatLng
 
 LOST: Final = frozenset(
-    {"lost_race", "offer_expired", "illegal_move", "already_busy", "agenda_conflict", "not_found"}
+    {
+        "lost_race",
+        "offer_expired",
+        "illegal_move",
+        "already_busy",
+        "agenda_conflict",
+        "not_found",
+        "not_your_turn",
+    }
 )
 DWELL_S: Final = 25.0  # real-life seconds between arriving and starting: a customer comes down
 
@@ -48,6 +56,8 @@ class Worker:
         self.inbox: asyncio.Queue[Event] = asyncio.Queue(
             maxsize=500
         )  # full: the newest is dropped, like a busy mind
+        self.at_work = False
+        self.asides: asyncio.Queue[Event] = asyncio.Queue(maxsize=5)  # what is answered with the hands full
         self.over: set[str] = set()
         phone.handle = self.hear
 
@@ -59,6 +69,9 @@ class Worker:
         match event["type"]:
             case "engagement.cancelled" | "engagement.no_show" | "engagement.disputed":
                 self.over.add(str(data.get("engagement_id", data.get("id"))))
+            case "offer.created" if self.at_work and data["terms"].get("free_in_s"):
+                if not self.asides.full():
+                    self.asides.put_nowait(event)
             case "offer.created" | "engagement.confirmed" | "request.posted":
                 if not self.inbox.full():
                     self.inbox.put_nowait(event)
@@ -82,6 +95,7 @@ class Worker:
             tasks.create_task(self.phone.stay_connected())
             tasks.create_task(self.tunnels())
             tasks.create_task(self.days())
+            tasks.create_task(self.answer_asides())
 
     async def leave_the_past(self) -> None:
         """Get out of what a town that was stopped in the middle left behind."""
@@ -110,6 +124,15 @@ class Worker:
                 self.tally.saw("network_lost")
                 await self.phone.lose_network(self.person.about(6.0))
 
+    async def answer_asides(self) -> None:
+        """Answer what is offered while one finishes a trip; the work itself comes in its turn."""
+        while True:
+            event = await self.asides.get()
+            try:
+                await self.consider(event["data"], asyncio.sleep)
+            except (Refused, Unreachable) as unexpected:
+                self.tally.surprised(self.person.name, unexpected)
+
     def profile(self) -> dict[str, Any]:
         return {"services": list(self.services), "languages": ["fr"]}
 
@@ -119,14 +142,15 @@ class Worker:
     async def answer(self, event: Event) -> None:
         """Think, then act on an event."""
         if event["type"] == "offer.created":
-            await self.consider(event["data"])
+            await self.consider(event["data"], self.walker.stand)
         elif event["type"] == "engagement.confirmed":
             await self.begin(event["data"])
 
-    async def consider(self, offer: dict[str, Any]) -> None:
-        """Accept, decline or let an offer pass."""
+    async def consider(self, offer: dict[str, Any], think: Callable[[float], Awaitable[Any]]) -> None:
+        """Accept, decline or let an offer pass, after some seconds' thought."""
         temper = self.person.temper
-        if await self.walker.stand(self.person.about(temper.dawdles_s)) or self.person.chance(temper.ignores):
+        await think(self.person.about(temper.dawdles_s))
+        if self.person.chance(temper.ignores):
             self.tally.saw("offer_ignored")
             return
         if self.person.chance(temper.declines):
@@ -134,7 +158,9 @@ class Worker:
                 "offer_declined", self.phone.call("POST", f"/v1/offers/{offer['id']}/decline", {})
             )
             return
-        await self.lightly("offer_accepted", self.phone.call("POST", f"/v1/offers/{offer['id']}/accept", {}))
+        call = self.phone.call("POST", f"/v1/offers/{offer['id']}/accept", {})
+        if await self.lightly("offer_accepted", call) and offer["terms"].get("free_in_s"):
+            self.tally.saw("next_ride_agreed")
 
     async def lightly(self, what: str, call: Awaitable[Any]) -> bool:
         """Do something that somebody else may have made pointless; `False` when they have."""
@@ -153,6 +179,7 @@ class Worker:
     async def begin(self, engagement: dict[str, Any]) -> None:
         """Carry an engagement through, unless it ends on the way."""
         ident = str(engagement["id"])
+        self.at_work = True
         try:
             await self.carry(ident, engagement)
         except Gone:
@@ -160,6 +187,8 @@ class Worker:
         except Refused as refused:
             if refused.code not in LOST:
                 self.tally.surprised(self.person.name, refused)
+        finally:
+            self.at_work = False
 
     async def carry(self, ident: str, engagement: dict[str, Any]) -> None:
         stops = [LatLng(stop["lat"], stop["lon"]) for stop in engagement["stops"]]

@@ -36,10 +36,18 @@ def activity_s(bound_at: datetime | None, ended_at: datetime | None, now: dateti
 
 
 def bound_at(
-    confirmed_at: datetime, en_route_at: datetime | None, start_at: datetime | None
+    confirmed_at: datetime,
+    en_route_at: datetime | None,
+    start_at: datetime | None,
+    *,
+    waits: bool = False,
+    promoted_at: datetime | None = None,
 ) -> datetime | None:
-    """When the provider's time begins to belong to the work: the acceptance, or setting off for agreed hours."""
-    return confirmed_at if start_at is None else en_route_at
+    """When the provider's time begins to belong to the work: the acceptance, the end of the work that it waited for,
+    or setting off for agreed hours. Time is counted once: what waits has not begun."""
+    if start_at is not None:
+        return en_route_at
+    return None if waits else promoted_at or confirmed_at
 
 
 def connected_s(sessions: Iterable[Spell], since: datetime, until: datetime) -> int:

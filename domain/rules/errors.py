@@ -171,6 +171,13 @@ class AlreadyBusy(Refusal):
     title = "You already have an engagement running"
 
 
+class NotYourTurn(Refusal):
+    """This work waits for the end of other work. Facts: `after`, the engagement to finish first."""
+
+    code = "not_your_turn"
+    title = "Finish the engagement before this one first"
+
+
 class AgendaConflict(Refusal):
     code = "agenda_conflict"
     title = "This overlaps something already on the agenda"

@@ -21,6 +21,7 @@ class EventType(StrEnum):
     REQUEST_EXPIRED = "request.expired"
     REQUEST_CANCELLED = "request.cancelled"
     ENGAGEMENT_CONFIRMED = "engagement.confirmed"
+    ENGAGEMENT_PROMOTED = "engagement.promoted"  # the work it waited for is over
     ENGAGEMENT_EN_ROUTE = "engagement.en_route"
     ENGAGEMENT_ARRIVED = "engagement.arrived"
     ENGAGEMENT_STARTED = "engagement.started"

@@ -33,6 +33,9 @@ class RoundSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """nearest by road that are judged for a request: in ample supply, in between, and with fewer than two idle a
     request."""
 
+    chain_within_s: float = 240.0
+    """s before the end of a trip from which its driver may be offered the next one; 0 switches that off. A judgement:
+    later than four minutes ahead, a street's lights and a door decide when the trip ends."""
     homeward_a_day: int = 2
     """times a day that somebody may ask for work on their way home only."""
     most_hours_a_day: dict[str, float] = {}

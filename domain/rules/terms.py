@@ -1,5 +1,6 @@
 """What an offer says before it is answered: the money, the way there, the work. Nothing that locates anybody. Pure."""
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Self
 
@@ -23,6 +24,8 @@ class Terms:
     approach_m: int | None
     distance_m: int
     duration_s: int
+    free_in_s: int | None = None
+    """Of who finishes a trip first: the seconds until it ends, before the approach."""
 
     def as_json(self) -> dict[str, Any]:
         """What is stored with the offer."""
@@ -42,9 +45,11 @@ def terms(
     duration_s: int,
     approach_s: float | None,
     approach_m: float | None,
+    free_in_s: float = 0.0,
 ) -> Terms:
     """The terms of one offer. Net per hour counts the way there, a minute's wait and the work; seconds and metres
-    of the approach are coarse (half minutes up, bands) because they are told before acceptance."""
+    of the approach are coarse (half minutes up, bands) because they are told before acceptance. What is left of a
+    trip in hand is paid by that trip."""
     fee = fee_of(spec.price_rule, price_cents)
     return Terms(
         price_cents=price_cents,
@@ -55,4 +60,5 @@ def terms(
         approach_m=None if approach_m is None else distance_band_m(approach_m),
         distance_m=distance_m,
         duration_s=duration_s,
+        free_in_s=math.ceil(free_in_s) or None,
     )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.rules.states import EngagementState
@@ -14,8 +14,9 @@ from geo.cells import from_hex
 
 async def approaches(db: AsyncSession, market_id: str, since: datetime, limit: int) -> Sequence[Approach]:
     """The newest approaches of completed work that set off at once. Who made them is not read."""
+    began = func.coalesce(Engagement.promoted_at, Engagement.confirmed_at)
     statement = (
-        select(Engagement.promise, Engagement.confirmed_at, Engagement.arrived_at)
+        select(Engagement.promise, began, Engagement.arrived_at)
         .where(
             Engagement.market_id == market_id,
             Engagement.state == EngagementState.COMPLETED,
@@ -33,9 +34,9 @@ async def approaches(db: AsyncSession, market_id: str, since: datetime, limit: i
             streets_s=promise["streets_s"],
             promised_p50_s=promise["p50_s"],
             promised_p90_s=promise["p90_s"],
-            took_s=(arrived_at - confirmed_at).total_seconds(),
+            took_s=(arrived_at - began_at).total_seconds(),
         )
-        for promise, confirmed_at, arrived_at in await db.execute(statement)
+        for promise, began_at, arrived_at in await db.execute(statement)
         if promise is not None and arrived_at is not None  # as asked above; for the type checker
     ]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import Date, case, cast, func, or_, select
+from sqlalchemy import ColumnElement, Date, case, cast, func, null, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -83,6 +83,15 @@ async def ended_between(
     return (await db.execute(statement.order_by(Engagement.ended_at))).scalars().all()
 
 
+def _bound_at() -> ColumnElement[datetime | None]:
+    """`domain.rules.clocks.bound_at`, in SQL."""
+    return case(
+        (Engagement.start_at.is_not(None), Engagement.en_route_at),
+        (Engagement.after_id.is_not(None), null()),
+        else_=func.coalesce(Engagement.promoted_at, Engagement.confirmed_at),
+    )
+
+
 async def worked_since(
     db: AsyncSession, market: str, providers: Collection[UUID], since: datetime
 ) -> dict[UUID, tuple[int, float]]:
@@ -90,7 +99,7 @@ async def worked_since(
     and activity time as `domain.rules.clocks` has it."""
     if not providers:
         return {}
-    bound_at = case((Engagement.start_at.is_(None), Engagement.confirmed_at), else_=Engagement.en_route_at)
+    bound_at = _bound_at()
     statement = (
         select(
             Engagement.provider_id,
@@ -115,7 +124,7 @@ async def worked_today(
     """Seconds of activity of each on the market's own calendar day so far, in every market, running work included."""
     zone = select(Market.timezone).where(Market.id == market).scalar_subquery()
     midnight = func.timezone(zone, func.date_trunc("day", func.timezone(zone, now)))
-    bound_at = case((Engagement.start_at.is_(None), Engagement.confirmed_at), else_=Engagement.en_route_at)
+    bound_at = _bound_at()
     began, ended = func.greatest(bound_at, midnight), func.coalesce(Engagement.ended_at, now)
     statement = (
         select(Engagement.provider_id, func.sum(func.extract("epoch", ended - began)))

@@ -9,6 +9,7 @@ from sqlalchemy import case, exists, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from domain.rules.states import ACTIVE_ENGAGEMENT, EngagementState
 from domain.store.tables import Action, Engagement, EventRow, Message, Request, Share
@@ -19,6 +20,53 @@ _ACTIVE = sorted(state.value for state in ACTIVE_ENGAGEMENT)
 async def add(db: AsyncSession, values: Mapping[str, Any]) -> Engagement | None:
     """Insert an engagement; `None` when a guard of the schema says no (see `busy_with`)."""
     statement = insert(Engagement).values(**values).on_conflict_do_nothing().returning(Engagement)
+    return (await db.execute(statement)).scalar_one_or_none()
+
+
+async def hold_running(db: AsyncSession, engagement_id: UUID, provider_id: UUID) -> Engagement | None:
+    """A provider's exclusive engagement, locked so that it does not end before the commit; `None` when it has ended."""
+    statement = (
+        select(Engagement)
+        .where(
+            Engagement.id == engagement_id,
+            Engagement.provider_id == provider_id,
+            Engagement.exclusive,
+            Engagement.state.in_(_ACTIVE),
+        )
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    return (await db.execute(statement)).scalar_one_or_none()
+
+
+async def promote(db: AsyncSession, after_id: UUID, now: datetime) -> Engagement | None:
+    """Give what waits for this engagement its provider's whole attention; `None` when nothing waits for it, or
+    something else has that attention."""
+    other = aliased(Engagement)
+    taken = exists().where(
+        other.provider_id == Engagement.provider_id, other.exclusive, other.state.in_(_ACTIVE)
+    )
+    statement = (
+        update(Engagement)
+        .where(
+            Engagement.after_id == after_id,
+            Engagement.state == EngagementState.CONFIRMED,
+            ~taken,
+        )
+        .values(after_id=None, promoted_at=now, exclusive=True)
+        .returning(Engagement)
+        .execution_options(populate_existing=True, synchronize_session=False)
+    )
+    return (await db.execute(statement)).scalar_one_or_none()
+
+
+async def waiting_of(db: AsyncSession, provider_id: UUID) -> UUID | None:
+    """The engagement of a provider that waits for the end of another, if any."""
+    statement = select(Engagement.id).where(
+        Engagement.provider_id == provider_id,
+        Engagement.after_id.is_not(None),
+        Engagement.state == EngagementState.CONFIRMED,
+    )
     return (await db.execute(statement)).scalar_one_or_none()
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -40,6 +40,17 @@ async def take(
         .returning(Hold.id)
     )
     return (await db.execute(statement)).scalar_one_or_none() is not None
+
+
+async def end_by(db: AsyncSession, engagement_id: UUID, at: datetime) -> None:
+    """Let what an engagement claims of an agenda end at `at` where it reaches further: other work begins then."""
+    began = func.least(func.lower(Hold.span), at)
+    await db.execute(
+        update(Hold)
+        .where(Hold.engagement_id == engagement_id, Hold.state == HELD, func.upper(Hold.span) > at)
+        .values(span=func.tstzrange(began, at, "[)"))
+        .execution_options(synchronize_session=False)
+    )
 
 
 async def release(db: AsyncSession, engagement_id: UUID) -> None:

@@ -14,14 +14,23 @@ BREACHES: Final[Mapping[str, str]] = {
     "a provider on two exclusive engagements at once": """
         WITH busy AS (
           SELECT id, provider_id,
-                 tstzrange(CASE WHEN allocator = 'call' THEN en_route_at ELSE confirmed_at END,
-                           coalesce(ended_at, 'infinity')) AS span
-          FROM engagements
-          WHERE exclusive AND (allocator <> 'call' OR en_route_at IS NOT NULL)
-            AND coalesce(ended_at, 'infinity')
-                > CASE WHEN allocator = 'call' THEN en_route_at ELSE confirmed_at END)
+                 tstzrange(bound_at, coalesce(ended_at, 'infinity')) AS span
+          FROM engagements, LATERAL (
+            SELECT CASE WHEN allocator = 'call' THEN en_route_at ELSE coalesce(promoted_at, confirmed_at) END
+            AS bound_at) AS bound
+          WHERE exclusive AND bound_at IS NOT NULL AND coalesce(ended_at, 'infinity') > bound_at)
         SELECT count(*) FROM busy a JOIN busy b
           ON a.provider_id = b.provider_id AND a.id < b.id AND a.span && b.span""",
+    "a provider for whose end two engagements wait": """
+        SELECT count(*) FROM (SELECT provider_id FROM engagements WHERE after_id IS NOT NULL AND state = 'confirmed'
+                              GROUP BY provider_id HAVING count(*) > 1) queue""",
+    "an engagement that waits for nothing": """
+        SELECT count(*) FROM engagements e WHERE e.after_id IS NOT NULL AND e.state = 'confirmed' AND NOT EXISTS (
+          SELECT 1 FROM engagements f WHERE f.id = e.after_id AND f.provider_id = e.provider_id AND f.exclusive
+            AND f.state IN ('confirmed', 'en_route', 'arrived', 'in_progress'))""",
+    "an engagement that waits and has begun": """
+        SELECT count(*) FROM engagements WHERE after_id IS NOT NULL
+          AND (exclusive OR promoted_at IS NOT NULL OR state NOT IN ('confirmed', 'cancelled'))""",
     "two accepted offers on one live request": """
         SELECT count(*) FROM (
           SELECT o.request_id FROM offers o JOIN engagements e ON e.offer_id = o.id AND e.state <> 'cancelled'
@@ -73,7 +82,8 @@ LEFT_UNDONE: Final[Mapping[str, str]] = {
     "a step of an engagement that its two parties did not hear of exactly once": """
         WITH reached AS (
           SELECT account_id, e.id, v.type FROM engagements e,
-            LATERAL (VALUES ('engagement.confirmed', e.confirmed_at), ('engagement.en_route', e.en_route_at),
+            LATERAL (VALUES ('engagement.confirmed', e.confirmed_at), ('engagement.promoted', e.promoted_at),
+                            ('engagement.en_route', e.en_route_at),
                             ('engagement.arrived', e.arrived_at), ('engagement.started', e.started_at),
                             (CASE WHEN e.state IN ('completed', 'cancelled', 'no_show', 'disputed')
                                   THEN 'engagement.' || e.state END, e.ended_at)) AS v(type, at),

@@ -113,7 +113,7 @@ async def leave(db: AsyncSession, providers: Collection[UUID]) -> None:
         )
 
 
-def _place_of() -> Select[tuple[str, int, int]]:
+def _place_of() -> Select[str, int, int]:
     mine, theirs = aliased(DutySession), aliased(DutySession)
     own, other = aliased(StationTurn), aliased(StationTurn)
     ahead = (other.joined_at < own.joined_at) | (

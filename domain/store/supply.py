@@ -3,17 +3,41 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Text, cast, exists, func, select, true
+from sqlalchemy import Text, case, cast, exists, func, null, or_, select, true
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from domain.rules.states import ACTIVE_ENGAGEMENT, EngagementState, OfferOrigin, OfferState
 from domain.store import blocks
-from domain.store.tables import Account, DutySession, Engagement, Hold, Offer, Provider, StationTurn, Stop
+from domain.store.tables import (
+    Account,
+    DutySession,
+    Engagement,
+    Hold,
+    Offer,
+    Provider,
+    Request,
+    Service,
+    StationTurn,
+    Stop,
+)
 from geo.points import LatLng
+
+
+@dataclass(frozen=True, slots=True)
+class Carrying:
+    """A trip under way: somebody or something is on board, and is brought to `to`. Nothing waits for its end yet."""
+
+    engagement_id: UUID
+    to: LatLng
+    vias: int  # stops between the first and the last
+    started_at: datetime
+    duration_s: int  # as planned, from the first stop to the last
+    profile: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +63,17 @@ class OnDuty:
     towards: LatLng | None = None  # only work that brings them nearer to this place
     max_pickup_m: int | None = None
     heading: LatLng | None = None  # where the work they are at ends
+    carrying: Carrying | None = None
 
 
 async def on_duty(db: AsyncSession, market: str, services: Iterable[str], now: datetime) -> list[OnDuty]:
     """Everybody on duty in a market for any of these services, by id."""
     held = (Hold.resource_id == DutySession.account_id) & (Hold.state == "held")
-    busy = exists().where(
-        Engagement.provider_id == DutySession.account_id,
-        Engagement.exclusive,
-        Engagement.state.in_(sorted(ACTIVE_ENGAGEMENT)),
+    active = Engagement.state.in_(sorted(ACTIVE_ENGAGEMENT))
+    waiting = exists().where(
+        Engagement.provider_id == DutySession.account_id, Engagement.after_id.is_not(None), active
     )
+    busy = exists().where(Engagement.provider_id == DutySession.account_id, Engagement.exclusive, active)
     at_work = exists().where(held, Hold.span.op("@>")(now))
     pending = exists().where(
         Offer.provider_id == DutySession.account_id,
@@ -61,6 +86,9 @@ async def on_duty(db: AsyncSession, market: str, services: Iterable[str], now: d
         .outerjoin(Engagement, Engagement.id == Hold.engagement_id)
         .outerjoin(Stop, (Stop.request_id == Engagement.request_id) & (Stop.seq == 0))
         .where(held, func.lower(Hold.span) > now)
+        .where(
+            or_(Engagement.id.is_(None), ~(Engagement.exclusive & active))
+        )  # what fills them now is not ahead
         .order_by(func.lower(Hold.span))
         .limit(1)
         .lateral()
@@ -68,17 +96,27 @@ async def on_duty(db: AsyncSession, market: str, services: Iterable[str], now: d
     free_at = select(func.max(func.upper(Hold.span))).where(held, Hold.span.op("@>")(now)).scalar_subquery()
     last_stop = aliased(Stop)
     bound_for = (
-        select(last_stop.lat, last_stop.lon)
-        .select_from(Engagement)
-        .join(last_stop, last_stop.request_id == Engagement.request_id)
-        .where(
-            Engagement.provider_id == DutySession.account_id,
-            Engagement.exclusive,
-            Engagement.state.in_(sorted(ACTIVE_ENGAGEMENT)),
+        select(
+            last_stop.lat,
+            last_stop.lon,
+            last_stop.seq,
+            Engagement.id,
+            Engagement.state,
+            Engagement.started_at,
+            Request.duration_s,
+            Service.spec["profile"].astext.label("profile"),
         )
+        .select_from(Engagement)
+        .join(Request, Request.id == Engagement.request_id)
+        .join(Service, Service.id == Engagement.service_id)
+        .join(last_stop, last_stop.request_id == Engagement.request_id)
+        .where(Engagement.provider_id == DutySession.account_id, Engagement.exclusive, active)
         .order_by(last_stop.seq.desc())
         .limit(1)
         .lateral()
+    )
+    elsewhere = exists().where(
+        held, Hold.span.op("@>")(now), Hold.engagement_id.is_distinct_from(bound_for.c.id)
     )
     in_line = func.row_number().over(
         partition_by=StationTurn.zone, order_by=(StationTurn.joined_at, StationTurn.provider_id)
@@ -98,7 +136,7 @@ async def on_duty(db: AsyncSession, market: str, services: Iterable[str], now: d
             Provider.vehicle,
             Provider.languages,
             Account.suspended_at.is_not(None),
-            busy | at_work,
+            busy | at_work | waiting,
             pending,
             Provider.max_travel_s,
             ahead.c.from_at,
@@ -113,6 +151,8 @@ async def on_duty(db: AsyncSession, market: str, services: Iterable[str], now: d
             Provider.max_pickup_m,
             bound_for.c.lat,
             bound_for.c.lon,
+            case((waiting | elsewhere, null()), else_=bound_for.c.id),
+            bound_for,
         )
         .join(Provider, Provider.account_id == DutySession.account_id)
         .join(Account, Account.id == DutySession.account_id)
@@ -146,10 +186,26 @@ async def on_duty(db: AsyncSession, market: str, services: Iterable[str], now: d
             towards=None if row[17] is None else LatLng(row[17], row[18]),
             max_pickup_m=row[19],
             heading=None if row[20] is None else LatLng(row[20], row[21]),
+            carrying=_carrying(row[22:]),
             blocked=blocked.get(row[0], frozenset()),
         )
         for row in found
     ]
+
+
+def _carrying(columns: Sequence[Any]) -> Carrying | None:
+    """The columns of the work in hand, as a trip; `None` where it is none, or where its end is promised already."""
+    unpromised, lat, lon, last_seq, _, state, started_at, duration_s, profile = columns
+    if unpromised is None or state != EngagementState.IN_PROGRESS or started_at is None or last_seq == 0:
+        return None
+    return Carrying(
+        engagement_id=unpromised,
+        to=LatLng(lat, lon),
+        vias=last_seq - 1,
+        started_at=started_at,
+        duration_s=duration_s,
+        profile=profile,
+    )
 
 
 def tags_of(

@@ -16,12 +16,21 @@ from domain.rules.errors import (
     IllegalMove,
     Invalid,
     LostRace,
+    NotYourTurn,
     PinLocked,
     TooEarly,
     WrongPin,
 )
 from domain.rules.reviews import window_ends
-from domain.rules.states import ENGAGEMENT_MOVES, VERB_ROLES, EngagementState, Role, Verb, move
+from domain.rules.states import (
+    ACTIVE_ENGAGEMENT,
+    ENGAGEMENT_MOVES,
+    VERB_ROLES,
+    EngagementState,
+    Role,
+    Verb,
+    move,
+)
 from domain.rules.wire import moment
 from domain.store import engagements as store
 from domain.store import stations, timers
@@ -32,6 +41,7 @@ from domain.usecases.views.money import payment_view
 from domain.usecases.work import ENGINE, Work, working
 
 MOST_TIP: Final = 50_000  # cents: beyond that it is a slip of the thumb
+_IN_TURN: Final = frozenset({Verb.SET_OFF, Verb.ARRIVE, Verb.START})  # what cannot be done for two at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +58,19 @@ async def act(work: Work, engagement_id: UUID, deed: Deed) -> dict[str, Any]:
     """Do one thing on an engagement and return it as the actor now sees it; both parties hear of it.
 
     `Forbidden`: the verb is the other party's. `IllegalMove`: not in this state. `LostRace`: somebody moved it
-    at the same moment.
+    at the same moment. `NotYourTurn`: it waits for the end of other work, and may only be cancelled. Whatever waits
+    for the end of this one is promoted with it.
     """
     engagement, role = await access.engagement_of_party(work, engagement_id)
     if role not in VERB_ROLES[deed.verb] and role is not Role.OPS:
         raise Forbidden(f"a {role} does not {deed.verb}")
-    move(ENGAGEMENT_MOVES, EngagementState(engagement.state), deed.verb)
+    before = EngagementState(engagement.state)
+    if engagement.waits and before is EngagementState.CONFIRMED and deed.verb in _IN_TURN:
+        await _turn_come(work, engagement)
+    move(ENGAGEMENT_MOVES, before, deed.verb)
     moved = await _DO[deed.verb](work, engagement, role, deed)
+    if before in ACTIVE_ENGAGEMENT and moved.state not in ACTIVE_ENGAGEMENT:
+        await engagements.promote_after(work, moved)
     return await engagements.view_for(work, moved, role)
 
 
@@ -72,6 +88,16 @@ async def on_auto_confirm(work: Work, engagement_id: UUID) -> None:
     if engagement is not None:
         await money.take(work, engagement, engagement.price_cents, engagement.fee_cents)
         engagements.note(work, engagement, role=Role.ENGINE, verb=Verb.CONFIRM)
+
+
+async def _turn_come(work: Work, engagement: Engagement) -> None:
+    """See that work no longer waits for other work: promoted since it was read, or left behind by a process of a
+    version that promotes nothing."""
+    assert engagement.after_id is not None, "asked of work that waits"
+    over = await work.db.get_one(Engagement, engagement.after_id, populate_existing=True)
+    if over.state in ACTIVE_ENGAGEMENT:
+        raise NotYourTurn(after=str(over.id))
+    await engagements.promote_after(work, over)
 
 
 async def _set_off(work: Work, engagement: Engagement, role: Role, _: Deed) -> Engagement:

@@ -17,6 +17,7 @@ from domain.rules.catalogue import ServiceSpec, read_spec
 from domain.rules.pricing import fee_of
 from domain.store.supply import OnDuty
 from domain.store.tables import Request, Service, Stop
+from domain.usecases.chains import Finishing
 from domain.usecases.work import Work
 from geo.cells import to_hex
 from geo.live import GONE_AFTER
@@ -95,8 +96,8 @@ class Seeking:
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """Providers on duty and where they were last heard of: rows of the live snapshot by provider, and each as the
-    matcher knows them, in the same order."""
+    """Providers on duty and where they would set off: rows of the live snapshot by provider (whoever is about to
+    finish a trip stands where it ends), and each as the matcher knows them, in the same order."""
 
     people: Sequence[OnDuty]
     seen: LiveSnapshot
@@ -110,21 +111,38 @@ class Crowd:
 
 
 def crowd_of(
-    work: Work, market: str, people: Sequence[OnDuty], incomes: Mapping[UUID, float | None] | None = None
+    work: Work,
+    market: str,
+    people: Sequence[OnDuty],
+    incomes: Mapping[UUID, float | None] | None = None,
+    finishing: Mapping[UUID, Finishing] | None = None,
 ) -> Crowd:
-    """People joined with what the live index knows of them."""
+    """People joined with what the live index knows of them; those named as finishing count as free soon."""
     seen = work.tools.live.of(market).snapshot(work.now.timestamp())
     row_of = {provider: row for row, provider in enumerate(seen.ids)}
-    known = incomes or {}
+    known, soon = incomes or {}, finishing or {}
 
     def told(one: OnDuty) -> Supply:
         row, income = row_of.get(one.id), known.get(one.id)
         if row is None:
             return as_supply(one, work.now, fix_age_s=GONE_AFTER, stale=True, income_per_hour=income)
         age, stale = float(seen.age_s[row]), bool(seen.stale[row])
-        return as_supply(one, work.now, fix_age_s=age, stale=stale, income_per_hour=income)
+        supply = as_supply(one, work.now, fix_age_s=age, stale=stale, income_per_hour=income)
+        return replace(supply, busy=False, free_in_s=soon[one.id].free_in_s) if one.id in soon else supply
 
-    return Crowd(people, seen, row_of, [told(one) for one in people])
+    return Crowd(people, _at_ends(seen, row_of, soon), row_of, [told(one) for one in people])
+
+
+def _at_ends(
+    seen: LiveSnapshot, row_of: Mapping[UUID, int], finishing: Mapping[UUID, Finishing]
+) -> LiveSnapshot:
+    if not finishing:
+        return seen
+    lat, lon = seen.lat.copy(), seen.lon.copy()
+    for provider, trip in finishing.items():
+        if (row := row_of.get(provider)) is not None:
+            lat[row], lon[row] = trip.place.lat, trip.place.lon
+    return replace(seen, lat=lat, lon=lon)
 
 
 def as_supply(
@@ -172,7 +190,8 @@ async def look_around(
         if near:
             travel = await _travel(work, market, seeking, [_place(crowd, j) for j in near])
             sources.add(travel.source)
-            kept = dict.fromkeys([*range(len(first_in_line)), *_kept(travel.seconds, keep)])
+            there_s = travel.seconds + np.array([crowd.supply[j].free_in_s for j in near], dtype=np.float32)
+            kept = dict.fromkeys([*range(len(first_in_line)), *_kept(there_s, keep)])
             ways = [(near[k], *_way(travel, k)) for k in kept]
             rows += [(i, *way) for way in ways]
             too_long = tuple(

@@ -23,12 +23,14 @@ from domain.store.supply import OnDuty
 from domain.store.tables import Offer, Request
 from domain.store.timers import TimerKind
 from domain.usecases.candidates import Seeking, crowd_of, look_around, seed_of, specs_of
+from domain.usecases.chains import Finishing, finishing
 from domain.usecases.decisions import Pair, Solved, keep, keep_if_news
 from domain.usecases.incomes import Incomes
 from domain.usecases.views.offers import offer_view
 from domain.usecases.work import Work
 from matching.fairness import FairnessPrice, price_of_fairness
 from matching.policy import Policy
+from matching.problem import DECIMALS
 from matching.result import Match
 from matching.solve import solve
 
@@ -70,10 +72,12 @@ async def run_round(work: Work, market: str, incomes: Incomes | None = None) -> 
     slugs = {seeking.request.service_slug for seeking in seekings}
     people = await supply.on_duty(work.db, market, slugs, work.now)
     seekings = _in_turn(seekings, people)
-    solved, report = await _solved(work, market, seekings, people, incomes or Incomes(market))
+    settings = read_round_settings((await catalogue.market(work.db, market)).settings)
+    soon = await finishing(work, market, people, settings.chain_within_s)
+    solved, report = await _solved(work, market, seekings, people, soon, settings, incomes or Incomes(market))
     still_open = await requests.still_open(work.db, (seeking.request.id for seeking in seekings))
     offered = solved.result.offers
-    put = await _put(work, [s for s in seekings if s.request.id in still_open], offered, solved.id)
+    put = await _put(work, [s for s in seekings if s.request.id in still_open], offered, soon, solved.id)
     for seeking in seekings:
         _grow(seeking, still_open, sum(1 for match in offered if match.ask_id == str(seeking.request.id)))
     stored = True
@@ -85,12 +89,17 @@ async def run_round(work: Work, market: str, incomes: Incomes | None = None) -> 
 
 
 async def _solved(
-    work: Work, market: str, seekings: Sequence[Seeking], people: Sequence[OnDuty], incomes: Incomes
+    work: Work,
+    market: str,
+    seekings: Sequence[Seeking],
+    people: Sequence[OnDuty],
+    soon: Mapping[UUID, Finishing],
+    settings: RoundSettings,
+    incomes: Incomes,
 ) -> tuple[Solved, RoundReport]:
     """The round solved under the market's settings, and what there is to say of it before anything is offered."""
-    settings = read_round_settings((await catalogue.market(work.db, market)).settings)
     known = await incomes.of(work, [one.id for one in people], settings) if settings.fairness_s else None
-    crowd = crowd_of(work, market, people, known)
+    crowd = crowd_of(work, market, people, known, soon)
     seekings = await _within_hours(work, seekings, people, settings)
     wanted, idle = len(seekings), crowd.idle
     round_id, nearest = work.new_id(), candidates_for(requests=wanted, idle=idle, settings=settings)
@@ -245,13 +254,17 @@ def _grow(seeking: Seeking, still_open: Mapping[UUID, Request], found: int) -> N
 
 
 async def _put(
-    work: Work, seekings: Sequence[Seeking], matches: Sequence[Match], round_id: UUID
+    work: Work,
+    seekings: Sequence[Seeking],
+    matches: Sequence[Match],
+    soon: Mapping[UUID, Finishing],
+    round_id: UUID,
 ) -> dict[Pair, UUID | None]:
     """Insert the offers the guards let through, tell their providers, set their timers."""
     now = work.tools.clock.now()  # the answer time begins when the question is put, not when the round began
     by_id = {str(seeking.request.id): seeking for seeking in seekings}
     rows = [
-        _offer(work, by_id[match.ask_id], match, round_id, now)
+        _offer(work, by_id[match.ask_id], match, soon.get(UUID(match.provider_id)), round_id, now)
         for match in sorted(
             matches, key=lambda match: match.provider_id
         )  # one order of locks for every round
@@ -276,16 +289,19 @@ def _told(offer: Offer, seeking: Seeking) -> dict[str, Any]:
     )
 
 
-def _offer(work: Work, seeking: Seeking, match: Match, round_id: UUID, now: datetime) -> dict[str, Any]:
-    request = seeking.request
+def _offer(
+    work: Work, seeking: Seeking, match: Match, trip: Finishing | None, round_id: UUID, now: datetime
+) -> dict[str, Any]:
+    request, before_s = seeking.request, 0.0 if trip is None else trip.free_in_s
     assert request.price_cents is not None, "a dispatched request has its price"
     agreed = terms(
         seeking.spec,
         price_cents=request.price_cents,
         distance_m=request.distance_m,
         duration_s=request.duration_s,
-        approach_s=match.eta_s,
+        approach_s=round(match.eta_s - before_s, DECIMALS),
         approach_m=match.meters,
+        free_in_s=before_s,
     )
     provider = UUID(match.provider_id)
     return {
@@ -303,6 +319,7 @@ def _offer(work: Work, seeking: Seeking, match: Match, round_id: UUID, now: date
         "terms": agreed.as_json(),
         "message": "",
         "start_at": request.start_at,
+        "after_id": None if trip is None else trip.engagement_id,
         "round_id": round_id,
         "wave": seeking.wave,
         "created_at": now,

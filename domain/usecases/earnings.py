@@ -38,7 +38,17 @@ async def my_earnings(work: Work, since: datetime | None, until: datetime | None
     connected = connected_s(sessions, since, min(until, work.now))
     worked = await store.ended_between(work.db, account, since, until)
     active = sum(
-        activity_s(bound_at(row.confirmed_at, row.en_route_at, row.start_at), row.ended_at, work.now)
+        activity_s(
+            bound_at(
+                row.confirmed_at,
+                row.en_route_at,
+                row.start_at,
+                waits=row.waits,
+                promoted_at=row.promoted_at,
+            ),
+            row.ended_at,
+            work.now,
+        )
         for row in worked
     )
     return {

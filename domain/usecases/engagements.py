@@ -31,18 +31,23 @@ REMINDED_BEFORE: Final = timedelta(minutes=15)  # before the provider has to lea
 async def confirm(work: Work, *, request: Request, offer: Offer, spec: ServiceSpec) -> Engagement:
     """Bind the two parties of an accepted offer: the engagement, the claim on the provider's agenda, the PIN.
 
-    Raises `AlreadyBusy` (other work fills the provider's attention), `AgendaConflict` (it overlaps their agenda),
-    `LostRace` (the request has its engagement already). Both parties hear `engagement.confirmed`.
+    An offer made to somebody about to finish a trip binds them from its end; once that has come, at once. Raises
+    `AlreadyBusy` (other work fills the provider's attention, or waits for it), `AgendaConflict` (it overlaps their
+    agenda), `LostRace` (the request has its engagement already). Both parties hear `engagement.confirmed`.
     """
     start_at = offer.start_at or request.start_at
-    engagement = await store.add(work.db, _agreed(work, request, offer, spec))
+    before = await _still_before(work, offer)
+    engagement = await store.add(work.db, _agreed(work, request, offer, spec, before))
     if engagement is None:
         if await store.busy_with(work.db, offer.provider_id) is not None:
             raise AlreadyBusy
         raise LostRace
+    free_at = work.after(_seconds(engagement.terms, "free_in_s", 0))
+    if before is not None:
+        await holds.end_by(work.db, before.id, free_at)
     span = clocks.agenda(
         start_at,
-        work.now,
+        free_at,
         approach_s=_seconds(offer.terms, "approach_s", 0),
         duration_s=_seconds(offer.terms, "duration_s", request.duration_s or spec.duration_s),
     )
@@ -63,11 +68,31 @@ async def confirm(work: Work, *, request: Request, offer: Offer, spec: ServiceSp
     if start_at is not None and span[0] - REMINDED_BEFORE > work.now:
         await work.schedule(TimerKind.ENGAGEMENT_REMIND, engagement.id, span[0] - REMINDED_BEFORE)
     _note_consent(work, engagement, request, offer)
-    await note_promise(work, engagement, request, spec)
+    if before is None:
+        await note_promise(work, engagement, request, spec)
     await work.db.flush()
     await tell_both(work, engagement)
     work.signal(f"duty.{engagement.provider_id}")
     return engagement
+
+
+async def promote_after(work: Work, over: Engagement) -> Engagement | None:
+    """Work has ended: what waited for that is its provider's work from now on. Both parties hear of it; `None` when
+    nothing waited."""
+    promoted = await store.promote(work.db, over.id, work.now)
+    if promoted is None:
+        return None
+    await note_promise(
+        work,
+        promoted,
+        await work.db.get_one(Request, promoted.request_id),
+        await spec_of(work, promoted),
+    )
+    await work.db.flush()
+    note(work, promoted, role=Role.ENGINE, verb="promote", detail={"after": str(over.id)})
+    await _tell(work, promoted, EventType.ENGAGEMENT_PROMOTED)
+    work.signal(f"duty.{promoted.provider_id}")
+    return promoted
 
 
 async def cancel(work: Work, engagement: Engagement, role: Role, reason: str | None = None) -> Engagement:
@@ -159,7 +184,10 @@ async def view_for(work: Work, engagement: Engagement, role: Role) -> dict[str, 
 
 async def tell_both(work: Work, engagement: Engagement) -> None:
     """Tell both parties the state of their engagement, each in their own view."""
-    type_: EventType = ENGAGEMENT_EVENTS[EngagementState(engagement.state)]
+    await _tell(work, engagement, ENGAGEMENT_EVENTS[EngagementState(engagement.state)])
+
+
+async def _tell(work: Work, engagement: Engagement, type_: EventType) -> None:
     (facts,) = await facts_of(work.db, [engagement])
     work.emit(engagement.customer_id, type_, _view(work, facts, Role.CUSTOMER))
     work.emit(engagement.provider_id, type_, _view(work, facts, Role.PROVIDER))
@@ -191,9 +219,22 @@ def _view(work: Work, facts: EngagementFacts, role: Role) -> dict[str, Any]:
     return engagement_view(facts, read_spec(facts.service.spec), role, work.now)
 
 
-def _agreed(work: Work, request: Request, offer: Offer, spec: ServiceSpec) -> dict[str, Any]:
+async def _still_before(work: Work, offer: Offer) -> Engagement | None:
+    """The trip that the offer's provider would finish first, held so that it does not end meanwhile; `None` when it
+    has ended, or there is none."""
+    return (
+        None
+        if offer.after_id is None
+        else await store.hold_running(work.db, offer.after_id, offer.provider_id)
+    )
+
+
+def _agreed(
+    work: Work, request: Request, offer: Offer, spec: ServiceSpec, before: Engagement | None
+) -> dict[str, Any]:
     start_at = offer.start_at or request.start_at
     dispatched = request.allocator == Allocator.DISPATCH
+    binds = dispatched and clocks.binds_now(start_at, work.now, work.knobs.scheduled_lead)
     return {
         "id": work.new_id(),
         "market_id": request.market_id,
@@ -205,8 +246,9 @@ def _agreed(work: Work, request: Request, offer: Offer, spec: ServiceSpec) -> di
         "customer_id": request.customer_id,
         "provider_id": offer.provider_id,
         "state": EngagementState.CONFIRMED,
-        "exclusive": dispatched and clocks.binds_now(start_at, work.now, work.knobs.scheduled_lead),
-        "terms": dict(offer.terms),
+        "exclusive": binds and before is None,
+        "after_id": None if before is None else before.id,
+        "terms": {**offer.terms, "free_in_s": _rest_s(work, offer) if before is not None else None},
         "price_cents": offer.price_cents,
         "fee_cents": money.commission(spec, offer.price_cents),
         "currency": offer.currency,
@@ -256,13 +298,20 @@ def _note_consent(work: Work, engagement: Engagement, request: Request, offer: O
         )
 
 
+def _rest_s(work: Work, offer: Offer) -> int:
+    """What is left by now of the seconds that the offer gave the trip before it; at least one, it is not over."""
+    promised = _seconds(offer.terms, "free_in_s", 0)
+    return max(1, promised - int((work.now - offer.created_at).total_seconds()))
+
+
 def _leaving(work: Work, engagement: Engagement, role: Role) -> cancellation.Leaving:
     started = engagement.started_at
+    since = work.now if engagement.waits else engagement.promoted_at or engagement.confirmed_at
     return cancellation.Leaving(
         state=EngagementState(engagement.state),
         role=role,
         price=engagement.price_cents,
-        since_confirmed_s=(work.now - engagement.confirmed_at).total_seconds(),
+        since_confirmed_s=(work.now - since).total_seconds(),
         since_started_s=0.0 if started is None else (work.now - started).total_seconds(),
         planned_s=_seconds(engagement.terms, "duration_s", 0),
     )

@@ -18,6 +18,7 @@ WAITING_S: Final = 60  # an open request that nobody has taken: the first wave a
 NEAR_S: Final = 600  # before an agreed hour: the time to call somebody by hand
 PAYMENT_STUCK_S: Final = 30  # a payment service that answers does so within seconds
 ALERT_FRESH_S: Final = 1_800  # twice the longest rest of a carrier: while it is broken it is tried in between
+LATE_S: Final = 180  # past an announced end: a customer who was told a time begins to look for another way
 MANY_ATTEMPTS: Final = 4  # 1 + 2 + 4 s of retries
 STALLED_MARGIN_S: Final = 600  # ten minutes beyond twice what was planned
 MOST: Final = 200  # of each kind: past that the list is not read, it is counted
@@ -38,6 +39,10 @@ _WORDS: Final = {
     "late_to_set_off": {
         "en": "The agreed hour is near and the provider has not set off",
         "fr": "L'heure convenue approche et le prestataire n'est pas parti",
+    },
+    "kept_waiting": {
+        "en": "The provider's trip before this one takes longer than announced",
+        "fr": "La course précédente du prestataire dure plus longtemps qu'annoncé",
     },
     "disputed": {
         "en": "One side contests this; a human must decide",
@@ -120,7 +125,11 @@ async def _engagements(work: Work) -> list[Finding]:
         planned = _planned_end(row)
         if planned is not None and work.now > planned:
             found.append(Finding("stalled", "warning", planned, subject, row.market_id, row.state))
-        if row.state == EngagementState.CONFIRMED and row.start_at is not None:
+        if row.state == EngagementState.CONFIRMED and row.waits:
+            free_at = row.confirmed_at + timedelta(seconds=float(row.terms.get("free_in_s") or 0))
+            if work.now > free_at + timedelta(seconds=LATE_S):
+                found.append(Finding("kept_waiting", "warning", free_at, subject, row.market_id))
+        elif row.state == EngagementState.CONFIRMED and row.start_at is not None:
             leave_at = row.start_at - timedelta(seconds=float(row.terms.get("approach_s") or 0))
             if work.now > leave_at:
                 found.append(Finding("late_to_set_off", "warning", leave_at, subject, row.market_id))

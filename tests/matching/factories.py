@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from matching.policy import PRIORS, Policy
-from matching.problem import Ask, Pairs, Problem, Supply
+from matching.problem import DECIMALS, Ask, Pairs, Problem, Supply
 
 _ASK: dict[str, Any] = {
     "service": "ride-vtc",
@@ -60,3 +62,13 @@ def problem(
     columns = {one.id: j for j, one in enumerate(supply)}
     pairs = Pairs.of([(rows[a], columns[p], eta, eta * 10) for (a, p), eta in etas.items()], "streets")
     return Problem(asks=asks, supply=supply, pairs=pairs, policy=policy, seed=seed)
+
+
+def arrivals_of(of: Problem) -> list[tuple[int, int, float]]:
+    """Ask, provider and when they would be there, pair by pair: the rest of a trip in hand, then the way."""
+    rest = np.array([one.free_in_s for one in of.supply])
+    there_s = [
+        float(np.round(way_s + rest[j], DECIMALS))
+        for j, way_s in zip(of.pairs.supply.tolist(), of.pairs.eta_s.tolist(), strict=True)
+    ]
+    return list(zip(of.pairs.ask.tolist(), of.pairs.supply.tolist(), there_s, strict=True))

@@ -64,6 +64,7 @@ def providers(draw: st.DrawFn, name: str) -> Supply:
         income_per_hour=draw(st.sampled_from([None, 0.0, 1_500.0, 4_000.0])),
         blocked_customers=frozenset({"customer-2"} if draw(seldom) else ()),
         queue_zone=zone,
+        free_in_s=draw(st.sampled_from([0.0, 0.0, 45.0, 200.0])),
         capacity=draw(st.sampled_from([1, 1, 1, 2])),
         queue_rank=None if zone is None else draw(st.integers(0, 9)),
     )

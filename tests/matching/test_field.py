@@ -12,7 +12,7 @@ from matching.policy import ALLOWED_FEATURES, COST_TERMS, PRIORS
 from matching.problem import Pairs, Problem
 from matching.rank import eligible_for_call
 from matching.reasons import CODES, REASONS, Reason
-from tests.matching.factories import ask, provider
+from tests.matching.factories import arrivals_of, ask, provider
 from tests.matching.strategies import problems
 
 
@@ -20,7 +20,7 @@ from tests.matching.strategies import problems
 def test_many_pairs_are_judged_as_each_would_be_alone(of: Problem) -> None:
     field = field_of(of)
     case = Case.of_pairs(field)
-    pairs = list(zip(of.pairs.ask.tolist(), of.pairs.supply.tolist(), of.pairs.eta_s.tolist(), strict=True))
+    pairs = arrivals_of(of)
 
     def told(codes: list[int]) -> list[Reason | None]:
         return [None if code == FREE else REASONS[code] for code in codes]

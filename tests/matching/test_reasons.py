@@ -10,6 +10,7 @@ FACTS = {
     "own_limit": "5 minutes",
     "fix_age": "3 minutes",
     "missing": "van",
+    "way": "6 minutes",
 }
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 

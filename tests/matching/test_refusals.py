@@ -37,7 +37,7 @@ OF_A_PROPOSAL = {
 OF_A_PROVIDER = {
     "id", "services", "tags", "fix_age_s", "stale", "on_duty", "busy", "pending_offer", "max_travel_s",
     "free_until_s", "income_per_hour", "queue_rank", "queue_zone", "blocked_customers", "suspended",
-    "next_start_s", "capacity",
+    "next_start_s", "capacity", "free_in_s",
 }  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from matching.problem import Pairs, Problem
 from matching.reasons import Reason, Unserved
 from matching.result import Result
 from matching.solve import solve
-from tests.matching.factories import ask, problem, provider
+from tests.matching.factories import arrivals_of, ask, problem, provider
 from tests.matching.strategies import problems, without_queues
 from tests.matching.test_problem import shuffled
 
@@ -39,9 +39,7 @@ def full(of: Problem, result: Result) -> set[str]:
 def least_by_trying_all(of: Problem) -> float:
     level = income_level(of.supply)
     costs: dict[tuple[int, int], float] = {}
-    for i, j, eta_s in zip(
-        of.pairs.ask.tolist(), of.pairs.supply.tolist(), of.pairs.eta_s.tolist(), strict=True
-    ):
+    for i, j, eta_s in arrivals_of(of):
         if feasible(of.asks[i], of.supply[j], eta_s, of.policy) is None:
             costs[i, j] = total(terms(of.asks[i], of.supply[j], eta_s, of.policy, level=level))
     choices = [[-1, *(j for i, j in costs if i == row)] for row in range(len(of.asks))]
@@ -136,7 +134,7 @@ def test_a_nearer_provider_all_else_equal_never_ranks_or_fares_worse(
     i = [one.id for one in of.asks].index(verdict.ask_id)
     j = [one.id for one in of.supply].index(verdict.provider_id)
     mine = (of.pairs.ask == i) & (of.pairs.supply == j)
-    nearer = verdict.eta_s * data.draw(st.floats(0, 1))
+    nearer = (verdict.eta_s - of.supply[j].free_in_s) * data.draw(st.floats(0, 1))
     pairs = Pairs(
         of.pairs.ask,
         of.pairs.supply,

@@ -43,6 +43,12 @@ def test_activity_time_begins_when_one_is_bound() -> None:
     assert activity_s(NOON, None, after(42)) == 42
 
 
+def test_work_that_waits_for_other_work_binds_from_its_promotion() -> None:
+    assert bound_at(NOON, None, None, waits=True) is None
+    assert bound_at(NOON, after(300), None, promoted_at=after(240)) == after(240)
+    assert bound_at(NOON, after(300), after(3_600), promoted_at=after(240)) == after(300)
+
+
 @given(cuts=st.lists(moments, min_size=2, max_size=12, unique=True), since=moments, until=moments)
 def test_connected_time_is_what_the_sessions_share_with_the_span(
     cuts: list[datetime], since: datetime, until: datetime

@@ -75,7 +75,9 @@ class People:
 
     async def _leave(self, phone: Phone) -> None:
         if phone.token:
-            asked = await phone.get("/v1/me/requests?limit=100")  # refused to whoever has signed out, or knocks a lot
+            asked = await phone.get(
+                "/v1/me/requests?limit=100"
+            )  # refused to whoever has signed out, or knocks a lot
             for request in asked.json["items"] if asked.status == 200 else ():
                 if request["state"] == "open":
                     await phone.post(f"/v1/requests/{request['id']}/cancel")

@@ -116,6 +116,7 @@ class Offer(Base):
     terms: Mapped[Json]
     message: Mapped[str] = mapped_column(server_default="")
     start_at: Mapped[datetime | None]
+    after_id: Mapped[UUID | None]  # the engagement that its provider would finish first
     counter_of: Mapped[UUID | None] = mapped_column(ForeignKey("offers.id"))
     round_id: Mapped[UUID | None]
     wave: Mapped[int] = mapped_column(server_default="0")

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from domain.rules.states import ACTIVE_ENGAGEMENT, EngagementState, ReviewState
 from domain.store.tables.base import Base, Id, Json, one_of
 
+_WAITING = f"after_id IS NOT NULL AND state = '{EngagementState.CONFIRMED}'"
 _ACTIVE = ", ".join(sorted(f"'{state.value}'" for state in ACTIVE_ENGAGEMENT))
 
 
@@ -18,7 +19,8 @@ class Engagement(Base):
     """Agreed work between one customer and one provider.
 
     `exclusive` work fills the provider's whole attention (a ride, a job from setting off): the partial
-    unique index makes a second one impossible, whatever the code above does.
+    unique index makes a second one impossible, whatever the code above does. Work that waits for the end of other
+    work (`after_id`) is not exclusive until it is promoted; of such there is one a provider, and one after each.
     """
 
     __tablename__ = "engagements"
@@ -30,6 +32,8 @@ class Engagement(Base):
             unique=True,
             postgresql_where=text(f"exclusive AND state IN ({_ACTIVE})"),
         ),
+        Index("uq_engagements_waiting_provider", "provider_id", unique=True, postgresql_where=text(_WAITING)),
+        Index("uq_engagements_waiting_after", "after_id", unique=True, postgresql_where=text(_WAITING)),
         Index(
             "uq_engagements_live_request",
             "request_id",
@@ -76,7 +80,18 @@ class Engagement(Base):
     ended_why: Mapped[str | None]
     fee_on_end_cents: Mapped[int] = mapped_column(server_default="0")
     track_erased_at: Mapped[datetime | None]
-    promise: Mapped[Json | None]  # the pick-up's seconds as promised at the accept, with their source
+    promise: Mapped[
+        Json | None
+    ]  # the pick-up's seconds as promised when it became binding, with their source
+    after_id: Mapped[
+        UUID | None
+    ]  # the engagement whose end it waits for; no foreign key: written under its lock
+    promoted_at: Mapped[datetime | None]  # since when it no longer waits; None: it never did
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for the end of other work, or did until it ended itself."""
+        return self.after_id is not None
 
 
 class Action(Base):

@@ -1,7 +1,7 @@
 """An engagement as JSON, for one of its readers. The same shape travels over HTTP, sockets and events."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from domain.rules.catalogue import ServiceSpec
@@ -45,6 +45,7 @@ def engagement_view(facts: EngagementFacts, spec: ServiceSpec, role: Role, now: 
         "price": money(row.price_cents, row.currency),
         "cancellation_fee": money(row.fee_on_end_cents, row.currency),
         "completion": {"kind": spec.completion.kind, "pin": spec.completion.pin},
+        "after": _after(row, role),
         "times": _times(row),
         "clocks": _clocks(row, now),
         "tracking": {
@@ -135,9 +136,25 @@ def _terms(row: Engagement) -> dict[str, Any]:
     }
 
 
+def _after(row: Engagement, role: Role) -> dict[str, Any] | None:
+    """What it waits for, as long as it does: when that should end, when the provider should then be there. Whose work
+    it is, is not the next customer's to know."""
+    if not row.waits or row.state != EngagementState.CONFIRMED:
+        return None
+    told = Terms.read(row.terms)
+    free_at = row.confirmed_at + timedelta(seconds=told.free_in_s or 0)
+    there_at = free_at + timedelta(seconds=told.approach_s or 0)
+    return {
+        "engagement_id": None if role is Role.CUSTOMER else str(row.after_id),
+        "free_at": moment(free_at),
+        "pickup_at": moment(there_at if row.start_at is None else max(there_at, row.start_at)),
+    }
+
+
 def _times(row: Engagement) -> dict[str, str | None]:
     return {
         "confirmed_at": moment(row.confirmed_at),
+        "promoted_at": maybe_moment(row.promoted_at),
         "en_route_at": maybe_moment(row.en_route_at),
         "arrived_at": maybe_moment(row.arrived_at),
         "started_at": maybe_moment(row.started_at),
@@ -147,7 +164,9 @@ def _times(row: Engagement) -> dict[str, str | None]:
 
 
 def _clocks(row: Engagement, now: datetime) -> dict[str, int]:
-    bound = bound_at(row.confirmed_at, row.en_route_at, row.start_at)
+    bound = bound_at(
+        row.confirmed_at, row.en_route_at, row.start_at, waits=row.waits, promoted_at=row.promoted_at
+    )
     return {
         "service_s": service_s(row.started_at, row.ended_at, now),
         "activity_s": activity_s(bound, row.ended_at, now),

@@ -56,7 +56,7 @@ def proposal_view(
 
 
 def money_terms(offer: Offer) -> dict[str, Any]:
-    """Price, fee, net and net per hour, and the lengths of the way and of the work."""
+    """Price, fee, net and net per hour, the lengths of the way and of the work, and what is left of a trip before."""
     terms = Terms.read(offer.terms)
     return {
         "price": money(terms.price_cents, offer.currency),
@@ -65,6 +65,7 @@ def money_terms(offer: Offer) -> dict[str, Any]:
         "net_per_hour": money(terms.net_per_hour_cents, offer.currency),
         "approach_s": terms.approach_s,
         "approach_m": terms.approach_m,
+        "free_in_s": terms.free_in_s,
         "distance_m": terms.distance_m,
         "duration_s": terms.duration_s,
     }

@@ -30,6 +30,7 @@ export interface Offer {
     net_per_hour?: Money | null;
     approach_m?: number | null;
     approach_s?: number | null;
+    free_in_s?: number | null;
     distance_m?: number | null;
     duration_s?: number | null;
     pickup?: Spot | null;

@@ -274,6 +274,7 @@ export const en = {
   "provider.declineNote": "Declining costs nothing, ever.",
   "provider.net": "net",
   "provider.perHour": "{amount} per hour",
+  "provider.after": "After your trip in hand, free in about {age}",
   "provider.approach": "{distance} to reach",
   "provider.job": "{distance} to go",
   "provider.left": "{age} left",

@@ -277,6 +277,7 @@ export const fr: Words = {
   "provider.declineNote": "Refuser ne coûte rien, jamais.",
   "provider.net": "net",
   "provider.perHour": "{amount} de l’heure",
+  "provider.after": "Après votre course en cours, libre dans {age} environ",
   "provider.approach": "{distance} pour y aller",
   "provider.job": "{distance} à faire",
   "provider.left": "encore {age}",
