@@ -11,9 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from app.watch.pool import CountingPool, count_outages
 from domain.store.outage import DatabaseAway
 
-CONNECTIONS: Final = 10
+CONNECTIONS: Final = 12
 """A process's most. All are kept: one opened for a burst and closed after it costs more than the burst's work
-(a living town on a busy machine opened 98 in a minute)."""
+(a living town on a busy machine opened 98 in a minute). A process has one core to feed them from, and each has every
+statement to prepare for itself: more of them only take longer to be warm."""
 
 LOOPS: Final = 6  # of the loops' own: a flood of requests leaves rounds, events, timers and pushes theirs
 
