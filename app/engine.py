@@ -111,15 +111,13 @@ async def running(settings: Settings, database_url: str, parts: Part = Part.ALL)
         traces = _traces(settings, parts, stack)
         tools = _tools(settings, database, bus, cities, firebase, registry, traces)
         await migrate.to_head(database)
-        looping = tools
-        if Part.API in parts:
-            aside = open_database(database_url, LOOPS)
-            stack.push_async_callback(aside.dispose)
-            looping = replace(tools, sessions=async_sessionmaker(aside, expire_on_commit=False))
         osrm = OsrmTravelTimes(settings.osrm_url) if settings.osrm_url else None
         if osrm is not None:
             stack.push_async_callback(osrm.close)
         await _found(tools, cities, osrm)
+        aside = open_database(database_url, LOOPS + len(cities))  # a market's lease keeps one of them
+        stack.push_async_callback(aside.dispose)
+        looping = replace(tools, sessions=async_sessionmaker(aside, expire_on_commit=False))
         loops: list[Loop] = [LoopPulse(registry).run]
         api: FastAPI | None = None
         gateway: Gateway | None = None

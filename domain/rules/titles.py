@@ -21,6 +21,7 @@ FRENCH: Final[Mapping[str, str]] = {
     "not_a_provider": "Inscrivez-vous d'abord comme prestataire (PUT /v1/me/provider)",
     "not_eligible": "Cette demande ne vous est pas ouverte",
     "not_found": "Rien ici que vous puissiez voir",
+    "not_your_turn": "Terminez d'abord la course en cours",
     "not_on_duty": "Prenez d'abord votre service",
     "offer_expired": "Cette offre a expiré",
     "outside_service_area": "Ce lieu est hors de la zone desservie",

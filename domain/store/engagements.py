@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import case, exists, or_, select, update
+from sqlalchemy import case, exists, null, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -39,9 +39,23 @@ async def hold_running(db: AsyncSession, engagement_id: UUID, provider_id: UUID)
     return (await db.execute(statement)).scalar_one_or_none()
 
 
-async def promote(db: AsyncSession, after_id: UUID, now: datetime) -> Engagement | None:
+async def what_waits_for(db: AsyncSession, after_id: UUID) -> Engagement | None:
+    """The engagement that waits for the end of this one, if any. Not locked."""
+    statement = select(Engagement).where(
+        Engagement.after_id == after_id, Engagement.state == EngagementState.CONFIRMED
+    )
+    return (await db.execute(statement)).scalar_one_or_none()
+
+
+async def promote(
+    db: AsyncSession, after_id: UUID, now: datetime, promise: Mapping[str, Any] | None
+) -> Engagement | None:
     """Give what waits for this engagement its provider's whole attention; `None` when nothing waits for it, or
-    something else has that attention."""
+    something else has that attention.
+
+    In one statement: a second one on a row that its own transaction has changed asks its foreign keys again, and
+    would wait for a request that somebody cancels, who waits for this row.
+    """
     other = aliased(Engagement)
     taken = exists().where(
         other.provider_id == Engagement.provider_id, other.exclusive, other.state.in_(_ACTIVE)
@@ -53,7 +67,9 @@ async def promote(db: AsyncSession, after_id: UUID, now: datetime) -> Engagement
             Engagement.state == EngagementState.CONFIRMED,
             ~taken,
         )
-        .values(after_id=None, promoted_at=now, exclusive=True)
+        .values(
+            after_id=None, promoted_at=now, exclusive=True, promise=null() if promise is None else promise
+        )
         .returning(Engagement)
         .execution_options(populate_existing=True, synchronize_session=False)
     )

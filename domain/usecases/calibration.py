@@ -21,20 +21,23 @@ LEARNT_FROM: Final = timedelta(days=60)  # streets and habits change; a season i
 MOST_LEARNT_FROM: Final = 50_000  # approaches; the newest
 
 
-async def note_promise(work: Work, engagement: Engagement, request: Request, spec: ServiceSpec) -> None:
-    """Keep what the pick-up of work that begins at once is promised to take, from where its provider is now."""
+async def promise_of(
+    work: Work, engagement: Engagement, request: Request, spec: ServiceSpec
+) -> dict[str, Any] | None:
+    """What the pick-up of work that begins at once is promised to take, from where its provider is now; `None` where
+    nobody knows."""
     fix = work.tools.live.of(request.market_id).newest(engagement.provider_id)
     if engagement.start_at is not None or fix is None:
-        return
+        return None
     stop = (await requests.stops_of(work.db, [request.id]))[request.id][0]
     pickup = LatLng(stop.lat, stop.lon)
     city = work.tools.cities[request.market_id]
     travel = await city.travel.to_one([fix.place], pickup, Profile(spec.profile))
     seconds = float(travel.seconds[0])
     if not math.isfinite(seconds):
-        return
+        return None
     timezone = await store.timezone_of(work.db, request.market_id)
-    engagement.promise = {
+    return {
         "streets_s": round(float(travel.plain_s[0]), 1),
         "p50_s": round(seconds, 1),
         "p90_s": round(float(travel.slow_s[0]), 1),

@@ -21,7 +21,7 @@ from domain.store.engagement_facts import EngagementFacts, facts_of
 from domain.store.tables import Engagement, Offer, Request, Service
 from domain.store.timers import TimerKind
 from domain.usecases import access, money
-from domain.usecases.calibration import note_promise
+from domain.usecases.calibration import promise_of
 from domain.usecases.views.engagements import engagement_view
 from domain.usecases.work import Work
 
@@ -68,8 +68,8 @@ async def confirm(work: Work, *, request: Request, offer: Offer, spec: ServiceSp
     if start_at is not None and span[0] - REMINDED_BEFORE > work.now:
         await work.schedule(TimerKind.ENGAGEMENT_REMIND, engagement.id, span[0] - REMINDED_BEFORE)
     _note_consent(work, engagement, request, offer)
-    if before is None:
-        await note_promise(work, engagement, request, spec)
+    if before is None and (promise := await promise_of(work, engagement, request, spec)):
+        engagement.promise = promise
     await work.db.flush()
     await tell_both(work, engagement)
     work.signal(f"duty.{engagement.provider_id}")
@@ -79,16 +79,14 @@ async def confirm(work: Work, *, request: Request, offer: Offer, spec: ServiceSp
 async def promote_after(work: Work, over: Engagement) -> Engagement | None:
     """Work has ended: what waited for that is its provider's work from now on. Both parties hear of it; `None` when
     nothing waited."""
-    promoted = await store.promote(work.db, over.id, work.now)
+    waiting = await store.what_waits_for(work.db, over.id)
+    if waiting is None:
+        return None
+    request = await work.db.get_one(Request, waiting.request_id)
+    promise = await promise_of(work, waiting, request, await spec_of(work, waiting))
+    promoted = await store.promote(work.db, over.id, work.now, promise)
     if promoted is None:
         return None
-    await note_promise(
-        work,
-        promoted,
-        await work.db.get_one(Request, promoted.request_id),
-        await spec_of(work, promoted),
-    )
-    await work.db.flush()
     note(work, promoted, role=Role.ENGINE, verb="promote", detail={"after": str(over.id)})
     await _tell(work, promoted, EventType.ENGAGEMENT_PROMOTED)
     work.signal(f"duty.{promoted.provider_id}")

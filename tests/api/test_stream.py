@@ -69,7 +69,14 @@ async def test_a_number_that_cannot_be_resumed_from_is_answered_with_everything(
     page = (await told.get("/v1/me/events", params=query)).json()
     assert page["items"] == []
     assert page["reset"]["seq"] == 5
-    assert set(page["reset"]["snapshot"]) == {"duty", "offers", "calls", "requests", "engagements"}
+    assert set(page["reset"]["snapshot"]) == {
+        "duty",
+        "offers",
+        "calls",
+        "proposals",
+        "requests",
+        "engagements",
+    }
 
 
 async def test_fixes_are_taken_from_whoever_is_on_duty(driver: httpx.AsyncClient, clock: FakeClock):

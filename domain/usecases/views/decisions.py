@@ -70,8 +70,12 @@ def _facts(decision: Decision, problem: dict[str, Any], language: Language) -> d
         "limit": span(ask["max_approach_s"], language),
         "missing": ", ".join(sorted(set(ask["needs"]) - set(provider["tags"]))),
     }
+    free_in_s = provider.get("free_in_s", 0.0)  # rounds of before there were chained offers do not say
     if decision.eta_s is not None:
         facts["eta"] = span(decision.eta_s, language)
+        facts["way"] = span(decision.eta_s - free_in_s, language)
+    if free_in_s:
+        facts["free_in"] = span(free_in_s, language)
     if ask.get("zone") is not None and ask["zone"] == provider.get("queue_zone"):
         facts["station"] = ask["zone"]
     if provider["max_travel_s"] is not None:
