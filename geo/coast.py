@@ -56,7 +56,11 @@ def _area(ring: Line) -> Polygon | MultiPolygon:
     if area.is_valid:
         return area
     # A cut at the edge may fall a rounding error beside a corner, and the ring touch itself there.
-    parts = [part for part in shapely.get_parts(shapely.make_valid(area)) if isinstance(part, Polygon)]
+    parts = [
+        part
+        for part in shapely.get_parts(shapely.get_parts(shapely.make_valid(area)))
+        if isinstance(part, Polygon)
+    ]
     if abs(sum(part.area for part in parts) - area.area) > ROUNDING:
         raise BrokenCoast(f"the coast near {_say(ring[0])} crosses itself")
     return MultiPolygon(parts)

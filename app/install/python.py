@@ -85,7 +85,9 @@ def install(progress: Progress, command: str) -> None:
 def _through_uv(progress: Progress, environment: Environment, lock: Path) -> None:
     uv = tools.uv(progress)
     where = index.configured(_python_with_pip(progress))
-    sync = [uv, "pip", "sync", "--python", environment.python, "--require-hashes", *where.arguments, lock]
+    # Compiled now, as pip does it: else every start does it again where Python may not write beside the packages.
+    how = ["--compile-bytecode", "--require-hashes"]
+    sync = [uv, "pip", "sync", "--python", environment.python, *how, *where.arguments, lock]
     progress.run(STEP, sync, env=where.environment)
 
 
