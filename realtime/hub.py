@@ -8,7 +8,6 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final
-from uuid import UUID
 
 import msgspec
 
@@ -16,12 +15,13 @@ from domain.rules.errors import Refusal, Suspended, TokenExpired, Unavailable
 from domain.rules.ids import parse_id
 from domain.rules.tokens import Claims, read_access
 from domain.rules.traces import doing
-from domain.usecases import identity, pushes, stream
+from domain.usecases import identity, stream
 from domain.usecases.outages import unavailable_for
 from domain.usecases.positions import Positions
 from domain.usecases.stream import Told
-from domain.usecases.work import ENGINE, NOBODY, Actor, Tools, Work, working
+from domain.usecases.work import NOBODY, Actor, Tools, Work, working
 from realtime import commands, frames
+from realtime.acknowledgements import Acknowledgements
 from realtime.channels import Carriers
 from realtime.connection import Connection, Line
 from realtime.delivered import delivered, since
@@ -94,13 +94,13 @@ class Gateway:
         self._maps = MapDesk(tools)
         self._carriers = Carriers(self._tracking, self._maps)
         self._lookout = Lookout(tools)
+        self._acknowledgements = Acknowledgements(tools)
         self._intake = Intake(positions, problem_of=problem_of, failed=self._failed)
         self._draining = False
         self._open = 0  # sockets whose tasks have not ended
         self._emptied: asyncio.Event | None = None
         self._ends: list[Callable[[], Awaitable[None]]] = []
         self._ticked_at = 0.0
-        self._taken_in: dict[UUID, int] = {}  # by account, the last number its apps have acknowledged
 
     @property
     def connections(self) -> int:
@@ -155,6 +155,7 @@ class Gateway:
                 group.create_task(_repeat(self.step, BEAT, stop))
                 group.create_task(_repeat(self._maps.step, MAP_EVERY, stop))
                 group.create_task(_repeat(self._lookout.step, TICK_EVERY, stop))
+                group.create_task(_repeat(self._acknowledgements.step, BEAT, stop))
         finally:
             await self.stop()
 
@@ -164,6 +165,7 @@ class Gateway:
             await end()
         self._ends = []
         await self._tracking.stop()
+        await self._acknowledgements.step()
 
     async def step(self) -> None:
         """One beat."""
@@ -173,7 +175,10 @@ class Gateway:
             for connection in self._roster:
                 connection.perform(self._lookout.sift(connection, connection.session.tick(now)))
         await self._tracking.step()
-        await self._acknowledge()
+
+    async def step_acknowledgements(self) -> None:
+        """Write what apps have taken in."""
+        await self._acknowledgements.step()
 
     async def step_looks(self) -> None:
         """One look at the log, for those who are due."""
@@ -268,8 +273,7 @@ class Gateway:
             case Unsubscribe():
                 await self._carriers.leave(connection, effect.channel)
             case Acknowledge():
-                account = connection.actor.id
-                self._taken_in[account] = max(effect.seq, self._taken_in.get(account, 0))
+                self._acknowledgements.note(connection.actor.id, effect.seq)
             case _:
                 raise TypeError(f"nobody carries out {effect}")
         return []
@@ -329,19 +333,6 @@ class Gateway:
     async def _subscribe(self, connection: Connection, ask: Subscribe) -> list[Effect]:
         await self._carriers.join(connection, ask)
         return connection.session.follows(ask.channel)
-
-    async def _acknowledge(self) -> None:
-        """Write what apps have taken in since the last beat: one transaction for all of them."""
-        taken_in, self._taken_in = self._taken_in, {}
-        if not taken_in:
-            return
-        try:
-            async with working(self._tools, ENGINE) as work:
-                await pushes.acknowledge(work, taken_in)
-        except Exception:
-            for account, seq in taken_in.items():
-                self._taken_in[account] = max(seq, self._taken_in.get(account, 0))
-            raise
 
 
 async def _who(work: Work, ask: Authenticate) -> tuple[Actor, float | None]:

@@ -1,8 +1,8 @@
 """What apps have taken in is written once a beat for all of them, and a database that was away gets it later."""
 
 from sqlalchemy import event, select, update
-from sqlalchemy.exc import OperationalError
 
+from domain.store.outage import DatabaseAway
 from domain.store.tables import Account, PushRow
 from domain.usecases.work import Actor
 from tests.realtime.house import House, until
@@ -32,11 +32,11 @@ async def test_all_that_was_taken_in_since_the_last_beat_is_written_at_once(hous
         last = (await phone.events(3))[-1]["seq"]
         await phone.send("ack", seq=last - 2)
         await phone.send("ack", seq=last - 1)
-    await until(lambda: len(house.gateway._taken_in) == 2)
+    await until(lambda: len(house.gateway._acknowledgements) == 2)
     asked: list[str] = []
     engine = house.tools.sessions.kw["bind"].sync_engine
     event.listen(engine, "before_cursor_execute", heard := lambda *call: asked.append(call[2]))
-    await house.gateway.step()
+    await house.gateway.step_acknowledgements()
     event.remove(engine, "before_cursor_execute", heard)
     assert len([statement for statement in asked if "pushes" in statement]) == 1
     for person in people:
@@ -48,19 +48,27 @@ async def test_what_could_not_be_written_is_written_with_the_next_beat(house: Ho
     phone = await house.phone(person)
     await house.happens(person)
     await phone.send("ack", seq=(await phone.events(1))[0]["seq"])
-    await until(lambda: bool(house.gateway._taken_in))
+    await until(lambda: len(house.gateway._acknowledgements) == 1)
     engine = house.tools.sessions.kw["bind"].sync_engine
 
     def away(*_: object) -> None:
-        raise OperationalError("", None, Exception("away"))
+        raise DatabaseAway("no connection")
 
     event.listen(engine, "before_cursor_execute", away)
     try:
-        await house.gateway.step()
-    except OperationalError:
-        pass
+        await house.gateway.step_acknowledgements()
     finally:
         event.remove(engine, "before_cursor_execute", away)
     assert await pushes_of(house, person) == ["waiting"]
-    await house.gateway.step()
+    await house.gateway.step_acknowledgements()
+    assert await pushes_of(house, person) == ["acked"]
+
+
+async def test_what_was_taken_in_at_the_very_end_is_written_before_the_gateway_stops(house: House):
+    person, _ = await two_who_are_told(house)
+    phone = await house.phone(person)
+    await house.happens(person)
+    await phone.send("ack", seq=(await phone.events(1))[0]["seq"])
+    await until(lambda: len(house.gateway._acknowledgements) == 1)
+    await house.gateway.stop()
     assert await pushes_of(house, person) == ["acked"]
