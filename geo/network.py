@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, csr_matrix
-from scipy.sparse.csgraph import connected_components, dijkstra, reverse_cuthill_mckee
+from scipy.sparse.csgraph import breadth_first_order, connected_components, dijkstra, reverse_cuthill_mckee
 
 from geo.planes import Plane
 from geo.shortest import Spreader
@@ -40,7 +40,7 @@ class Ends:
 
 
 class Network:
-    """Invariant: from every stand in it one gets to every other."""
+    """Invariant: from every edge in it one gets to every other."""
 
     def __init__(self, streets: StreetArrays, profile: Profile, plane: Plane) -> None:
         """LookupError where the profile gets nowhere and back."""
@@ -173,17 +173,26 @@ def _stands(streets: StreetArrays, profile: Profile, plane: Plane) -> Stands:
 
 
 def _largest_part(stands: Stands) -> Stands:
-    """The stands between which one gets everywhere and back, and the arcs among them, renumbered."""
+    """The edges one gets to from everywhere, and from everywhere on: their arcs and stands, renumbered.
+
+    Bans leave some stands to those who set off there (an edge only ever driven on the way to a ban has another stand
+    for those who do) or who go no farther (a ban's last step into a dead end). They are kept: one may begin or
+    arrive on such an edge, and no way leads through them.
+    """
     n = len(stands.junction)
     graph = csr_array((np.ones(len(stands.start)), (stands.start, stands.end)), shape=(n, n))
     labels = np.asarray(connected_components(graph, connection="strong")[1], np.int64)
     label, within = labels[stands.start], labels[stands.start] == labels[stands.end]
-    largest = np.bincount(label[within]).argmax() if within.any() else -1
-    inside = labels == largest
+    among = within & (label == np.bincount(label[within]).argmax()) if within.any() else within
+    used = np.zeros(len(stands.after), np.bool_)
+    if among.any():
+        leads_there = np.zeros(n + 1, np.bool_)  # -1, no stand, leads nowhere
+        leads_there[breadth_first_order(graph.T, stands.start[among][0], return_predecessors=False)] = True
+        used[stands.edge[among]] = leads_there[stands.after[stands.edge[among]]]
+    kept = used[stands.edge]
+    inside = np.zeros(n, np.bool_)
+    inside[stands.start[kept]] = inside[stands.end[kept]] = True
     number = np.append(np.where(inside, np.cumsum(inside) - 1, -1), -1)
-    after = number[stands.after]
-    reached = within & (label == largest)
-    kept = reached & (after[stands.edge] >= 0)  # one who begins on an edge must get on from it, too
     part_of_it = Stands(
         stands.junction[inside],
         number[stands.start[kept]],
@@ -191,9 +200,9 @@ def _largest_part(stands: Stands) -> Stands:
         number[stands.end[kept]],
         stands.out_s[kept],
         stands.in_s,
-        after,
+        number[stands.after],
     )
-    return part_of_it if kept.sum() == reached.sum() else _largest_part(part_of_it)
+    return part_of_it if kept.all() else _largest_part(part_of_it)
 
 
 def _in_walking_order(stands: Stands) -> Stands:

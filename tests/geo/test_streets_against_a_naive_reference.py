@@ -5,7 +5,7 @@ from dataclasses import replace
 from math import inf
 
 import numpy as np
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from geo.junctions import Way, to_junctions
@@ -37,6 +37,11 @@ places = st.builds(LatLng, st.floats(low - 0.001, low + 0.004), st.floats(left -
 bans = st.lists(
     st.tuples(st.integers(0, 99), st.lists(st.integers(0, 9), min_size=1, max_size=2)), max_size=4
 )
+# a ban through one of two streets between the same corners (it is never driven but on the ban's way), and one into
+# a dead end (there is no way on from the ban's last step)
+TWICE = [Way(nodes, street(kmh=10.0)) for nodes in ([0, 2], [0, 13], [13, 0], [0, 1])]
+DEAD_END = [Way(nodes, street(kmh=10.0)) for nodes in ([2, 3], [32, 0], [0, 12], [0, 1], [0, 1])]
+FROM, TO = LatLng(43.703125, 7.400390625), LatLng(43.701171875, 7.40234375)
 
 Cost = tuple[float, float]  # hundredths of a second, centimeters: compared in that order
 NO_WAY: Cost = (inf, inf)
@@ -106,7 +111,8 @@ class Reference:
         found = [NO_WAY]
         if a.edge == b.edge:
             ahead = b.share - a.share
-            back = cost.get(int(town.edge_twin[a.edge]), NO_WAY)
+            twin = int(town.edge_twin[a.edge])
+            back = cost[twin] if twin in self.inside else NO_WAY
             found.append(share_of(cost[a.edge], ahead) if ahead >= 0 else share_of(back, -ahead))
         done: set[tuple[int, ...]] = set()
         heapq.heapify(heap)
@@ -135,6 +141,8 @@ def usable(stands: Stands) -> list[int]:
 
 @settings(max_examples=150, deadline=None)
 @given(ways, st.lists(places, min_size=1, max_size=4), places, st.sampled_from(list(Profile)), bans)
+@example(TWICE, [FROM], TO, Profile.DRIVE, [(2, [1, 0])])
+@example(DEAD_END, [FROM], TO, Profile.DRIVE, [(2, [1, 0])])
 def test_every_travel_is_the_fastest_and_of_these_the_shortest(mapped, origins, destination, profile, picks):
     town = with_bans(to_junctions(mapped, PLACES), picks)
     graph = StreetGraph(town)
