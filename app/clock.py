@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -22,3 +23,11 @@ class SystemClock:
 def new_id() -> UUID:
     """A fresh UUIDv7."""
     return uuid7(time.time_ns() // 1_000_000, secrets.token_bytes(10))
+
+
+async def stopped_within(stop: asyncio.Event, seconds: float) -> bool:
+    """Wait for a loop's next turn; whether it was told to stop meanwhile."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    return stop.is_set()

@@ -29,7 +29,6 @@ from app.dispatcher import MarketDispatcher
 from app.ground import Ground
 from app.janitor import Janitor
 from app.live import Markets
-from app.osrm import OsrmTravelTimes
 from app.pages import add_pages
 from app.psp_sandbox import SandboxPsp
 from app.pusher import Pusher
@@ -45,7 +44,7 @@ from app.watch.psp import CountedPsp
 from app.watch.pulse import BacklogWatch, LoopPulse
 from app.watch.rounds import RoundMetrics
 from domain.rules.errors import Refusal
-from domain.rules.ports import Bus, PushSender
+from domain.rules.ports import Bus, PushSender, TravelTimes
 from domain.rules.traces import Traces
 from domain.usecases.catalogue import list_markets
 from domain.usecases.founding import found_market
@@ -56,13 +55,13 @@ from domain.usecases.work import ENGINE, Firebase, Tools, working
 from notifications.console import ConsoleSender
 from realtime.asyncapi import asyncapi_document
 from realtime.bus_inproc import InProcBus
-from realtime.bus_nats import NatsBus
 from realtime.endpoint import create_ws_router
 from realtime.hub import Gateway
 from realtime.wiretap import SocketTally, Wiretap
 
 if TYPE_CHECKING:
     from app.watch.otlp import OtlpTraces
+    from realtime.bus_nats import NatsBus
 
 log = logging.getLogger(__name__)
 
@@ -111,9 +110,7 @@ async def running(settings: Settings, database_url: str, parts: Part = Part.ALL)
         traces = _traces(settings, parts, stack)
         tools = _tools(settings, database, bus, cities, firebase, registry, traces)
         await migrate.to_head(database)
-        osrm = OsrmTravelTimes(settings.osrm_url) if settings.osrm_url else None
-        if osrm is not None:
-            stack.push_async_callback(osrm.close)
+        osrm = _osrm(settings, stack)
         await _found(tools, cities, osrm)
         aside = open_database(database_url, LOOPS + len(cities))  # a market's lease keeps one of them
         stack.push_async_callback(aside.dispose)
@@ -212,9 +209,11 @@ def _problem(refusal: Refusal) -> Mapping[str, Any]:
     return refusal_body(refusal, request_id="")
 
 
-async def _bus(settings: Settings) -> InProcBus | NatsBus:
+async def _bus(settings: Settings) -> "InProcBus | NatsBus":
     if settings.nats_url is None:
         return InProcBus()
+    from realtime.bus_nats import NatsBus  # noqa: PLC0415 - one process of its own never needs it
+
     try:
         async with asyncio.timeout(BUS_WITHIN):
             return await NatsBus.connected(settings.nats_url)
@@ -222,7 +221,18 @@ async def _bus(settings: Settings) -> InProcBus | NatsBus:
         raise SettingsError(f"no NATS server answers at {settings.nats_url} (COUDMAIN_NATS_URL)") from None
 
 
-async def _found(tools: Tools, cities: dict[str, Ground], osrm: OsrmTravelTimes | None) -> None:
+def _osrm(settings: Settings, stack: AsyncExitStack) -> TravelTimes | None:
+    """OSRM where one is configured; closed with the rest."""
+    if settings.osrm_url is None:
+        return None
+    from app.osrm import OsrmTravelTimes  # noqa: PLC0415 - an HTTP client takes a tenth of a second to import
+
+    osrm = OsrmTravelTimes(settings.osrm_url)
+    stack.push_async_callback(osrm.close)
+    return osrm
+
+
+async def _found(tools: Tools, cities: dict[str, Ground], osrm: TravelTimes | None) -> None:
     """The demo market where there is room for one, and the ground of every market."""
     async with working(tools, ENGINE) as work:
         if tools.development:

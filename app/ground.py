@@ -12,8 +12,6 @@ from scipy.spatial import cKDTree
 from app import cities
 from app.clock import SystemClock
 from app.directories import city_directory
-from app.mapimport import read_places, read_streets
-from app.osrm import OsrmTravelTimes
 from app.travelling import CalibratedTravel, FallingBack, StreetTravel
 from domain.rules.ports import Clock, TravelTimes
 from geo.cells import cell_of, center
@@ -62,6 +60,8 @@ def build(slug: str) -> None:
     kept = city_directory(slug)
     if (kept / KEPT_STREETS).exists() and (kept / KEPT_PLACES).exists():
         return
+    from app.mapimport import read_places, read_streets  # noqa: PLC0415 - reads maps: once a city
+
     extract = cities.extract(slug)
     places = [(place.name, place.kind, place.lat, place.lon) for place in read_places(extract)]
     _put(kept / KEPT_PLACES, json.dumps(places, ensure_ascii=False).encode())
@@ -69,7 +69,7 @@ def build(slug: str) -> None:
 
 
 def load(
-    slug: str, osrm: OsrmTravelTimes | None = None, *, timezone: str = "UTC", clock: Clock | None = None
+    slug: str, osrm: TravelTimes | None = None, *, timezone: str = "UTC", clock: Clock | None = None
 ) -> Ground:
     """The ground of a market: from the kept graph, built now if need be; straight lines where there is no extract.
 
@@ -83,13 +83,10 @@ def load(
     build(slug)
     streets = StreetGraph(StreetArrays.from_bytes((kept / KEPT_STREETS).read_bytes()))
     named = [(name, LatLng(lat, lon)) for name, kind, lat, lon in places(slug) if kind in QUARTERS]
-    streets.to_one(
-        [], streets.random_point(np.random.default_rng(0))
-    )  # the kernel is compiled now, not in a round
     return Ground(CalibratedTravel(_travel(streets, osrm), timezone, now), streets, Quarters(named))
 
 
-def _travel(streets: StreetGraph | None, osrm: OsrmTravelTimes | None) -> TravelTimes:
+def _travel(streets: StreetGraph | None, osrm: TravelTimes | None) -> TravelTimes:
     on_streets = StreetTravel(streets)
     return on_streets if osrm is None else FallingBack(osrm, on_streets)
 

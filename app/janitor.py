@@ -6,6 +6,7 @@ from typing import Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.clock import stopped_within
 from domain.usecases.leftovers import forget_leftovers
 from domain.usecases.work import ENGINE, Tools, working
 
@@ -32,8 +33,4 @@ class Janitor:
                 await self.step()
             except (SQLAlchemyError, OSError):
                 log.warning("nothing could be swept; trying again in an hour", exc_info=True)
-            try:
-                async with asyncio.timeout(EVERY):
-                    await stop.wait()
-            except TimeoutError:
-                continue
+            await stopped_within(stop, EVERY)

@@ -12,6 +12,7 @@ import httpx
 import numpy as np
 from numpy.typing import NDArray
 
+from app.travelling import OsrmUnavailable
 from geo.osmtags import URBAN_DELAY
 from geo.points import LatLng
 from geo.polylines import decode
@@ -22,10 +23,6 @@ from geo.units import Meters, Seconds
 SOURCE: Final = "osrm"
 WITHIN: Final = 1.0  # s for a call with its second try; 256 to one takes 0.1 s, and a round waits for it
 MOST_AT_ONCE: Final = 500  # places a table: osrm-routed takes a URL of 22 kB
-
-
-class OsrmUnavailable(Exception):
-    """OSRM did not answer, or not with what it promises. Somebody else must."""
 
 
 class OsrmTravelTimes:

@@ -11,7 +11,6 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from app.osrm import OsrmTravelTimes, OsrmUnavailable
 from domain.rules.ports import TravelTimes
 from geo.calibration import CALIBRATION_RES, Calibration
 from geo.cells import cell_of
@@ -24,6 +23,10 @@ REST: Final = 5.0  # s without asking after a failure, doubled with each one tha
 LONGEST_REST: Final = 120.0
 
 log = logging.getLogger(__name__)
+
+
+class OsrmUnavailable(Exception):
+    """OSRM did not answer, or not with what it promises. Somebody else must."""
 
 
 class StreetTravel:
@@ -99,7 +102,7 @@ class Breaker:
 class FallingBack:
     """The travel port over OSRM, with streets underneath."""
 
-    def __init__(self, osrm: OsrmTravelTimes, streets: StreetTravel, breaker: Breaker | None = None) -> None:
+    def __init__(self, osrm: TravelTimes, streets: StreetTravel, breaker: Breaker | None = None) -> None:
         self._osrm, self._streets, self._breaker = osrm, streets, breaker or Breaker()
 
     async def to_one(self, origins: Sequence[LatLng], destination: LatLng, profile: Profile) -> Travel:

@@ -14,6 +14,7 @@ from typing import Final
 
 import numpy as np
 
+from app.clock import stopped_within
 from app.kernels import READY, VARIABLE
 from domain.usecases.work import Tools
 from geo.nearby import GRID_FROM, prepare_grid
@@ -44,7 +45,8 @@ ALL: Final[Mapping[str, Callable[[], None]]] = {
 
 
 class Warmer:
-    """Loads the grid and the assignment, aside, when a market's crowd grows: a small town never pays for them."""
+    """Loads kernels aside: the ways at once, though no start waits for them; the grid and the assignment when a
+    market's crowd grows, so that a small town never pays for them."""
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
@@ -55,18 +57,19 @@ class Warmer:
         crowd = max((len(self._tools.live.of(market)) for market in sorted(self._tools.cities)), default=0)
         if not self.warm and crowd >= CROWD:
             self.warm = True
-            # A daemon: where nothing is kept this compiles for a quarter of a minute, and no stop waits for that.
-            threading.Thread(target=_load, name="kernels", daemon=True).start()
+            _aside(_load)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Look until it is done, or until told to stop."""
-        while not (self.warm or stop.is_set()):
+        """Load the ways after the first beat; look until the rest is done, or until told to stop."""
+        if not await stopped_within(stop, LOOK_EVERY):
+            _aside(warm_ways)
+        while not (self.warm or await stopped_within(stop, LOOK_EVERY)):
             self.step()
-            try:
-                async with asyncio.timeout(LOOK_EVERY):
-                    await stop.wait()
-            except TimeoutError:
-                continue
+
+
+def _aside(load: Callable[[], None]) -> None:
+    """A daemon: where nothing is kept this compiles for a quarter of a minute, and no stop waits for that."""
+    threading.Thread(target=load, name="kernels", daemon=True).start()
 
 
 def _load() -> None:

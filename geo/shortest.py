@@ -6,10 +6,11 @@ Sanders, "Delta-stepping: a parallelizable shortest path algorithm", J. Algorith
 the weights come out exact whatever the width. On 40,000 nodes it takes a third of scipy's heap's time.
 """
 
+from collections.abc import Callable
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
-
-from geo.machinecode import compiled
 
 Weights = NDArray[np.float64]
 
@@ -32,7 +33,7 @@ class Spreader:
         at_once = max(self._heaviest, float(weights[begin].max(initial=0.0)))
         width = max(self._width, 2 * at_once / _BUCKETS_AT_MOST)
         buckets = 1 << int(np.ceil(np.log2(at_once / width + 2)))
-        return spread(
+        return kernel()(
             self._start,
             self._head,
             self._weight,
@@ -114,4 +115,9 @@ def _spread(  # noqa: C901, PLR0912 - one function on purpose, see below
     return best
 
 
-spread = compiled(error_model="numpy")(_spread)
+@cache
+def kernel() -> Callable[..., Weights]:
+    """`_spread` as machine code. numba is imported here: it takes as long as everything else a start needs of `geo`."""
+    from geo.machinecode import compiled  # noqa: PLC0415 - see above
+
+    return compiled(error_model="numpy")(_spread)

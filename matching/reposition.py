@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 from scipy.special import gammainc
 
 from matching.forecast import SLOT_S
@@ -57,6 +56,8 @@ def moves(
     inside = np.flatnonzero(zone >= 0)
     driving[inside, zone[inside]] = 0.0
     gain = np.maximum(worth_s * place_chance[None, :] - driving[:, place_zone], 0.0)
+    from scipy.optimize import linear_sum_assignment  # noqa: PLC0415 - a fleet is moved in replays only
+
     cars, places = linear_sum_assignment(gain, maximize=True)
     target = np.full(len(zone), STAY, dtype=np.intp)
     taken = gain[cars, places] > 0

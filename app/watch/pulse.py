@@ -7,6 +7,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Gauge, Histogram
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.clock import stopped_within
 from domain.usecases.backlog import behind
 from domain.usecases.work import ENGINE, Tools, working
 
@@ -68,8 +69,4 @@ class BacklogWatch:
                 await self.step()
             except (SQLAlchemyError, OSError):
                 log.warning("how far behind we are cannot be read; looking again", exc_info=True)
-            try:
-                async with asyncio.timeout(LOOK_EVERY):
-                    await stop.wait()
-            except TimeoutError:
-                continue
+            await stopped_within(stop, LOOK_EVERY)

@@ -19,9 +19,9 @@ ROOMS = ("geo", "matching")
 
 
 def taken_from_the_house(name: str) -> set[str]:
-    """The files of the pure rooms that one of them imports from, as it is loaded."""
+    """The files of the pure rooms that one of them imports from, as it is loaded or when it needs them."""
     found = set()
-    for node in ast.parse((ROOT / name).read_text()).body:
+    for node in ast.walk(ast.parse((ROOT / name).read_text())):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] in ROOMS:
             found.add(f"{node.module.replace('.', '/')}.py")
     return found

@@ -12,8 +12,8 @@ import pytest_asyncio
 
 from app import cities
 from app.mapimport import read_streets
-from app.osrm import OsrmTravelTimes, OsrmUnavailable
-from app.travelling import LONGEST_REST, REST, Breaker, FallingBack, StreetTravel
+from app.osrm import OsrmTravelTimes
+from app.travelling import LONGEST_REST, REST, Breaker, FallingBack, OsrmUnavailable, StreetTravel
 from bench import osrm
 from domain.rules.ports import TravelTimes
 from geo.points import LatLng, crow_m

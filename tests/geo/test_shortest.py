@@ -22,7 +22,7 @@ def graph(rows: list[tuple[int, int, int]]) -> csr_array:
 @pytest.mark.parametrize("compiled", [False, True])
 def test_every_node_is_reached_at_the_least_weight_whatever_the_width(compiled, monkeypatch):
     if not compiled:
-        monkeypatch.setattr("geo.shortest.spread", _spread)
+        monkeypatch.setattr("geo.shortest.kernel", lambda: _spread)
 
     @settings(max_examples=150, deadline=None)
     @given(edges, sources, st.sampled_from([1.0, 7.0, 100.0, 1e6]), st.sampled_from([np.inf, 250.0]))
@@ -47,7 +47,7 @@ def test_an_edge_of_many_hours_makes_the_buckets_wider_not_more():
 
 
 def test_a_node_found_lighter_moves_between_its_neighbours(monkeypatch):
-    monkeypatch.setattr("geo.shortest.spread", _spread)
+    monkeypatch.setattr("geo.shortest.kernel", lambda: _spread)
     rows = [(0, 1, 300), (0, 2, 301), (0, 3, 302), (0, 4, 10), (4, 2, 20), (4, 3, 50), (4, 1, 90), (2, 3, 10)]
     matrix = graph(rows)
     wheel = Spreader(
