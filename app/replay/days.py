@@ -109,16 +109,19 @@ class _Values:
         self, city: City, fleet: int | str | None, shifts: Mapping[str, Shifts], rules: Rules
     ) -> None:
         self._city, self._fleet, self._shifts, self._rules = city, fleet, shifts, rules
-        self._known: dict[tuple[str, ...], Value] = {}
+        self._known: dict[tuple[str, ...], Value | None] = {}
 
-    def of(self, day: Day, lived: tuple[str, ...]) -> Foresight:
-        """What the day may anticipate."""
+    def of(self, day: Day, lived: tuple[str, ...]) -> Foresight | None:
+        """What the day may anticipate; None where nobody earned anything on the days to learn from."""
         days = others(self._city, day, lived)
         names = tuple(other.name for other in days)
         if names not in self._known:
             past = replace(self._city, days=days)
-            self._known[names] = learn_value([self._lived(other, past) for other in days], past.plane)
-        return Foresight(day, self._known[names], self._city.plane)
+            outcomes = [self._lived(other, past) for other in days]
+            earned = any(bool(outcome.income.any()) for outcome in outcomes)
+            self._known[names] = learn_value(outcomes, past.plane) if earned else None
+        value = self._known[names]
+        return None if value is None else Foresight(day, value, self._city.plane)
 
     def _lived(self, day: Day, past: City) -> Outcome:
         learnt, seed = learn(past, day, (day.name,)), PAST_SEED

@@ -13,12 +13,25 @@ from matching.solve import solve
 from matching.whatif.city import DAY_S, City, Day, Shifts, steady_fleet
 from matching.whatif.learnt import Learnt
 from matching.whatif.outcome import Outcome
-from matching.whatif.round import PRODUCTION, Decide, Given, Round, _that_matter, batch, field_of, nearest
+from matching.whatif.round import (
+    ANTICIPATION,
+    PRODUCTION,
+    Ahead,
+    Decide,
+    Given,
+    Round,
+    _that_matter,
+    batch,
+    field_of,
+    nearest,
+)
 from matching.whatif.simulate import Rules, simulate
 from tests.matching.factories import ask, provider
 from tests.matching.whatif.town import cars_at, learnt_of, town, town_day
 
 FAIR = replace(PRODUCTION, fairness_s=60.0)
+AHEAD = replace(PRODUCTION, anticipation=ANTICIPATION)
+WEIGHTS = {"batch": PRODUCTION, "fair": FAIR, "anticipate": AHEAD}
 POLICIES: dict[str, Decide] = {"nearest": nearest, "batch": batch(PRODUCTION, 1), "fair": batch(FAIR, 1)}
 COARSE = Rules(window_s=60.0)
 STANDING = Rules(window_s=60.0, reposition_every_s=0.0)
@@ -185,20 +198,37 @@ def some_round(seed: int, n: int, m: int) -> Round:
         column=np.searchsorted(able, column),
         eta_s=rng.uniform(0, 900, len(row)),
         meters=np.zeros(len(row)),
+        ahead=Ahead(
+            brings_s=rng.uniform(-900, 900, n),
+            after_s=rng.uniform(4_000, 6_000, n),
+            spared=rng.random(n) < 0.2,
+            place_s=rng.uniform(4_000, 6_000, m),
+        ),
     )
 
 
 def as_records(of: Round, policy: Policy, seed: int) -> Problem:
     """The round as the dispatcher would put it: a record each, every pair."""
     incomes = [None if np.isnan(income) else income for income in of.income_per_hour.tolist()]
+    ahead = of.ahead
+    assert ahead is not None
     return Problem(
         asks=tuple(
-            ask(f"{number:08d}", age_s=age_s, max_approach_s=limit_s)
-            for number, age_s, limit_s in zip(of.asks, of.age_s, of.limit_s, strict=True)
+            ask(
+                f"{number:08d}",
+                age_s=age_s,
+                max_approach_s=limit_s,
+                brings_s=brings_s,
+                after_s=after_s,
+                spared=bool(spared),
+            )
+            for number, age_s, limit_s, brings_s, after_s, spared in zip(
+                of.asks, of.age_s, of.limit_s, ahead.brings_s, ahead.after_s, ahead.spared, strict=True
+            )
         ),
         supply=tuple(
-            provider(f"{car:08d}", income_per_hour=income)
-            for car, income in zip(of.cars, incomes, strict=True)
+            provider(f"{car:08d}", income_per_hour=income, place_s=place_s)
+            for car, income, place_s in zip(of.cars, incomes, ahead.place_s, strict=True)
         ),
         pairs=Pairs(of.row, of.column, of.eta_s, of.meters, "crow"),
         policy=policy,
@@ -206,10 +236,10 @@ def as_records(of: Round, policy: Policy, seed: int) -> Problem:
     )
 
 
-@given(st.integers(0, 10_000), st.integers(1, 9), st.integers(1, 9), st.sampled_from(["batch", "fair"]))
+@given(st.integers(0, 10_000), st.integers(1, 9), st.integers(1, 9), st.sampled_from(sorted(WEIGHTS)))
 def test_a_replay_decides_as_the_dispatchers_solver_does(seed: int, n: int, m: int, policy: str) -> None:
     """Its columns, its short cut past reasons and the pairs it leaves out change no answer."""
-    of, weights = some_round(seed, n, m), FAIR if policy == "fair" else PRODUCTION
+    of, weights = some_round(seed, n, m), WEIGHTS[policy]
     offers = solve(as_records(of, weights, seed)).offers
     pairs = batch(weights, seed)(of).pairs
     given_ = zip(of.asks[of.row[pairs]], of.cars[of.column[pairs]], strict=True)
