@@ -134,6 +134,9 @@ def _asks(count: int) -> AskColumns:
         already_asked=PairSet.of([], 1),
         onward_s=PairValues.of_rows([], 1),
         barred={reason: PairSet.of([], 1) for reason in BARRING},
+        brings_s=np.full(count, math.nan),
+        after_s=np.full(count, math.nan),
+        spared=np.zeros(count, dtype=np.bool_),
     )
 
 
@@ -157,6 +160,7 @@ def _supply(count: int) -> SupplyColumns:
         blocked=PairSet.of([], 1),
         capacity=np.ones(count, dtype=np.int64),
         free_in_s=np.zeros(count),
+        place_s=np.full(count, math.nan),
     )
 
 

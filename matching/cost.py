@@ -1,6 +1,7 @@
 """What an offer costs, as named terms in seconds.
 
-A term is a row of `TERMS` and names the columns of a provider that it reads; it is handed those and no others.
+A term is a row of `TERMS` and names the columns of a provider and of a request that it reads; it is handed those and
+no others.
 A test holds them to `policy.ALLOWED_FEATURES`.
 """
 
@@ -12,7 +13,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from matching.anticipation import LATER
 from matching.field import AskColumns, Floats, Rows, SupplyColumns
+from matching.forecast import SLOT_S
 from matching.policy import Policy
 from matching.problem import DECIMALS, Ask, Supply
 
@@ -37,11 +40,15 @@ class Weighing(NamedTuple):
 
 
 class Term(NamedTuple):
-    """A term of the cost. `seconds` is given the weighing, then the columns named in `reads`, pair by pair."""
+    """A term of the cost. `seconds` is given the weighing, then the provider's columns named in `reads`, then the
+    request's named in `of_ask`, pair by pair. What is not `on` under a policy is not told either: rounds stored before
+    there was the term stay as they were."""
 
     name: str
     reads: tuple[str, ...]
     seconds: Callable[..., Floats]
+    of_ask: tuple[str, ...] = ()
+    on: Callable[[Policy], bool] = lambda _: True
 
 
 def _fairness(weighing: Weighing, income_per_hour: Floats) -> Floats:
@@ -52,16 +59,37 @@ def _fairness(weighing: Weighing, income_per_hour: Floats) -> Floats:
     return np.nan_to_num(weighing.policy.fairness_s * np.clip(above, -cap, cap), nan=0.0)
 
 
+def _anticipation(
+    weighing: Weighing, place_s: Floats, brings_s: Floats, after_s: Floats, spared: NDArray[np.bool_]
+) -> Floats:
+    if weighing.policy.anticipation == 0:
+        return np.zeros(len(place_s))
+    gained_s = brings_s + after_s * LATER ** (weighing.eta_s / SLOT_S) - place_s
+    cap = weighing.policy.anticipation_cap_s
+    against = np.nan_to_num(np.clip(-weighing.policy.anticipation * gained_s, -cap, cap), nan=0.0)
+    return np.where(spared, np.minimum(against, 0.0), against)
+
+
 TERMS: tuple[Term, ...] = (
     Term("approach", (), lambda weighing: weighing.eta_s),
     Term("fairness", ("income_per_hour",), _fairness),
+    Term(
+        "anticipation",
+        ("place_s",),
+        _anticipation,
+        of_ask=("brings_s", "after_s", "spared"),
+        on=lambda policy: policy.anticipation > 0,
+    ),
 )
 """Less is better.
 
 `approach` is the time until the provider would be there: the way, and for whoever finishes a trip first the rest of
 that (`field.arrivals`). `fairness` is `fairness_s` per standard deviation that the provider's income per
 active hour lies above the round's mean, clipped at `fairness_cap` (after Suehr et al., KDD 2019: fairness over
-time, not per match); negative for those who have earned less, 0 where the income is not known.
+time, not per match); negative for those who have earned less, 0 where the income is not known. `anticipation` is
+what a trip takes beyond what it brings, in seconds of earning: the worth of being free where the provider is, less the
+trip's pay and the worth of being free where and when it ends, later by the approach; 0 where either is not known,
+clipped at `anticipation_cap_s`, never above 0 for an ask that is spared.
 """
 
 
@@ -82,10 +110,19 @@ def level_of(income_per_hour: Floats) -> IncomeLevel:
     return IncomeLevel(mean, math.sqrt(variance))
 
 
-def weigh(supply: SupplyColumns, j: Rows, weighing: Weighing) -> NDArray[np.float64]:
+def weigh(
+    asks: AskColumns, supply: SupplyColumns, i: Rows, j: Rows, weighing: Weighing
+) -> NDArray[np.float64]:
     """The terms of many pairs, in seconds: a row for each of `TERMS`, a column for each pair."""
     return _rounded(
-        [term.seconds(weighing, *(getattr(supply, name)[j] for name in term.reads)) for term in TERMS]
+        [
+            term.seconds(
+                weighing,
+                *(getattr(supply, name)[j] for name in term.reads),
+                *(getattr(asks, name)[i] for name in term.of_ask),
+            )
+            for term in TERMS
+        ]
     )
 
 
@@ -96,18 +133,22 @@ def totals(terms: NDArray[np.float64]) -> Floats:
 
 
 def terms(
-    ask: Ask,  # noqa: ARG001  # unread by the two terms of today; a term may be of the two together
+    ask: Ask,
     supply: Supply,
     eta_s: float,
     policy: Policy,
     *,
     level: IncomeLevel = UNKNOWN_INCOME,
 ) -> dict[str, float]:
-    """The cost's terms in seconds, named as in `policy.COST_TERMS`. Less is better."""
+    """The cost's terms that are on under the policy, in seconds, named as in `policy.COST_TERMS`. Less is better."""
     weighing = Weighing(np.array([eta_s]), policy, level)
-    columns = [[np.array([getattr(supply, name)], dtype=np.float64) for name in term.reads] for term in TERMS]
-    told = _rounded([term.seconds(weighing, *read) for term, read in zip(TERMS, columns, strict=True)])
-    return {term.name: float(seconds[0]) for term, seconds in zip(TERMS, told, strict=True)}
+
+    def seconds(term: Term) -> Floats:
+        read = (getattr(supply, name) for name in term.reads)
+        of_ask = (getattr(ask, name) for name in term.of_ask)
+        return term.seconds(weighing, *(np.array([value], dtype=np.float64) for value in (*read, *of_ask)))
+
+    return {term.name: float(_rounded([seconds(term)])[0, 0]) for term in TERMS if term.on(policy)}
 
 
 def total(of: dict[str, float]) -> float:

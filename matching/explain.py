@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from matching.feasible import broken, reach_s
-from matching.problem import Ask, JsonObject, Pairs, Problem, Supply, from_json
+from matching.problem import DECIMALS, Ask, JsonObject, Pairs, Problem, Supply, from_json
 from matching.reasons import Language, Reason, span, words
 from matching.result import Result, Verdict
 from matching.result import from_json as result_from_json
@@ -39,6 +39,11 @@ COUNTERFACTUAL = {
 }
 RANK = {"en": "Your place: {rank} of {of}.", "fr": "Votre rang : {rank} sur {of}."}
 FEW_WORDS = {"en": "Few could be asked.", "fr": "Peu de personnes pouvaient être sollicitées."}
+AHEAD = {
+    "en": "Few are free, so the place and time a trip leaves one free at count too: here like {span} {way}.",
+    "fr": "Peu sont libres : le lieu et l'heure où une course vous libère comptent aussi, ici comme {span} {way}.",
+}
+AHEAD_WAY = {"en": ("nearer", "further away"), "fr": ("de moins", "de plus")}
 NO_PENALTY = {
     "en": "Declining or letting an offer pass never counts against you.",
     "fr": "Refuser une proposition ou la laisser passer ne compte jamais contre vous.",
@@ -109,12 +114,15 @@ def explain(
         sentences.append(RANK[language].format(rank=rank, of=len(ranked)))
     elif verdict.rank is not None:
         sentences.append(FEW_WORDS[language])
+    if ahead_s := verdict.terms.get("anticipation"):
+        way = AHEAD_WAY[language][ahead_s > 0]
+        sentences.append(AHEAD[language].format(span=span(abs(ahead_s), language), way=way))
     sentences.append(NO_PENALTY[language])
     return Explanation(
         words=" ".join(sentences),
         rank=rank,
         of=len(ranked) if told else None,
-        factors=_factors(provider, verdict),
+        factors=_factors(ask, provider, verdict),
         reasons=reasons,
         policy_version=answered.policy_version,
         nearer_s=nearer_s,
@@ -161,16 +169,24 @@ def _facts(
     return facts
 
 
-def _factors(provider: Supply, verdict: Verdict) -> tuple[Factor, ...]:
+def _factors(ask: Ask, provider: Supply, verdict: Verdict) -> tuple[Factor, ...]:
     read = {
         "approach": (verdict.eta_s, "s"),
         "fairness": (provider.income_per_hour, "cents/h"),
+        "anticipation": (_ahead_s(ask, provider), "s"),
     }
     return tuple(
         Factor(name=name, value=value, unit=unit, contribution=verdict.terms[name])
         for name, (value, unit) in read.items()
         if name in verdict.terms and value is not None
     )
+
+
+def _ahead_s(ask: Ask, provider: Supply) -> float | None:
+    """Seconds of earning that the trip brings beyond what being free where they are is worth, the approach apart."""
+    if ask.brings_s is None or ask.after_s is None or provider.place_s is None:
+        return None
+    return round(ask.brings_s + ask.after_s - provider.place_s, DECIMALS)
 
 
 def _nearer(problem: Problem, provider: Supply, verdict: Verdict, step_s: float) -> float | None:

@@ -98,6 +98,10 @@ class AskColumns:
     onward_s: PairValues
     barred: Mapping[Reason, PairSet]
     """For each of `BARRING`, of ask and supply, by row."""
+    brings_s: Floats
+    """NaN: nothing is anticipated of it."""
+    after_s: Floats
+    spared: Flags
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -130,6 +134,8 @@ class SupplyColumns:
     """Of customer and supply, by code and row."""
     capacity: Whole
     free_in_s: Floats
+    place_s: Floats
+    """NaN: nothing is anticipated."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -211,6 +217,9 @@ def columns(asks: Sequence[Ask], supply: Sequence[Supply]) -> tuple[AskColumns, 
         already_asked=PairSet.of(asked, len(supply)),
         onward_s=PairValues.of_rows(onward, len(supply)),
         barred={reason: PairSet.of(pairs, len(supply)) for reason, pairs in barred.items()},
+        brings_s=_floats(_or(ask.brings_s, np.nan) for ask in asks),
+        after_s=_floats(_or(ask.after_s, np.nan) for ask in asks),
+        spared=_flags(ask.spared for ask in asks),
     ), SupplyColumns(
         ids=[provider.id for provider in supply],
         services=masks((provider.services for provider in supply), services, len(supply)),
@@ -229,6 +238,7 @@ def columns(asks: Sequence[Ask], supply: Sequence[Supply]) -> tuple[AskColumns, 
         blocked=PairSet.of(blocked, len(supply)),
         capacity=_whole(provider.capacity for provider in supply),
         free_in_s=_floats(provider.free_in_s for provider in supply),
+        place_s=_floats(_or(provider.place_s, np.nan) for provider in supply),
     )
 
 

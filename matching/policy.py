@@ -11,12 +11,12 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-ALLOWED_FEATURES = frozenset({"income_per_hour"})
+ALLOWED_FEATURES = frozenset({"income_per_hour", "place_s"})
 """All that a cost may read of a provider, besides when they would be there. How a person answered earlier
 offers is not here and must never be: declining costs nothing (EU 2024/2831 and a promise of this project).
 Place in a station queue orders turns in `solve`, before costs are compared."""
 
-COST_TERMS = ("approach", "fairness")
+COST_TERMS = ("approach", "fairness", "anticipation")
 """The names of the cost's terms, all in seconds."""
 
 
@@ -52,6 +52,13 @@ class Policy:
     fairness_cap: float = 2.0
     """standard deviations; the term is clipped here, so fairness never weighs more than `fairness_cap *
     fairness_s`."""
+
+    anticipation: float = 0.0
+    """s per second of earning that a trip brings beyond what it takes (`matching.anticipation`); 0: no such term. At
+    0.25, tuned on San Francisco's 2008-05-17 to 19 and judged on 20 to 22: see docs/replay.md."""
+
+    anticipation_cap_s: float = 300.0
+    """s; anticipation never weighs more, for or against. Tuned on the same days: 150 and 600 did no better."""
 
     agenda_buffer_s: float = 600.0
     """s kept free before the next booked job where the way to it is not known. A judgement: a ten-minute trip

@@ -60,10 +60,16 @@ class Ask:
     """Told to those it concerns, who may propose (`call`), and not offered."""
     passing: frozenset[str] = frozenset()
     """Providers who pass there anyway: the time of their pair is what it takes out of their way."""
+    brings_s: float | None = None
+    """Seconds of earning that its pay counts for in anticipation. None: nothing is anticipated of it."""
+    after_s: float | None = None
+    """Seconds of earning that being free where and when it ends is worth."""
+    spared: bool = False
+    """Trips of its kind are served too seldom: anticipation does not count against it."""
 
     def __post_init__(self) -> None:
         _round(self, "age_s", "max_approach_s", "duration_s", at_least=0.0)
-        _round(self, "starts_in_s")
+        _round(self, "starts_in_s", "brings_s", "after_s")
         onward = sorted((provider, round(float(s), DECIMALS)) for provider, s in self.onward_s)
         barred = sorted((provider, Reason(reason)) for provider, reason in self.barred)
         object.__setattr__(self, "onward_s", tuple(onward))
@@ -107,12 +113,14 @@ class Supply:
     """How many requests of one round the provider may be offered at once: parcels that still fit, say."""
     free_in_s: float = 0.0
     """Seconds until the trip they are about to finish ends; the ways of their pairs begin where it ends. 0: free."""
+    place_s: float | None = None
+    """Seconds of earning that being free where they are is worth. None: nothing is anticipated."""
 
     def __post_init__(self) -> None:
         if self.capacity < 1:
             raise ValueError(f"provider {self.id} has a capacity of {self.capacity}: at least 1")
         _round(self, "max_travel_s", "free_in_s", at_least=0.0)
-        _round(self, "fix_age_s", "free_until_s", "income_per_hour", "next_start_s")
+        _round(self, "fix_age_s", "free_until_s", "income_per_hour", "next_start_s", "place_s")
         if (self.queue_rank is None) != (self.queue_zone is None):
             raise ValueError(f"provider {self.id}: queue_rank and queue_zone come together")
 

@@ -9,11 +9,14 @@ never ranks or fares worse; both ways of solving the assignment give the same an
 
 import math
 
+import numpy as np
+
 from matching.allot import by_size
 from matching.answer import Answer, answer, unpaired
 from matching.assign import Assignment
 from matching.cost import TERMS
 from matching.field import Field, Rows, field_of
+from matching.policy import Policy
 from matching.problem import Problem
 from matching.reasons import REASONS
 from matching.result import Match, Result, Verdict
@@ -45,7 +48,7 @@ def _matches(field: Field, found: Answer) -> tuple[Match, ...]:
         seen.supply[offers].tolist(),
         seen.rank[offers].tolist(),
         seen.cost[offers].tolist(),
-        _named(found, offers),
+        _named(found, offers, field.policy),
         seen.eta_s[offers].tolist(),
         meters,
         strict=True,
@@ -70,7 +73,7 @@ def _verdicts(field: Field, found: Answer) -> tuple[Verdict, ...]:
     standing = dict(
         zip(
             seen.pair.tolist(),
-            zip(seen.rank.tolist(), _named(found, everyone), strict=True),
+            zip(seen.rank.tolist(), _named(found, everyone, field.policy), strict=True),
             strict=True,
         )
     )
@@ -102,7 +105,7 @@ def _verdict(
     )
 
 
-def _named(found: Answer, of: Rows | range) -> list[dict[str, float]]:
-    """The terms of these candidates, by name."""
-    names = [term.name for term in TERMS]
-    return [dict(zip(names, terms, strict=True)) for terms in found.seen.terms[:, of].T.tolist()]
+def _named(found: Answer, of: Rows | range, policy: Policy) -> list[dict[str, float]]:
+    """The terms of these candidates that are on, by name."""
+    rows, names = zip(*((row, term.name) for row, term in enumerate(TERMS) if term.on(policy)), strict=True)
+    return [dict(zip(names, terms, strict=True)) for terms in found.seen.terms[np.ix_(rows, of)].T.tolist()]

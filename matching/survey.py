@@ -48,7 +48,7 @@ def survey(field: Field) -> Survey:
     pair = np.flatnonzero(refused == FREE)
     ask, supply, eta_s = case.i[pair], case.j[pair], case.eta_s[pair]
     weighing = Weighing(eta_s, field.policy, level_of(field.supply.income_per_hour))
-    terms = weigh(field.supply, supply, weighing)
+    terms = weigh(field.asks, field.supply, ask, supply, weighing)
     cost = totals(terms)
     lot = lots(field.seed, field.asks.ids, field.supply.ids, ask, supply) * (
         LOT_SPAN_S / max(1, len(field.asks))

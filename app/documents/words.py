@@ -85,6 +85,8 @@ POLICY: Final[Mapping[str, str]] = {
     "wave_every_s": "s; not used while waves are each service's own",
     "fairness_s": "s per standard deviation of income per active hour; a market may set its own, 0: switched off",
     "fairness_cap": "standard deviations at which the fairness term is cut off",
+    "anticipation": "s per second of earning that a trip brings beyond what it takes; 0: switched off",
+    "anticipation_cap_s": "s at which the anticipation term is cut off, for or against",
     "agenda_buffer_s": "s kept free before the provider's next booked job where the way to it is not known",
     "leave_s": "s to take leave, before the way to the next booked job begins",
 }

@@ -9,15 +9,19 @@ from typing import Any, Final
 import numpy as np
 
 from app.replay.arguments import POLICIES, SHIFTS
+from matching.anticipation import Value
 from matching.whatif.city import City, Day, Shifts, most_at_once, steady_fleet
+from matching.whatif.foresight import Foresight, learn_value
 from matching.whatif.learnt import Learnt, learn, others
 from matching.whatif.measures import HEADLINES, Measures, Meter, measure, pooled
+from matching.whatif.outcome import Outcome
 from matching.whatif.paired import Cell, difference, standard_error
-from matching.whatif.round import Decide, batch, nearest
+from matching.whatif.round import PRODUCTION, Decide, batch, nearest
 from matching.whatif.simulate import Rules, simulate
 
 METER: Final = Meter()
 SPARE: Final = 1.2  # cars per trip under way at the busiest moment, where nobody says how many there are
+PAST_SEED: Final = 11  # of the past days that a table is learnt from
 KEYS: Final = ("policy", "fleet", "days", *HEADLINES)
 """What a report says first."""
 
@@ -52,14 +56,16 @@ def report(
     if fleet == SHIFTS and not shifts:
         raise NothingToLive("a fleet by shifts needs --shifts FILE")
     learnt = {name: learn(city, city.day(name), lived) for name in lived}
+    values = _Values(city, fleet, shifts, asked.rules)
     cells: dict[str, dict[Cell, Measures]] = {policy: {} for policy in asked.policies}
     for name in lived:
         day = city.day(name)
         for seed in asked.seeds:
             cars = _cars(fleet, day, city, lived, seed, shifts)
             for policy in asked.policies:
+                foresight = values.of(day, lived) if anticipates(policy, asked.weights) else None
                 began = time.process_time()
-                cells[policy][name, seed] = _live(day, cars, learnt[name], policy, seed, asked)
+                cells[policy][name, seed] = _live(day, cars, learnt[name], policy, seed, asked, foresight)
                 cpu_s = time.process_time() - began
                 cells[policy][name, seed]["cpu_s"] = round(cpu_s, 2)
                 served = cells[policy][name, seed]["service_rate"]
@@ -95,9 +101,53 @@ def _cars(
     return steady_fleet(count, known, np.random.default_rng(seed))
 
 
-def _live(day: Day, cars: Shifts, learnt: Learnt, policy: str, seed: int, asked: Asked) -> Measures:
+class _Values:
+    """Tables of what being free is worth, by the days they were learnt from: these are lived under the production
+    solver without anticipation, each with what the others of them teach, and no day that is asked for is."""
+
+    def __init__(
+        self, city: City, fleet: int | str | None, shifts: Mapping[str, Shifts], rules: Rules
+    ) -> None:
+        self._city, self._fleet, self._shifts, self._rules = city, fleet, shifts, rules
+        self._known: dict[tuple[str, ...], Value | None] = {}
+
+    def of(self, day: Day, lived: tuple[str, ...]) -> Foresight | None:
+        """What the day may anticipate; None where nobody earned anything on the days to learn from."""
+        days = others(self._city, day, lived)
+        names = tuple(other.name for other in days)
+        if names not in self._known:
+            past = replace(self._city, days=days)
+            outcomes = [self._lived(other, past) for other in days]
+            earned = any(bool(outcome.income.any()) for outcome in outcomes)
+            self._known[names] = learn_value(outcomes, past.plane) if earned else None
+        value = self._known[names]
+        return None if value is None else Foresight(day, value, self._city.plane)
+
+    def _lived(self, day: Day, past: City) -> Outcome:
+        learnt, seed = learn(past, day, (day.name,)), PAST_SEED
+        cars = _cars(self._fleet, day, past, (day.name,), seed, self._shifts)
+        fares = METER.fares(day.crow_m, day.driven_m, learnt.travel.detour)
+        return simulate(day, cars, learnt, batch(PRODUCTION, seed), fares, rules=self._rules)
+
+
+def anticipates(policy: str, weights: Mapping[str, float]) -> bool:
+    """Whether a policy under these weights looks ahead."""
+    weighed = POLICIES[policy]
+    return weighed is not None and weights.get("anticipation", weighed.anticipation) > 0
+
+
+def _live(
+    day: Day,
+    cars: Shifts,
+    learnt: Learnt,
+    policy: str,
+    seed: int,
+    asked: Asked,
+    foresight: Foresight | None,
+) -> Measures:
     fares = METER.fares(day.crow_m, day.driven_m, learnt.travel.detour)
-    outcome = simulate(day, cars, learnt, _decide(policy, asked.weights, seed), fares, rules=asked.rules)
+    decide = _decide(policy, asked.weights, seed)
+    outcome = simulate(day, cars, learnt, decide, fares, rules=asked.rules, foresight=foresight)
     return measure(outcome, METER)
 
 

@@ -15,6 +15,7 @@ from matching.forecast import SLOT_S, Forecast
 from matching.reposition import moves
 from matching.whatif.city import DAY_S, HOUR_S, ZONE_RES, Day, Floats, Shifts
 from matching.whatif.fleet import Fleet
+from matching.whatif.foresight import Foresight
 from matching.whatif.learnt import Learnt
 from matching.whatif.outcome import Chances, Outcome
 from matching.whatif.round import Decide, Indexes, Round
@@ -40,18 +41,34 @@ class Rules:
 
 
 def simulate(
-    day: Day, shifts: Shifts, learnt: Learnt, decide: Decide, fares: Floats, *, rules: Rules
+    day: Day,
+    shifts: Shifts,
+    learnt: Learnt,
+    decide: Decide,
+    fares: Floats,
+    *,
+    rules: Rules,
+    foresight: Foresight | None = None,
 ) -> Outcome:
-    """Live the day. `fares` in cents, one a trip."""
-    return _Living(day, shifts, learnt, decide, fares, rules).lived()
+    """Live the day. `fares` in cents, one a trip. With `foresight` a round that is not ample says what it
+    anticipates."""
+    return _Living(day, shifts, learnt, decide, fares, rules, foresight).lived()
 
 
 class _Living:
     """The state of a day under way."""
 
     def __init__(
-        self, day: Day, shifts: Shifts, learnt: Learnt, decide: Decide, fares: Floats, rules: Rules
+        self,
+        day: Day,
+        shifts: Shifts,
+        learnt: Learnt,
+        decide: Decide,
+        fares: Floats,
+        rules: Rules,
+        foresight: Foresight | None,
     ) -> None:
+        self.foresight = foresight
         self.day, self.learnt, self.decide, self.fares, self.rules = day, learnt, decide, fares, rules
         self.fleet = Fleet(shifts)
         n = len(day)
@@ -104,7 +121,10 @@ class _Living:
             self.open = np.concatenate((self.open, np.arange(self.published, until)))
             self.published = until
         if len(self.open):
-            self.open = self.open[now_s - self.day.request_s[self.open] <= self.rules.patience_s]
+            lost = now_s - self.day.request_s[self.open] > self.rules.patience_s
+            if self.foresight is not None:
+                self.foresight.settled(self.open[lost], served=False, now_s=now_s)
+            self.open = self.open[~lost]
         return fresh
 
     def _round(self, now_s: float, *, fresh: bool) -> None:
@@ -137,11 +157,21 @@ class _Living:
         limit_s = self.rules.picked_up_within_s - age_s
         near = eta_s <= limit_s[:, None]
         rules = self.rules
-        k = rules.ample_candidates if len(idle) >= 2 * len(asks) else rules.candidates
+        ample = len(idle) >= 2 * len(asks)
+        k = rules.ample_candidates if ample else rules.candidates
         if len(idle) > k:
             near &= crow_m <= np.partition(crow_m, k - 1, axis=1)[:, k - 1, None]
         row, column = np.nonzero(near)
         asked, cars = np.unique(row), np.unique(column)  # whoever is in no pair needs no record
+        ways = (
+            np.searchsorted(asked, row).astype(np.intp),
+            np.searchsorted(cars, column).astype(np.intp),
+            eta_s[row, column],
+        )
+        ahead = None
+        if self.foresight is not None and len(row) and not ample:
+            chosen = asks[asked]
+            ahead = self.foresight.ahead(chosen, self.fares[chosen], places[cars], ways, now_s)
         return Round(
             asks=asks[asked],
             age_s=age_s[asked],
@@ -150,10 +180,11 @@ class _Living:
             pay=self.fares[asks[asked]],
             cars=idle[cars],
             income_per_hour=self.fleet.income_per_hour(idle[cars], now_s),
-            row=np.searchsorted(asked, row).astype(np.intp),
-            column=np.searchsorted(cars, column).astype(np.intp),
-            eta_s=eta_s[row, column],
+            row=ways[0],
+            column=ways[1],
+            eta_s=ways[2],
             meters=crow_m[row, column] * travel.detour,
+            ahead=ahead,
         )
 
     def _go(self, now_s: float, question: Round, pairs: Indexes) -> None:
@@ -170,6 +201,8 @@ class _Living:
         self.car[asks], self.given_s[asks] = cars, now_s
         self.eta_s[asks], self.approach_m[asks] = eta_s, approach_m
         self.open = self.open[~np.isin(self.open, asks)]
+        if self.foresight is not None:
+            self.foresight.settled(asks, served=True, now_s=now_s)
 
     def _reposition(self, now_s: float) -> None:
         """Idle cars drift to where they are likeliest to be wanted; whoever is on the way already goes on."""

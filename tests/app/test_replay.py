@@ -123,6 +123,26 @@ def test_a_replay_compares_policies_in_pairs_and_says_what_it_learnt_from(
     check_page(page.read_text())
 
 
+def test_a_policy_that_looks_ahead_learns_from_other_days_and_differs_only_by_its_term(
+    tmp_path: Path,
+) -> None:
+    """One car for a town that wants three: with its term switched off it is `batch`, with it it is not."""
+    trips = written(tmp_path / "trips.csv", trips_of(DAYS[:2], a_day=300))
+    found = []
+    for said in ([], ["--weights", "anticipation=0"]):
+        out = tmp_path / "out.json"
+        command = ["replay", str(trips), "--days", DAYS[0], "--fleet", "1", "--policy", "batch,anticipate"]
+        assert main([*command, "--window", "60", *said, "--json", str(out)]) == 0
+        found.append(
+            [
+                {**of, "policy": "", "cpu_s": 0, "per_day": []}
+                for of in json.loads(out.read_text())["policies"]
+            ]
+        )
+    assert found[0][0] == found[1][0] == found[1][1]
+    assert found[0][1] != found[0][0]
+
+
 class Reader(HTMLParser):
     """Counts what a page opens and closes, and what it would fetch."""
 

@@ -17,9 +17,12 @@ ZONES = ("station", "port")
 seldom = st.integers(0, 15).map(lambda n: n == 11)  # not an end of the range, which is drawn more often
 seconds = st.floats(0, 900, allow_nan=False).map(lambda s: round(s, 3))
 policies = st.builds(
-    lambda fairness_s, nobody_s: replace(PRIORS, fairness_s=fairness_s, nobody_s=nobody_s),
+    lambda fairness_s, nobody_s, anticipation: replace(
+        PRIORS, fairness_s=fairness_s, nobody_s=nobody_s, anticipation=anticipation
+    ),
     st.sampled_from([0.0, 60.0]),
     st.sampled_from([0.0, 400.0, 1_500.0]),
+    st.sampled_from([0.0, 0.0, 0.25]),
 )
 
 
@@ -43,6 +46,9 @@ def asks(draw: st.DrawFn, name: str, wanted: int) -> Ask:
         zone=draw(st.sampled_from([None, *ZONES])),
         onward_s=tuple((name, draw(seconds)) for name in ("p0", "p1") if draw(seldom)),
         barred=tuple((name, reason) for name in ("p0", "p2") for reason in sorted(BARRING) if draw(seldom)),
+        brings_s=draw(st.sampled_from([None, 0.0, 700.0, -900.0])),
+        after_s=draw(st.sampled_from([5_000.0, 4_000.0])),
+        spared=draw(st.booleans()),
     )
 
 
@@ -66,6 +72,7 @@ def providers(draw: st.DrawFn, name: str) -> Supply:
         queue_zone=zone,
         free_in_s=draw(st.sampled_from([0.0, 0.0, 45.0, 200.0])),
         capacity=draw(st.sampled_from([1, 1, 1, 2])),
+        place_s=draw(st.sampled_from([None, 4_000.0, 5_500.0])),
         queue_rank=None if zone is None else draw(st.integers(0, 9)),
     )
 

@@ -9,6 +9,7 @@ from matching.policy import COST_TERMS, PRIORS
 from tests.matching.factories import ask, provider
 
 FAIR = replace(PRIORS, fairness_s=60.0)
+EVERYTHING = replace(FAIR, anticipation=0.25)
 incomes = st.one_of(st.none(), st.floats(0, 1e6, allow_nan=False))
 
 
@@ -48,7 +49,7 @@ def test_fairness_never_weighs_more_than_its_cap(known: list[float | None], eta_
     supply = [provider(f"p{k}", income_per_hour=income) for k, income in enumerate(known)]
     level = income_level(supply)
     for one in supply:
-        parts = terms(ask(), one, eta_s, FAIR, level=level)
+        parts = terms(ask(), one, eta_s, EVERYTHING, level=level)
         assert tuple(parts) == COST_TERMS
         assert abs(parts["fairness"]) <= FAIR.fairness_cap * FAIR.fairness_s
         assert total(parts) == pytest.approx(sum(parts.values()), abs=0.001)

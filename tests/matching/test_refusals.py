@@ -37,7 +37,7 @@ OF_A_PROPOSAL = {
 OF_A_PROVIDER = {
     "id", "services", "tags", "fix_age_s", "stale", "on_duty", "busy", "pending_offer", "max_travel_s",
     "free_until_s", "income_per_hour", "queue_rank", "queue_zone", "blocked_customers", "suspended",
-    "next_start_s", "capacity", "free_in_s",
+    "next_start_s", "capacity", "free_in_s", "place_s",
 }  # fmt: skip
 
 
@@ -70,7 +70,7 @@ def test_no_field_anywhere_tells_how_a_person_answered() -> None:
 
 def test_a_cost_reads_only_the_features_it_may() -> None:
     watched = Watched(provider(income_per_hour=2_000.0, queue_rank=1, queue_zone="station"))
-    fair = replace(PRIORS, fairness_s=60.0)
+    fair = replace(PRIORS, fairness_s=60.0, anticipation=0.25)
     parts = terms(ask(zone="station"), cast(Supply, watched), 90.0, fair, level=IncomeLevel(1_000.0, 500.0))
     assert watched.read == ALLOWED_FEATURES
     assert tuple(parts) == COST_TERMS

@@ -167,6 +167,7 @@ export const en = {
   "ops.outcome.passed": "passed over",
   "ops.term.approach": "approach",
   "ops.term.fairness": "fairness",
+  "ops.term.anticipation": "anticipation",
   "ops.timeline": "Timeline",
   "ops.timeline.none": "Nothing yet.",
 

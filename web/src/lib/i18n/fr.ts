@@ -170,6 +170,7 @@ export const fr: Words = {
   "ops.outcome.passed": "écarté",
   "ops.term.approach": "approche",
   "ops.term.fairness": "équité",
+  "ops.term.anticipation": "anticipation",
   "ops.timeline": "Chronologie",
   "ops.timeline.none": "Rien pour l’instant.",
 
