@@ -89,9 +89,11 @@ class Engine:
     api: FastAPI | None
     door: FastAPI
     gateway: Gateway | None
+    readiness: Readiness
 
     async def drain(self) -> None:
-        """Send the sockets away, each to come back at its own moment. Before the server stops."""
+        """Be ready no more, and send the sockets away, each to come back at its own moment. Before the server stops."""
+        self.readiness.leaving = True
         if self.gateway is not None:
             await self.gateway.drain()
 
@@ -143,7 +145,7 @@ async def running(settings: Settings, database_url: str, parts: Part = Part.ALL)
         stop = asyncio.Event()
         tasks = _begin(loops, stop)
         stack.push_async_callback(_stop, stop, tasks)
-        yield Engine(tools, api, create_door(readiness, registry), gateway)
+        yield Engine(tools, api, create_door(readiness, registry), gateway, readiness)
 
 
 def _tools(

@@ -87,14 +87,6 @@ class Part:
             self.kill()
             raise
 
-    def _is_ready(self) -> bool:
-        if not self.port:
-            return f"{self.name} runs" in self.said  # its door is open: it says where
-        try:
-            return httpx.get(f"{self.url}/readyz", timeout=2.0).status_code == httpx.codes.OK
-        except httpx.TransportError:
-            return False
-
     def _begun(self) -> subprocess.Popen[bytes]:
         address = ["--port", str(self.port)] if self.port else []
         with self._log.open("wb") as out:

@@ -25,7 +25,7 @@ class Standing:
     relay_lag_s: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Readiness:
     """The question of one process. `revisions` are the schema's that its code knows, oldest first.
 
@@ -36,9 +36,13 @@ class Readiness:
     tools: Tools
     revisions: Sequence[str] = field(default=())
     relays: bool = False
+    leaving: bool = False
+    """It was told to stop: a balancer that asks sends nobody here any more."""
 
     async def check(self) -> Standing:
         """`Unavailable` names what does not hold."""
+        if self.leaving:
+            raise Unavailable("this process is stopping", retry_after_s=AGAIN_IN)
         found, late = await self._database()
         try:
             async with asyncio.timeout(WITHIN):

@@ -1,4 +1,4 @@
-"""A gateway that is told to stop, under phones that ride: it gives the answers it owes."""
+"""Processes told to stop and replaced, one after the other, under phones that ride: nobody notices."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 import asyncpg
 import pytest
 import pytest_asyncio
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 from app.postgres import PrivateCluster
 from bench.spread import STOPS_WITHIN, Installation
+from domain.store.invariants import breaches
 from tests.app.wanderer import DRAINING, WITHIN, Wanderer
 from tests.cluster import copy_of_the_template
 from tests.stranger.client import fix, ride
@@ -18,6 +20,8 @@ PORT = (43.7352, 7.4213)
 CASINO = (43.7392, 7.4277)
 BEACH = (43.7475, 7.4370)
 WAITING = "select count(*) from pg_locks where not granted"
+LAST = "select seq from streams where account_id = $1::uuid"
+RIDDEN = "select count(*) from engagements where state = 'completed'"
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -130,3 +134,37 @@ async def test_a_gateway_told_to_stop_first_gives_the_answers_it_owes(
         await connection.close()
     assert await asyncio.to_thread(gateway.process.wait, STOPS_WITHIN) == 0, gateway.said
     await asyncio.to_thread(installation.start, "api", gateway.port)
+
+
+async def test_every_process_is_replaced_in_turn_and_no_request_fails_and_no_event_is_lost(
+    installation: Installation, riders: Riders, database: str
+):
+    """A gateway comes back on its address, while the other serves; the others' successors start before they end."""
+    going = asyncio.create_task(riders.go_on())
+    try:
+        await riders.rode(1)
+        for part in [part for part in installation.parts if part.process.poll() is None]:
+            if part.name != "api":
+                await asyncio.to_thread(installation.start, part.name)
+            assert await asyncio.to_thread(part.stop) == 0, part.said
+            await riders.rode(1)
+            if part.name == "api":
+                await asyncio.to_thread(installation.start, "api", part.port)
+    finally:
+        riders.enough.set()
+        await going
+    connection = await asyncpg.connect(database.replace("postgresql+asyncpg", "postgresql"))
+    try:
+        for phone in (riders.driver, riders.customer):
+            last = await connection.fetchval(LAST, phone.account_id)
+            await phone.heard_all(last)
+            assert phone.failures == []
+            assert phone.seqs == list(range(phone.seqs[0], last + 1)), "a gap, or one twice"
+            assert set(phone.closes) == {DRAINING}
+        assert await connection.fetchval(RIDDEN) == riders.rides
+    finally:
+        await connection.close()
+    engine = create_async_engine(database)
+    async with AsyncSession(engine) as db:
+        assert not {name: count for name, count in (await breaches(db)).items() if count}
+    await engine.dispose()

@@ -86,6 +86,16 @@ class Wanderer:
                         return event
                 await asyncio.sleep(LOOK_AGAIN)
 
+    async def heard_all(self, last: int) -> None:
+        """Until the event of this number has come."""
+        async with asyncio.timeout(WITHIN):
+            while not self.seqs or self.seqs[-1] < last:  # noqa: ASYNC110 - its sockets come and go
+                await asyncio.sleep(LOOK_AGAIN)
+
+    @property
+    def account_id(self) -> str:
+        return self._phones[0].account_id
+
     async def _listen(self, welcomed: asyncio.Event) -> None:
         number = 0
         while True:

@@ -44,6 +44,14 @@ async def test_events_nobody_tells_make_the_relay_unready_and_nobody_else(tools:
     assert (await relay.check()).relay_lag_s == 0
 
 
+async def test_whoever_was_told_to_stop_is_not_ready(tools: Tools):
+    readiness = Readiness(tools)
+    await readiness.check()
+    readiness.leaving = True
+    with pytest.raises(Unavailable, match="stopping"):
+        await readiness.check()
+
+
 async def test_what_waits_is_as_old_as_its_oldest(tools: Tools, clock: FakeClock):
     await something_happens(tools)
     clock.move(3)
