@@ -89,5 +89,8 @@ async def test_the_stop_waits_for_no_transaction_that_hangs(
             took = time.monotonic() - began
     assert took < GIVE_UP + 5.0, "a busy machine is given some seconds more"
     async with engine.connect() as looks:
-        busy = "select count(*) from pg_locks where locktype = 'relation' and not granted"
+        busy = (
+            "select count(*) from pg_stat_activity"
+            " where wait_event_type = 'Lock' and datname = current_database()"
+        )
         assert (await looks.execute(text(busy))).scalar_one() == 0
