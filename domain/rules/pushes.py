@@ -56,7 +56,7 @@ PUSH_RULES: Final[Mapping[EventType, PushRule]] = {
     EventType.OFFER_WITHDRAWN: _CLEAR,
     EventType.REQUEST_POSTED: PushRule(Family.WORK, "request_id", life_s=3_600, sleeps=True),
     EventType.REQUEST_REOPENED: PushRule(Family.WORK, "request_id", life_s=600),
-    EventType.REQUEST_EXPIRED: PushRule(Family.WORK, "request_id", life_s=3_600),
+    EventType.REQUEST_EXPIRED: PushRule(Family.WORK, "request_id", life_s=3_600, only_for=Role.CUSTOMER),
     EventType.ENGAGEMENT_CONFIRMED: PushRule(Family.WORK, "engagement_id", life_s=600, urgent=True),
     EventType.ENGAGEMENT_ARRIVED: PushRule(
         Family.WORK, "engagement_id", life_s=300, urgent=True, only_for=Role.CUSTOMER

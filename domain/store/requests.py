@@ -182,10 +182,11 @@ async def open_calls(db: AsyncSession, market: str, now: datetime, limit: int) -
 
 
 async def calls_told(db: AsyncSession, provider: UUID, now: datetime, limit: int) -> Sequence[Request]:
-    """Open posted jobs that a provider was told of, newest first."""
+    """Open posted jobs that a provider was told of and has not dropped, newest first."""
     told = exists().where(
         Decision.request_id == Request.id, Decision.provider_id == provider, Decision.outcome == "offered"
     )
+    dropped = exists().where(Engagement.request_id == Request.id, Engagement.provider_id == provider)
     statement = (
         select(Request)
         .where(
@@ -193,6 +194,7 @@ async def calls_told(db: AsyncSession, provider: UUID, now: datetime, limit: int
             Request.state == RequestState.OPEN,
             Request.expires_at > now,
             told,
+            ~dropped,
         )
         .order_by(Request.id.desc())
         .limit(limit)

@@ -36,7 +36,7 @@ from domain.store import offers as store
 from domain.store import requests, timers
 from domain.store.tables import Engagement, Offer, Request
 from domain.store.timers import TimerKind
-from domain.usecases import access, comparing, engagements, money
+from domain.usecases import access, comparing, engagements, money, telling
 from domain.usecases.candidates import specs_of
 from domain.usecases.views.offers import offer_ended_view, offer_view
 from domain.usecases.work import Work
@@ -80,9 +80,11 @@ async def accept_offer(work: Work, offer_id: UUID, *, method: str = "card") -> A
         "id": str(request.id),
         "request_id": str(request.id),
         "state": request.state,
+        "role": str(Role.CUSTOMER),
         "offer_id": str(won.id),
     }
     work.emit(request.customer_id, EventType.REQUEST_MATCHED, matched)  # heard before `engagement.confirmed`
+    await telling.tell_over(work, request, EventType.REQUEST_MATCHED, winner=won.provider_id)
     spec = (await specs_of(work, [request]))[request.service_id]
     engagement = await engagements.confirm(work, request=request, offer=won, spec=spec)
     matched["engagement_id"] = str(engagement.id)

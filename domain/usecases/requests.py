@@ -214,6 +214,7 @@ async def _end(work: Work, row: Request, event: EventType) -> None:
     await work.schedule(TimerKind.PLACES_FADE, row.id, work.now)
     customer = await work.db.get_one(Account, row.customer_id)
     work.emit(row.customer_id, event, request_ended_view(row, customer.language))
+    await telling.tell_over(work, row, event)
 
 
 def _patience(work: Work, spec: ServiceSpec, start_at: datetime | None) -> tuple[datetime, datetime]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from domain.rules.events import EventType
-from domain.rules.states import Role
+from domain.rules.states import Allocator, Role
 from domain.store import requests, supply
 from domain.store.supply import OnDuty
 from domain.store.tables import Request
@@ -18,7 +18,7 @@ from domain.usecases import access
 from domain.usecases.candidates import Crowd, Seeking, crowd_of, look_around, seed_of, specs_of
 from domain.usecases.decisions import Solved, keep, keep_if_news
 from domain.usecases.passing import Bound, detours
-from domain.usecases.views.requests import request_view
+from domain.usecases.views.requests import call_over_view, request_view
 from domain.usecases.work import Work
 from geo.points import LatLng
 from matching.policy import Policy
@@ -89,6 +89,15 @@ async def my_calls(work: Work, limit: int) -> list[dict[str, Any]]:
     rows = await requests.calls_told(work.db, account, work.now, limit)
     stops = await requests.stops_of(work.db, (row.id for row in rows))
     return [request_view(row, stops.get(row.id, []), Role.PROVIDER, work.actor.language) for row in rows]
+
+
+async def tell_over(work: Work, request: Request, event: EventType, *, winner: UUID | None = None) -> None:
+    """Tell those who heard of a posted job that it is open no more; whose it is now is not theirs to know."""
+    if request.allocator != Allocator.CALL:
+        return
+    told = (await requests.told_of(work.db, [request.id])).get(request.id, set())
+    for provider in sorted(told - {winner}):
+        work.emit(provider, event, call_over_view(request))
 
 
 def _bound(crowd: Crowd, on_duty: Sequence[OnDuty]) -> list[Bound]:

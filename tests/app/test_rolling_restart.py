@@ -19,7 +19,9 @@ from tests.stranger.client import fix, ride
 PORT = (43.7352, 7.4213)
 CASINO = (43.7392, 7.4277)
 BEACH = (43.7475, 7.4370)
-WAITING = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+WAITING = (
+    "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+)
 LAST = "select seq from streams where account_id = $1::uuid"
 RIDDEN = "select count(*) from engagements where state = 'completed'"
 

@@ -37,6 +37,11 @@ def test_only_the_customer_is_told_that_the_provider_is_there() -> None:
     assert rule_for(EventType.ENGAGEMENT_ARRIVED, {"role": "provider"}) is None
 
 
+def test_only_the_customer_is_told_that_nobody_came() -> None:
+    assert rule_for(EventType.REQUEST_EXPIRED, {"role": "customer"}) is not None
+    assert rule_for(EventType.REQUEST_EXPIRED, {"role": "provider"}) is None
+
+
 @pytest.mark.parametrize("type_", [EventType.ENGAGEMENT_CANCELLED, EventType.ENGAGEMENT_NO_SHOW])
 def test_who_ended_it_is_not_told(type_: EventType) -> None:
     assert rule_for(type_, {"role": "provider", "ended_by": "provider"}) is None

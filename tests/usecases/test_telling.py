@@ -1,18 +1,24 @@
 """Who hears of a posted job, how far it looks, and what each is told of why."""
 
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.exc import NoResultFound
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.rules.errors import NotEligible
-from domain.store.tables import Engagement, Offer, Provider, Round
+from domain.rules.states import Verb
+from domain.store.tables import Engagement, EventRow, Offer, Provider, Round
+from domain.usecases.actions import Deed, act
 from domain.usecases.call import Bid, propose
+from domain.usecases.cancelling import cancel_request
 from domain.usecases.comparing import proposals
 from domain.usecases.homeward import head
 from domain.usecases.offers import accept_offer
+from domain.usecases.requests import on_request_expired
 from domain.usecases.telling import my_calls, tell_newcomers
 from domain.usecases.why import why_offered
 from domain.usecases.work import ENGINE, Actor, Tools
@@ -146,3 +152,58 @@ async def test_a_job_looks_no_further_than_it_must(tools: Tools, monkeypatch: py
     request_id = await a_posted_job(tools, await an_account(tools))
     assert [await told(tools, one) for one in near] == [[str(request_id)]] * 2
     assert await told(tools, far) == []
+
+
+async def last_heard(tools: Tools, actor: Actor) -> tuple[str, dict[str, Any]]:
+    async with tools.sessions() as db:
+        statement = select(EventRow).where(EventRow.account_id == actor.id).order_by(EventRow.seq.desc())
+        event = (await db.execute(statement.limit(1))).scalar_one()
+    return event.type, event.data
+
+
+async def test_who_heard_of_a_job_hears_that_it_went_and_not_to_whom(tools: Tools):
+    customer = await an_account(tools)
+    jobbers = [await a_provider(tools, ["odd-job"]) for _ in range(3)]
+    request_id = await a_posted_job(tools, customer)
+    offer = await run_as(tools, jobbers[0], propose, request_id, BID)
+    await run_as(tools, customer, accept_offer, offer.id)
+    over = {
+        "id": str(request_id),
+        "request_id": str(request_id),
+        "state": "matched",
+        "role": "provider",
+        "service": "odd-job",
+    }
+    for other in jobbers[1:]:
+        assert await last_heard(tools, other) == ("request.matched", over)
+        assert await told(tools, other) == []
+    assert (await last_heard(tools, jobbers[0]))[0].startswith("engagement.")
+
+
+@pytest.mark.parametrize("end", ["cancelled", "expired"])
+async def test_who_heard_of_a_job_hears_that_it_is_over(tools: Tools, clock: FakeClock, end: str):
+    customer, jobber = await an_account(tools), await a_provider(tools, ["odd-job"])
+    elsewhere = await a_provider(tools, ["odd-job"], at=WEST, max_travel_s=60)
+    request_id = await a_posted_job(tools, customer)
+    if end == "cancelled":
+        await run_as(tools, customer, cancel_request, request_id)
+    else:
+        clock.move(86_401)
+        await run_as(tools, ENGINE, on_request_expired, request_id)
+    type_, data = await last_heard(tools, jobber)
+    assert (type_, data["role"], data.get("outcome")) == (f"request.{end}", "provider", None)
+    assert (await last_heard(tools, customer))[1]["outcome"]["words"]
+    with pytest.raises(NoResultFound):
+        await last_heard(tools, elsewhere)
+
+
+async def test_who_dropped_a_job_does_not_find_it_among_those_to_propose_on(tools: Tools):
+    customer = await an_account(tools)
+    dropped, other = [await a_provider(tools, ["odd-job"]) for _ in range(2)]
+    request_id = await a_posted_job(tools, customer)
+    offer = await run_as(tools, dropped, propose, request_id, BID)
+    engagement = (await run_as(tools, customer, accept_offer, offer.id)).engagement
+    await run_as(tools, dropped, act, engagement.id, Deed(verb=Verb.CANCEL))
+    assert await told(tools, dropped) == []
+    assert await told(tools, other) == [str(request_id)]
+    assert (await last_heard(tools, other))[0] == "request.posted"

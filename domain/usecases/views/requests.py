@@ -73,8 +73,20 @@ def request_ended_view(row: Request, language: str) -> dict[str, Any]:
         "id": str(row.id),
         "request_id": str(row.id),
         "state": row.state,
+        "role": str(Role.CUSTOMER),
         "service": row.service_slug,
         "outcome": outcome_view(row.outcome, language),
+    }
+
+
+def call_over_view(row: Request) -> dict[str, Any]:
+    """What providers who heard of a posted job are told when it is open no more: that, and nothing of anybody."""
+    return {
+        "id": str(row.id),
+        "request_id": str(row.id),
+        "state": row.state,
+        "role": str(Role.PROVIDER),
+        "service": row.service_slug,
     }
 
 
