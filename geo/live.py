@@ -1,6 +1,7 @@
 """The live index: where every provider on duty is now. In memory only; the newest fix wins."""
 
 from collections.abc import Sequence
+from itertools import repeat
 from math import inf, isfinite, nan
 from operator import attrgetter
 from typing import TypeVar
@@ -298,8 +299,8 @@ class LiveIndex:
 
     def rows_of(self, providers: Sequence[UUID]) -> Rows:
         """The row of each, now; -1 for who is off duty."""
-        row_of = self._row_of
-        return np.array([row_of.get(number, -1) for number in map(attrgetter("int"), providers)], np.int64)
+        found = map(self._row_of.get, map(attrgetter("int"), providers), repeat(-1))
+        return np.fromiter(found, np.int64, len(providers))
 
     def providers_of(self, rows: Rows) -> list[UUID | None]:
         """Whose each row is, now; None for -1 and for a free one."""
