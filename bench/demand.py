@@ -15,8 +15,8 @@ from domain.rules.states import OfferOrigin, OfferState
 from domain.rules.terms import terms
 from domain.store.tables import Account, DutySession, Offer, Provider, Request, Timer
 from domain.store.timers import TimerKind
-from domain.usecases.candidates import specs_of
 from domain.usecases.requests import Wish, create_request
+from domain.usecases.specs import specs_of
 from domain.usecases.work import ENGINE, Actor, Tools, Work, working
 from geo.points import LatLng
 

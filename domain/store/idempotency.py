@@ -1,13 +1,23 @@
 """The first answer to each Idempotency-Key: claim, remember, read, forget."""
 
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.store.prepared import table_of
 from domain.store.tables import IdempotencyKey
+
+_KEYS: Final = table_of(IdempotencyKey)
+_CLAIM: Final = insert(_KEYS).on_conflict_do_nothing().returning(_KEYS.c.id)
+_REMEMBER: Final = (
+    update(_KEYS)
+    .where(_KEYS.c.id == bindparam("row_id"))
+    .values(status=bindparam("answered"), body=bindparam("answer"))
+)
 
 
 async def claim(
@@ -21,27 +31,20 @@ async def claim(
     now: datetime,
 ) -> bool:
     """Whether this transaction is the first with the key. Waits for another one that holds it to end."""
-    statement = (
-        insert(IdempotencyKey)
-        .values(
-            id=row_id,
-            account_id=account,
-            operation=operation,
-            key=key,
-            fingerprint=fingerprint,
-            created_at=now,
-        )
-        .on_conflict_do_nothing()
-        .returning(IdempotencyKey.id)
-    )
-    return (await db.execute(statement)).scalar_one_or_none() is not None
+    row = {
+        "id": row_id,
+        "account_id": account,
+        "operation": operation,
+        "key": key,
+        "fingerprint": fingerprint,
+        "created_at": now,
+    }
+    return (await db.execute(_CLAIM, row)).scalar_one_or_none() is not None
 
 
 async def remember(db: AsyncSession, row_id: UUID, status: int, body: str) -> None:
     """Keep the answer, in the transaction of what it answers for."""
-    await db.execute(
-        update(IdempotencyKey).where(IdempotencyKey.id == row_id).values(status=status, body=body)
-    )
+    await db.execute(_REMEMBER, {"row_id": row_id, "answered": status, "answer": body})
 
 
 async def first_answer(db: AsyncSession, account: UUID, operation: str, key: str) -> IdempotencyKey | None:

@@ -3,51 +3,59 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.rules.ledger import COMMISSION, Leg
 from domain.rules.states import PaymentState
+from domain.store.prepared import among
 from domain.store.tables import LedgerEntry, Payment
 
 _LIVE = (PaymentState.PENDING, PaymentState.AUTHORISED, PaymentState.CAPTURED)
 
 
+_PRICE: Final = (
+    select(Payment)
+    .where(Payment.request_id == bindparam("request"), Payment.kind == "price")
+    .order_by(Payment.created_at.desc(), Payment.id.desc())
+    .limit(1)
+    .execution_options(populate_existing=True)
+)
+
+
 async def price_of_request(db: AsyncSession, request_id: UUID) -> Payment | None:
     """The newest payment of a request's price, whatever became of it."""
-    statement = (
-        select(Payment)
-        .where(Payment.request_id == request_id, Payment.kind == "price")
-        .order_by(Payment.created_at.desc(), Payment.id.desc())
-        .limit(1)
-        .execution_options(populate_existing=True)
-    )
-    return (await db.execute(statement)).scalar_one_or_none()
+    return (await db.execute(_PRICE, {"request": request_id})).scalar_one_or_none()
+
+
+_PRICES: Final = (
+    select(Payment)
+    .where(among(Payment.request_id, "requests"), Payment.kind == "price")
+    .order_by(Payment.created_at, Payment.id)
+)
 
 
 async def prices_of(db: AsyncSession, requests: Iterable[UUID]) -> dict[UUID, Payment]:
     """The newest payment of each request's price, whatever became of it."""
-    statement = (
-        select(Payment)
-        .where(Payment.request_id.in_(set(requests)), Payment.kind == "price")
-        .order_by(Payment.created_at, Payment.id)
-    )
-    return {payment.request_id: payment for payment in (await db.execute(statement)).scalars()}
+    rows = await db.execute(_PRICES, {"requests": list(set(requests))})
+    return {payment.request_id: payment for payment in rows.scalars()}
+
+
+_OF_ENGAGEMENTS: Final = (
+    select(Payment)
+    .where(among(Payment.engagement_id, "engagements"))
+    .order_by(Payment.created_at, Payment.id)
+    .execution_options(populate_existing=True)
+)
 
 
 async def of_engagements(db: AsyncSession, engagement_ids: Iterable[UUID]) -> Sequence[Payment]:
     """Every payment of these engagements, oldest first."""
-    statement = (
-        select(Payment)
-        .where(Payment.engagement_id.in_(list(engagement_ids)))
-        .order_by(Payment.created_at, Payment.id)
-        .execution_options(populate_existing=True)
-    )
-    return (await db.execute(statement)).scalars().all()
+    return (await db.execute(_OF_ENGAGEMENTS, {"engagements": list(engagement_ids)})).scalars().all()
 
 
 async def tip_of(db: AsyncSession, engagement_id: UUID) -> Payment | None:
@@ -110,6 +118,21 @@ async def _update(
     return (await db.execute(statement)).scalar_one_or_none()
 
 
+_ATTACH: Final = (
+    update(Payment)
+    .where(
+        Payment.request_id == bindparam("request"),
+        Payment.kind == "price",
+        Payment.state.in_(_LIVE),
+        Payment.want == "hold",
+    )
+    .values(
+        engagement_id=bindparam("engagement"), provider_id=bindparam("provider"), updated_at=bindparam("now")
+    )
+    .execution_options(synchronize_session=False)
+)
+
+
 async def attach(
     db: AsyncSession, request_id: UUID, *, engagement_id: UUID, provider_id: UUID, now: datetime
 ) -> None:
@@ -117,17 +140,8 @@ async def attach(
 
     One that is on its way out (of an earlier engagement, or replaced by another means) stays as it was.
     """
-    await db.execute(
-        update(Payment)
-        .where(
-            Payment.request_id == request_id,
-            Payment.kind == "price",
-            Payment.state.in_(_LIVE),
-            Payment.want == "hold",
-        )
-        .values(engagement_id=engagement_id, provider_id=provider_id, updated_at=now)
-        .execution_options(synchronize_session=False)
-    )
+    given = {"request": request_id, "engagement": engagement_id, "provider": provider_id, "now": now}
+    await db.execute(_ATTACH, given)
 
 
 # The ledger

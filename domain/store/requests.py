@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from geoalchemy2 import WKTElement
-from sqlalchemy import ColumnElement, exists, func, select, true, update
+from sqlalchemy import ColumnElement, bindparam, exists, func, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.rules.errors import LostRace
@@ -22,6 +22,7 @@ from domain.rules.states import (
 from domain.rules.states import (
     move as after,
 )
+from domain.store.prepared import among
 from domain.store.tables import Decision, Engagement, Offer, Payment, Request, Stop
 
 
@@ -95,19 +96,23 @@ async def fresh(db: AsyncSession, request_id: UUID) -> Request | None:
     return await db.get(Request, request_id, populate_existing=True)
 
 
+_OPEN_COUNT: Final = select(func.count()).where(
+    Request.customer_id == bindparam("customer"), Request.state == RequestState.OPEN
+)
+
+
 async def open_count(db: AsyncSession, customer: UUID) -> int:
     """How many requests of a customer are open."""
-    statement = select(func.count()).where(
-        Request.customer_id == customer, Request.state == RequestState.OPEN
-    )
-    return (await db.execute(statement)).scalar_one()
+    return (await db.execute(_OPEN_COUNT, {"customer": customer})).scalar_one()
+
+
+_STOPS: Final = select(Stop).where(among(Stop.request_id, "requests")).order_by(Stop.request_id, Stop.seq)
 
 
 async def stops_of(db: AsyncSession, requests: Iterable[UUID]) -> dict[UUID, list[Stop]]:
     """The stops of each request, in order."""
-    statement = select(Stop).where(Stop.request_id.in_(set(requests))).order_by(Stop.request_id, Stop.seq)
     found: dict[UUID, list[Stop]] = {}
-    for stop in (await db.execute(statement)).scalars():
+    for stop in (await db.execute(_STOPS, {"requests": list(set(requests))})).scalars():
         found.setdefault(stop.request_id, []).append(stop)
     return found
 
@@ -202,44 +207,56 @@ async def calls_told(db: AsyncSession, provider: UUID, now: datetime, limit: int
     return (await db.execute(statement)).scalars().all()
 
 
+_TOLD: Final = (
+    select(Decision.request_id, Decision.provider_id)
+    .where(
+        among(Decision.request_id, "requests"),
+        Decision.outcome == "offered",
+        Decision.provider_id.is_not(None),
+    )
+    .distinct()
+)
+
+
 async def told_of(db: AsyncSession, requests: Iterable[UUID]) -> dict[UUID, set[UUID]]:
     """Who was told of each posted job."""
-    statement = (
-        select(Decision.request_id, Decision.provider_id)
-        .where(
-            Decision.request_id.in_(set(requests)),
-            Decision.outcome == "offered",
-            Decision.provider_id.is_not(None),
-        )
-        .distinct()
-    )
     found: dict[UUID, set[UUID]] = {}
-    for request, provider in await db.execute(statement):
+    for request, provider in await db.execute(_TOLD, {"requests": list(set(requests))}):
         if provider is not None:
             found.setdefault(request, set()).add(provider)
     return found
 
 
+_DROPPED: Final = select(Engagement.request_id, Engagement.provider_id).where(
+    among(Engagement.request_id, "requests")
+)
+
+
 async def dropped_by(db: AsyncSession, requests: Iterable[UUID]) -> dict[UUID, set[UUID]]:
     """Providers who have left an engagement of each request: they are not asked for it again."""
-    statement = select(Engagement.request_id, Engagement.provider_id).where(
-        Engagement.request_id.in_(set(requests))
-    )
     found: dict[UUID, set[UUID]] = {}
-    for request, provider in await db.execute(statement):
+    for request, provider in await db.execute(_DROPPED, {"requests": list(set(requests))}):
         found.setdefault(request, set()).add(provider)
     return found
 
 
+_ENGAGEMENTS: Final = (
+    select(Engagement).where(among(Engagement.request_id, "requests")).order_by(Engagement.id)
+)
+
+
 async def engagements_of(db: AsyncSession, requests: Iterable[UUID]) -> dict[UUID, Engagement]:
     """The newest engagement of each request (ids sort by time)."""
-    statement = select(Engagement).where(Engagement.request_id.in_(set(requests))).order_by(Engagement.id)
-    return {row.request_id: row for row in (await db.execute(statement)).scalars()}
+    rows = await db.execute(_ENGAGEMENTS, {"requests": list(set(requests))})
+    return {row.request_id: row for row in rows.scalars()}
+
+
+_OF_OFFER: Final = select(Engagement).where(Engagement.offer_id == bindparam("offer"))
 
 
 async def engagement_of_offer(db: AsyncSession, offer_id: UUID) -> Engagement | None:
     """What came of an accepted offer."""
-    return (await db.execute(select(Engagement).where(Engagement.offer_id == offer_id))).scalar_one_or_none()
+    return (await db.execute(_OF_OFFER, {"offer": offer_id})).scalar_one_or_none()
 
 
 async def last_answer_by(db: AsyncSession, request_id: UUID) -> datetime | None:

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, ScalarSelect, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from domain.rules.reviews import PRIOR_MEAN
 from domain.rules.states import ReviewState
+from domain.store.prepared import among
 from domain.store.tables import Engagement, Review
 
 YEAR_S = 365 * 86_400.0
@@ -59,15 +61,18 @@ async def rating_of(db: AsyncSession, account_id: UUID) -> tuple[int, int]:
     return (await ratings_of(db, [account_id]))[account_id]
 
 
+_RATINGS: Final = (
+    select(Review.subject_id, func.count(), func.sum(Review.stars))
+    .where(among(Review.subject_id, "accounts"), Review.state == ReviewState.PUBLISHED)
+    .group_by(Review.subject_id)
+)
+
+
 async def ratings_of(db: AsyncSession, account_ids: Iterable[UUID]) -> dict[UUID, tuple[int, int]]:
     """The same for several accounts at once; nobody's first review is (0, 0)."""
     wanted = set(account_ids)
-    statement = (
-        select(Review.subject_id, func.count(), func.sum(Review.stars))
-        .where(Review.subject_id.in_(sorted(wanted)), Review.state == ReviewState.PUBLISHED)
-        .group_by(Review.subject_id)
-    )
-    found = {subject: (int(n), int(total)) for subject, n, total in (await db.execute(statement)).all()}
+    rows = (await db.execute(_RATINGS, {"accounts": sorted(wanted)})).all()
+    found = {subject: (int(n), int(total)) for subject, n, total in rows}
     return {account: found.get(account, (0, 0)) for account in wanted}
 
 
@@ -109,12 +114,29 @@ async def category_mean(db: AsyncSession, market_id: str, service_slug: str) -> 
 
 async def market_mean(db: AsyncSession, market_id: str) -> float:
     """The mean of the market's newest published reviews: the prior of everybody's average."""
+    mean = (await db.execute(_MARKET_MEAN, {"market": market_id})).scalar_one_or_none()
+    return PRIOR_MEAN if mean is None else float(mean)
+
+
+def mean_of_newest(where: ColumnElement[bool]) -> ScalarSelect[float]:
+    """The mean of the newest published reviews that a condition holds of, as a column; NULL before the first."""
     newest = (
         select(Review.stars)
-        .where(Review.market_id == market_id, Review.state == ReviewState.PUBLISHED)
+        .where(where, Review.state == ReviewState.PUBLISHED)
         .order_by(Review.published_at.desc())
         .limit(MEAN_OVER)
         .subquery()
     )
-    mean = (await db.execute(select(func.avg(newest.c.stars)))).scalar_one_or_none()
-    return PRIOR_MEAN if mean is None else float(mean)
+    return select(func.avg(newest.c.stars)).scalar_subquery()
+
+
+_MARKET_MEAN: Final = select(mean_of_newest(Review.market_id == bindparam("market")))
+
+
+def published_about(subject: InstrumentedAttribute[UUID]) -> tuple[ScalarSelect[int], ScalarSelect[int]]:
+    """How many published reviews there are about the account in a column, and their stars added up, as columns."""
+    theirs = (Review.subject_id == subject) & (Review.state == ReviewState.PUBLISHED)
+    return (
+        select(func.count()).where(theirs).correlate(subject.class_).scalar_subquery(),
+        select(func.sum(Review.stars)).where(theirs).correlate(subject.class_).scalar_subquery(),
+    )

@@ -2,15 +2,36 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import BigInteger, Text, Uuid, bindparam, delete, func, literal, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 
 from domain.rules.events import Event
+from domain.store.prepared import table_of
 from domain.store.tables import Account, EventRow, Stream, TokenFamily
+
+
+def _advance_all() -> ReturningInsert[UUID, int]:
+    given = select(
+        func.unnest(bindparam("accounts", type_=ARRAY(Uuid))).label("account"),
+        func.unnest(bindparam("steps", type_=ARRAY(BigInteger))).label("steps"),
+    ).subquery()
+    epoch = bindparam("epoch", type_=Text)
+    picked = select(given.c.account, epoch, given.c.steps, literal(1)).order_by(given.c.account)
+    streams = table_of(Stream)
+    begun = insert(streams).from_select(["account_id", "epoch", "seq", "kept_from"], picked)
+    moved: ReturningInsert[UUID, int] = begun.on_conflict_do_update(
+        index_elements=[streams.c.account_id], set_={"seq": streams.c.seq + begun.excluded.seq}
+    ).returning(streams.c.account_id, streams.c.seq)
+    return moved
+
+
+_ADVANCE: Final = _advance_all()
+_EVENTS: Final = insert(table_of(EventRow))
 
 
 async def append(
@@ -43,7 +64,7 @@ async def append(
                     "sent": False,
                 }
             )
-    await db.execute(insert(EventRow).execution_options(render_nulls=True), rows)  # one batch
+    await db.execute(_EVENTS, rows)  # one batch
     return numbered
 
 
@@ -52,18 +73,8 @@ async def _advance(db: AsyncSession, by: Mapping[UUID, int], epoch: str) -> dict
 
     One statement, the same for any number of accounts; it locks them in id order.
     """
-    given = select(
-        func.unnest(bindparam("accounts", list(by), ARRAY(Uuid))).label("account"),
-        func.unnest(bindparam("steps", list(by.values()), ARRAY(BigInteger))).label("steps"),
-    ).subquery()
-    picked = select(given.c.account, literal(epoch, Text), given.c.steps, literal(1)).order_by(
-        given.c.account
-    )
-    begun = insert(Stream).from_select(["account_id", "epoch", "seq", "kept_from"], picked)
-    moved = begun.on_conflict_do_update(
-        index_elements=[Stream.account_id], set_={"seq": Stream.seq + begun.excluded.seq}
-    ).returning(Stream.account_id, Stream.seq)
-    return {account: seq for account, seq in await db.execute(moved)}  # noqa: C416 - a row is no pair to mypy
+    given = {"accounts": list(by), "steps": list(by.values()), "epoch": epoch}
+    return {account: seq for account, seq in await db.execute(_ADVANCE, given)}  # noqa: C416 - a row is no pair
 
 
 async def head(db: AsyncSession, account: UUID) -> Stream | None:
@@ -114,26 +125,33 @@ async def read_after(db: AsyncSession, account: UUID, after: int, limit: int) ->
     return (await db.execute(statement)).scalars().all()
 
 
+def _claim_unsent() -> ReturningUpdate[EventRow]:
+    picked = (
+        select(EventRow.account_id, EventRow.seq)
+        .where(EventRow.sent.is_(False))
+        .order_by(EventRow.at, EventRow.account_id, EventRow.seq)
+        .limit(bindparam("most"))
+        .with_for_update(skip_locked=True)
+        .cte("picked")
+    )
+    return (
+        update(EventRow)
+        .where(EventRow.account_id == picked.c.account_id, EventRow.seq == picked.c.seq)
+        .values(sent=True)
+        .returning(EventRow)
+        .execution_options(synchronize_session=False, populate_existing=True)
+    )
+
+
+_CLAIM_UNSENT: Final = _claim_unsent()
+
+
 async def claim_unsent(db: AsyncSession, limit: int) -> Sequence[EventRow]:
     """Claim events for sending, skipping those another relay holds, and mark them sent.
 
     Publish them after the commit: the bus may lose one, the log fills the gap.
     """
-    picked = (
-        select(EventRow.account_id, EventRow.seq)
-        .where(EventRow.sent.is_(False))
-        .order_by(EventRow.at, EventRow.account_id, EventRow.seq)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-        .cte("picked")
-    )
-    statement = (
-        update(EventRow)
-        .where(EventRow.account_id == picked.c.account_id, EventRow.seq == picked.c.seq)
-        .values(sent=True)
-        .returning(EventRow)
-    )
-    rows = (await db.execute(statement)).scalars().all()
+    rows = (await db.execute(_CLAIM_UNSENT, {"most": limit})).scalars().all()
     return sorted(rows, key=lambda row: (row.account_id, row.seq))
 
 

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import delete, func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ARRAY, Delete, Text, Uuid, bindparam, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.store.prepared import table_of
 from domain.store.tables import Timer
 
 
@@ -25,36 +26,56 @@ class TimerKind(StrEnum):
     ENGAGEMENT_REMIND = "engagement_remind"  # engagement: a scheduled start is near
 
 
+_SCHEDULE: Final = insert(table_of(Timer))
+
+
 async def schedule(db: AsyncSession, timer_id: UUID, kind: TimerKind, ref: UUID, due_at: datetime) -> None:
     """Have `kind` done for `ref` at `due_at` (or as soon after as somebody is there to do it)."""
-    await db.execute(insert(Timer).values(id=timer_id, kind=kind.value, ref=ref, due_at=due_at, attempts=0))
+    row = {"id": timer_id, "kind": kind.value, "ref": ref, "due_at": due_at, "attempts": 0}
+    await db.execute(_SCHEDULE, row)
 
 
-async def forget(db: AsyncSession, kind: TimerKind, ref: UUID) -> None:
-    """The matter is settled: its timer need not ring.
+def _forget() -> Delete:
+    settled = select(
+        func.unnest(bindparam("kinds", type_=ARRAY(Text))).label("kind"),
+        func.unnest(bindparam("refs", type_=ARRAY(Uuid))).label("ref"),
+    ).subquery()
+    silent = (
+        select(Timer.id)
+        .join(settled, (settled.c.kind == Timer.kind) & (settled.c.ref == Timer.ref))
+        .with_for_update(of=Timer, skip_locked=True)
+        .scalar_subquery()
+    )
+    table = table_of(Timer)
+    return delete(table).where(table.c.id.in_(silent))
+
+
+_FORGET: Final = _forget()
+
+
+async def forget(db: AsyncSession, *settled: tuple[TimerKind, UUID]) -> None:
+    """These matters, `(kind, ref)`, are settled: their timers need not ring. One statement, none for none.
 
     One that is ringing just now is left to whoever works on it: waiting for it, with the rows it is about
     locked here, would dead-lock. Its use case finds the matter settled.
     """
-    silent = (
-        select(Timer.id)
-        .where(Timer.kind == kind.value, Timer.ref == ref)
-        .with_for_update(skip_locked=True)
-        .scalar_subquery()
-    )
-    await db.execute(delete(Timer).where(Timer.id.in_(silent)).execution_options(synchronize_session=False))
+    if settled:
+        given = {"kinds": [kind.value for kind, _ in settled], "refs": [ref for _, ref in settled]}
+        await db.execute(_FORGET, given)
+
+
+_CLAIM: Final = (
+    select(Timer)
+    .where(Timer.due_at <= bindparam("now"))
+    .order_by(Timer.due_at, Timer.id)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
 
 
 async def claim_due(db: AsyncSession, now: datetime, limit: int) -> Sequence[Timer]:
     """Lock due timers for this transaction, oldest first, skipping those somebody else works on."""
-    statement = (
-        select(Timer)
-        .where(Timer.due_at <= now)
-        .order_by(Timer.due_at, Timer.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    return (await db.execute(statement)).scalars().all()
+    return (await db.execute(_CLAIM, {"now": now, "most": limit})).scalars().all()
 
 
 async def done(db: AsyncSession, timer: Timer) -> None:
@@ -69,6 +90,9 @@ def postpone(timer: Timer, now: datetime, error: str) -> None:
     timer.due_at = now + timedelta(seconds=min(2 ** (timer.attempts - 1), 300))
 
 
+_NEXT: Final = select(func.min(Timer.due_at))
+
+
 async def next_due(db: AsyncSession) -> datetime | None:
     """When the next timer rings, if any."""
-    return (await db.execute(select(func.min(Timer.due_at)))).scalar_one_or_none()
+    return (await db.execute(_NEXT)).scalar_one_or_none()

@@ -1,47 +1,67 @@
 """The way driven on one engagement: kept only while it runs, then deleted, leaving a receipt."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ARRAY, DateTime, Double, bindparam, delete, func, or_, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ARRAY, DateTime, Double, Text, Uuid, bindparam, delete, func, or_, select
+from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.store.prepared import table_of
 from domain.store.tables import Engagement, Erasure, TrackPoint
 from geo.live import Fix
 
 
-async def append(db: AsyncSession, engagement_id: UUID, market_id: str, fixes: Sequence[Fix]) -> None:
-    """Keep the fixes of an engagement that were taken between setting off and the end; not one of another moment.
+def _append() -> Insert:
+    taken = select(
+        func.unnest(bindparam("engagements", type_=ARRAY(Uuid))).label("engagement_id"),
+        func.unnest(bindparam("markets", type_=ARRAY(Text))).label("market_id"),
+        func.unnest(bindparam("moments", type_=ARRAY(DateTime(timezone=True)))).label("at"),
+        func.unnest(bindparam("lats", type_=ARRAY(Double))).label("lat"),
+        func.unnest(bindparam("lons", type_=ARRAY(Double))).label("lon"),
+    ).subquery()
+    rows = (
+        select(Engagement.id, taken.c.at, Engagement.market_id, taken.c.lat, taken.c.lon)
+        .join(
+            taken,
+            (taken.c.engagement_id == Engagement.id)
+            & (taken.c.market_id == Engagement.market_id)
+            & (taken.c.at >= Engagement.en_route_at),
+        )
+        .where(
+            Engagement.track_erased_at.is_(None),
+            or_(Engagement.ended_at.is_(None), taken.c.at <= Engagement.ended_at),
+        )
+        .order_by(Engagement.id, taken.c.at)
+    )
+    columns = ["engagement_id", "at", "market_id", "lat", "lon"]
+    return insert(table_of(TrackPoint)).from_select(columns, rows).on_conflict_do_nothing()
+
+
+_APPEND: Final = _append()
+
+
+async def append(db: AsyncSession, fixes: Mapping[tuple[UUID, str], Sequence[Fix]]) -> None:
+    """Keep the fixes of engagements, by `(engagement, market)`, that were taken between setting off and the end; not
+    one of another moment. One statement, whatever the number.
 
     Fixes are gathered for a second before they are kept: those of the last second come after the end, and
     belong to the way all the same, until it is erased. A fix of the same instant is kept once.
     """
-    if not fixes:
+    taken = [(whose, fix) for whose, several in fixes.items() for fix in several]
+    if not taken:
         return
-    moments = [datetime.fromtimestamp(fix.at, UTC) for fix in fixes]
-    taken = select(
-        func.unnest(bindparam("moments", moments, ARRAY(DateTime(timezone=True)))).label("at"),
-        func.unnest(bindparam("lats", [fix.lat for fix in fixes], ARRAY(Double))).label("lat"),
-        func.unnest(bindparam("lons", [fix.lon for fix in fixes], ARRAY(Double))).label("lon"),
-    ).subquery()
-    rows = (
-        select(Engagement.id, taken.c.at, Engagement.market_id, taken.c.lat, taken.c.lon)
-        .join(taken, taken.c.at >= Engagement.en_route_at)
-        .where(
-            Engagement.id == engagement_id,
-            Engagement.market_id == market_id,
-            Engagement.track_erased_at.is_(None),
-            or_(Engagement.ended_at.is_(None), taken.c.at <= Engagement.ended_at),
-        )
-    )
-    await db.execute(
-        insert(TrackPoint)
-        .from_select(["engagement_id", "at", "market_id", "lat", "lon"], rows)
-        .on_conflict_do_nothing()
-    )
+    given = {
+        "engagements": [engagement for (engagement, _), _ in taken],
+        "markets": [market for (_, market), _ in taken],
+        "moments": [datetime.fromtimestamp(fix.at, UTC) for _, fix in taken],
+        "lats": [fix.lat for _, fix in taken],
+        "lons": [fix.lon for _, fix in taken],
+    }
+    await db.execute(_APPEND, given)
 
 
 async def points_of(db: AsyncSession, engagement_id: UUID) -> Sequence[TrackPoint]:

@@ -146,7 +146,7 @@ async def _finish(work: Work, engagement: Engagement, role: Role, _: Deed) -> En
 
 
 async def _confirm(work: Work, engagement: Engagement, role: Role, deed: Deed) -> Engagement:
-    await timers.forget(work.db, TimerKind.AUTO_CONFIRM, engagement.id)
+    await timers.forget(work.db, (TimerKind.AUTO_CONFIRM, engagement.id))
     confirmed = await store.confirm_once(work.db, engagement.id, work.now)
     if confirmed is None:
         raise IllegalMove("this was confirmed before", state=engagement.state, verb=str(Verb.CONFIRM))
@@ -187,7 +187,7 @@ async def _no_show(work: Work, engagement: Engagement, role: Role, deed: Deed) -
 async def _dispute(work: Work, engagement: Engagement, role: Role, deed: Deed) -> Engagement:
     """Stop the clock: nothing more is taken until a human of ops has looked at it."""
     before = EngagementState(engagement.state)
-    await timers.forget(work.db, TimerKind.AUTO_CONFIRM, engagement.id)
+    await timers.forget(work.db, (TimerKind.AUTO_CONFIRM, engagement.id))
     if before is EngagementState.IN_PROGRESS:
         await store.lock_request(work.db, engagement.request_id)
         moved = await engagements.end(

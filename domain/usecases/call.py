@@ -34,10 +34,11 @@ from domain.store.supply import OnDuty
 from domain.store.tables import Offer, Request, Stop
 from domain.store.timers import TimerKind
 from domain.usecases import access
-from domain.usecases.candidates import Seeking, as_supply, specs_of
+from domain.usecases.candidates import Seeking, as_supply
 from domain.usecases.comparing import shown
 from domain.usecases.passing import Bound, detours
 from domain.usecases.quotes import check_start
+from domain.usecases.specs import specs_of
 from domain.usecases.views.offers import offer_ended_view, offer_view
 from domain.usecases.work import Work
 from geo.live import STALE_AFTER
@@ -114,7 +115,7 @@ async def counter(work: Work, offer_id: UUID, bid: Bid) -> Offer:
     if replaced is None:
         raise await _why_not_pending(work, proposal.id)
     work.count(Deed.OFFER_WITHDRAWN, replaced.market_id)
-    await timers.forget(work.db, TimerKind.OFFER_EXPIRES, replaced.id)
+    await timers.forget(work.db, (TimerKind.OFFER_EXPIRES, replaced.id))
     way = replaced.terms.get("approach_s"), replaced.terms.get("approach_m")
     offer = await _put(
         work,

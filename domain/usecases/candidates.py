@@ -4,7 +4,7 @@ Both allocators that ask people (`dispatch` and `call`) look around with these e
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -13,10 +13,10 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.rules.catalogue import ServiceSpec, read_spec
+from domain.rules.catalogue import ServiceSpec
 from domain.rules.pricing import fee_of
 from domain.store.supply import OnDuty
-from domain.store.tables import Request, Service, Stop
+from domain.store.tables import Request, Stop
 from domain.usecases.chains import Finishing
 from domain.usecases.work import Work
 from geo.cells import to_hex
@@ -252,16 +252,6 @@ async def _onward(
 def seed_of(row_id: UUID) -> int:
     """A seed: the random part of a row's id, as a signed 64-bit column holds it."""
     return row_id.int & 0x3FFF_FFFF_FFFF_FFFF
-
-
-async def specs_of(work: Work, requests: Iterable[Request]) -> dict[UUID, ServiceSpec]:
-    """The spec each request was made under (its version of the service), by service id."""
-    found: dict[UUID, ServiceSpec] = {}
-    for service_id in sorted({request.service_id for request in requests}):
-        row = await work.db.get(Service, service_id)
-        assert row is not None, "a request's service is never deleted, only retired"
-        found[service_id] = read_spec(row.spec)
-    return found
 
 
 def _nearest(crowd: Crowd, could: list[int], place: LatLng) -> list[int]:

@@ -10,6 +10,7 @@ from domain.rules.states import Allocator
 from domain.store import catalogue as store
 from domain.store.tables import Market, Service
 from domain.usecases.access import require_ops_of
+from domain.usecases.specs import spec_of
 from domain.usecases.work import Work
 
 COUNTED: Final = ("on_duty", "open_requests", "running", "completed_today")
@@ -32,7 +33,7 @@ async def busyness(work: Work) -> dict[str, dict[str, int | None]]:
 async def list_services(work: Work, market_id: str) -> list[ServiceSpec]:
     """What a market offers; anybody may read it. `UnknownMarket` if there is none."""
     await store.market(work.db, market_id)
-    return [read_spec(row.spec) for row in await store.live_services(work.db, market_id)]
+    return [spec_of(work, row) for row in await store.live_services(work.db, market_id)]
 
 
 async def add_service(

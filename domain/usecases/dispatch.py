@@ -22,10 +22,11 @@ from domain.store import catalogue, earnings, offers, requests, stations, supply
 from domain.store.supply import OnDuty
 from domain.store.tables import Offer, Request
 from domain.store.timers import TimerKind
-from domain.usecases.candidates import Seeking, crowd_of, look_around, seed_of, specs_of
+from domain.usecases.candidates import Seeking, crowd_of, look_around, seed_of
 from domain.usecases.chains import Finishing, finishing
 from domain.usecases.decisions import Pair, Solved, keep, keep_if_news
 from domain.usecases.incomes import Incomes
+from domain.usecases.specs import specs_of
 from domain.usecases.views.offers import offer_view
 from domain.usecases.work import Work
 from matching.fairness import FairnessPrice, price_of_fairness

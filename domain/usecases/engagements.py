@@ -9,7 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from domain.rules import cancellation, clocks, pins
-from domain.rules.catalogue import ServiceSpec, read_spec
+from domain.rules.catalogue import ServiceSpec
 from domain.rules.errors import AgendaConflict, AlreadyBusy, LostRace
 from domain.rules.events import ENGAGEMENT_EVENTS, EventType
 from domain.rules.states import ENGAGEMENT_MOVES, Allocator, EngagementState, OfferOrigin, Role, Verb, move
@@ -18,9 +18,9 @@ from domain.store import engagements as store
 from domain.store import holds, stations
 from domain.store import money as payments
 from domain.store.engagement_facts import EngagementFacts, facts_of
-from domain.store.tables import Engagement, Offer, Request, Service
+from domain.store.tables import Engagement, Offer, Request
 from domain.store.timers import TimerKind
-from domain.usecases import access, money
+from domain.usecases import access, money, specs
 from domain.usecases.calibration import promise_of
 from domain.usecases.views.engagements import engagement_view
 from domain.usecases.work import Work
@@ -176,8 +176,7 @@ async def views_for(work: Work, rows: Sequence[Engagement], role: Role) -> list[
 
 async def view_for(work: Work, engagement: Engagement, role: Role) -> dict[str, Any]:
     """An engagement in the words of one role."""
-    (facts,) = await facts_of(work.db, [engagement])
-    return _view(work, facts, role)
+    return _view(work, await _facts(work, engagement), role)
 
 
 async def tell_both(work: Work, engagement: Engagement) -> None:
@@ -186,15 +185,22 @@ async def tell_both(work: Work, engagement: Engagement) -> None:
 
 
 async def _tell(work: Work, engagement: Engagement, type_: EventType) -> None:
-    (facts,) = await facts_of(work.db, [engagement])
+    facts = await _facts(work, engagement)
     work.emit(engagement.customer_id, type_, _view(work, facts, Role.CUSTOMER))
     work.emit(engagement.provider_id, type_, _view(work, facts, Role.PROVIDER))
 
 
+async def _facts(work: Work, engagement: Engagement) -> EngagementFacts:
+    facts = work.shown.get(engagement.id)
+    if facts is None:
+        (facts,) = await facts_of(work.db, [engagement])
+        work.shown[engagement.id] = facts
+    return facts
+
+
 async def spec_of(work: Work, engagement: Engagement) -> ServiceSpec:
     """The very version of the service that was agreed on."""
-    service = await work.db.get_one(Service, engagement.service_id)
-    return read_spec(service.spec)
+    return await specs.spec_by_id(work, engagement.service_id)
 
 
 def note(
@@ -214,7 +220,7 @@ def note(
 
 
 def _view(work: Work, facts: EngagementFacts, role: Role) -> dict[str, Any]:
-    return engagement_view(facts, read_spec(facts.service.spec), role, work.now)
+    return engagement_view(facts, specs.spec_of(work, facts.service), role, work.now)
 
 
 async def _still_before(work: Work, offer: Offer) -> Engagement | None:

@@ -227,6 +227,7 @@ async def _refund(work: Work, payment: Payment) -> None:
 def _new(
     work: Work, on: Request | Engagement, amount_cents: int, method: str, *, kind: str, want: str
 ) -> Payment:
+    work.shown.clear()  # whoever is shown the work next is shown this too
     return Payment(
         id=work.new_id(),
         market_id=on.market_id,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from domain.rules.catalogue import Proposed, ServiceSpec, read_spec
+from domain.rules.catalogue import Proposed, ServiceSpec
 from domain.rules.pricing import price
 from domain.rules.states import Allocator, PaymentState
 from domain.rules.wire import moment
@@ -16,7 +16,7 @@ from domain.store import catalogue, offers, rounds, supply
 from domain.store import money as payments
 from domain.store.supply import OnDuty
 from domain.store.tables import Request
-from domain.usecases.candidates import specs_of
+from domain.usecases.specs import spec_of, specs_of
 from domain.usecases.work import Work
 from matching.reasons import Unserved
 
@@ -108,7 +108,7 @@ async def _next_best(work: Work, request: Request) -> list[dict[str, Any]]:
     likes = [
         other
         for row in await catalogue.live_services(work.db, request.market_id)
-        for other in [read_spec(row.spec)]
+        for other in [spec_of(work, row)]
         if other.trade == spec.trade and other.geo == spec.geo and not set(other.needs) - set(spec.needs)
     ]
     slugs = [spec.slug, *(other.slug for other in likes)]

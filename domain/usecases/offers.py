@@ -37,7 +37,7 @@ from domain.store import requests, timers
 from domain.store.tables import Engagement, Offer, Request
 from domain.store.timers import TimerKind
 from domain.usecases import access, comparing, engagements, money, telling
-from domain.usecases.candidates import specs_of
+from domain.usecases.specs import specs_of
 from domain.usecases.views.offers import offer_ended_view, offer_view
 from domain.usecases.work import Work
 
@@ -90,8 +90,7 @@ async def accept_offer(work: Work, offer_id: UUID, *, method: str = "card") -> A
     matched["engagement_id"] = str(engagement.id)
     if won.origin != OfferOrigin.DISPATCH:  # a dispatched request was paid for when it was made
         await _authorise(work, request, won, engagement, method)
-    await timers.forget(work.db, TimerKind.OFFER_EXPIRES, won.id)
-    await timers.forget(work.db, TimerKind.REQUEST_EXPIRES, request.id)
+    await timers.forget(work.db, (TimerKind.OFFER_EXPIRES, won.id), (TimerKind.REQUEST_EXPIRES, request.id))
     return Accepted(engagement, role)
 
 
@@ -107,7 +106,7 @@ async def decline_offer(work: Work, offer_id: UUID) -> Offer:
         raise await _refusal(work, offer.id, OfferMove.DECLINE)
     work.count(Deed.OFFER_DECLINED, declined.market_id)
     work.concerns(declined.request_id)
-    await timers.forget(work.db, TimerKind.OFFER_EXPIRES, declined.id)
+    await timers.forget(work.db, (TimerKind.OFFER_EXPIRES, declined.id))
     author = _author(declined)
     if author is not None:
         work.emit(author, EventType.OFFER_DECLINED, offer_ended_view(declined))
@@ -128,7 +127,7 @@ async def withdraw_offer(work: Work, offer_id: UUID) -> Offer:
     if withdrawn is None:
         raise await _refusal(work, offer.id, verb=OfferMove.WITHDRAW)
     work.count(Deed.OFFER_WITHDRAWN, withdrawn.market_id)
-    await timers.forget(work.db, TimerKind.OFFER_EXPIRES, withdrawn.id)
+    await timers.forget(work.db, (TimerKind.OFFER_EXPIRES, withdrawn.id))
     work.emit(withdrawn.to_account, EventType.OFFER_WITHDRAWN, offer_ended_view(withdrawn))
     return withdrawn
 
@@ -160,9 +159,9 @@ async def withdraw_pending(work: Work, request: Request, *, but: UUID | None = N
     ended = await store.move_all(
         work.db, store.others_of(request.id, but), OfferMove.WITHDRAW, answered_at=work.now, ended_why=why
     )
+    await timers.forget(work.db, *((TimerKind.OFFER_EXPIRES, offer.id) for offer in ended))
     for offer in ended:
         work.count(Deed.OFFER_WITHDRAWN, offer.market_id)
-        await timers.forget(work.db, TimerKind.OFFER_EXPIRES, offer.id)
         work.emit(offer.provider_id, EventType.OFFER_WITHDRAWN, offer_ended_view(offer))
     return ended
 

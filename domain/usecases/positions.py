@@ -249,8 +249,7 @@ class Positions:
             return
         try:
             async with working(self._tools, ENGINE) as work:
-                for (engagement_id, market), fixes in sorted(unkept.items(), key=lambda item: item[0]):
-                    await tracks.append(work, engagement_id, market, fixes)
+                await tracks.append(work, unkept)
         except (SQLAlchemyError, OSError):
             for key, fixes in unkept.items():
                 self._unkept[key] = [*fixes, *self._unkept.get(key, [])][-UNKEPT_FIXES:]

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any, Final
 from uuid import UUID
 
-from domain.rules.catalogue import ServiceSpec, read_spec
+from domain.rules.catalogue import ServiceSpec
 from domain.rules.errors import (
     Invalid,
     NotFound,
@@ -28,6 +28,7 @@ from domain.rules.wire import maybe_moment, moment
 from domain.store import catalogue as store
 from domain.store.tables import Quote, Service
 from domain.usecases.access import require_account
+from domain.usecases.specs import spec_of
 from domain.usecases.work import Work
 from geo.calibration import P90_PRIOR
 from geo.cells import cell_of
@@ -80,7 +81,7 @@ async def plan_trip(
         raise Invalid.field("/stops", "at least one stop")
     market_id = market_id or await _market_of(work, places)
     row = await store.service_by_slug(work.db, market_id, service)
-    spec = read_spec(row.spec)
+    spec = spec_of(work, row)
     check_kinds(spec, places)
     check_start(work.now, start_at)
     kept = read_answers(spec.form, answers)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from domain.rules.catalogue import ServiceSpec, read_spec
+from domain.rules.catalogue import ServiceSpec
 from domain.rules.errors import Invalid, LostRace, TooMany
 from domain.rules.events import EventType
 from domain.rules.places import Place
@@ -26,10 +26,10 @@ from domain.rules.wire import moment
 from domain.store import money as payments
 from domain.store import requests as store
 from domain.store import timers
-from domain.store.tables import Account, Quote, Request, Service
+from domain.store.tables import Account, Quote, Request
 from domain.store.timers import TimerKind
 from domain.usecases import access, dispatch, money, nextbest, offers, quotes, telling
-from domain.usecases.candidates import specs_of
+from domain.usecases.specs import spec_by_id, specs_of
 from domain.usecases.views.requests import request_ended_view, request_view
 from domain.usecases.work import Work
 
@@ -180,7 +180,7 @@ async def patience(work: Work, row: Request) -> tuple[datetime, datetime]:
 
 async def set_patience_timer(work: Work, row: Request) -> None:
     """Have the timer of a request's patience ring at its `expires_at`, whenever it was to ring before."""
-    await timers.forget(work.db, TimerKind.REQUEST_EXPIRES, row.id)
+    await timers.forget(work.db, (TimerKind.REQUEST_EXPIRES, row.id))
     await work.schedule(TimerKind.REQUEST_EXPIRES, row.id, row.expires_at)
 
 
@@ -210,7 +210,7 @@ async def _end(work: Work, row: Request, event: EventType) -> None:
     """The common end of a request nobody works on: its offers, its money, its timers; the customer hears of it."""
     await offers.withdraw_pending(work, row, why=offers.REQUEST_OVER)
     await money.release_for_request(work, row)
-    await timers.forget(work.db, TimerKind.REQUEST_EXPIRES, row.id)
+    await timers.forget(work.db, (TimerKind.REQUEST_EXPIRES, row.id))
     await work.schedule(TimerKind.PLACES_FADE, row.id, work.now)
     customer = await work.db.get_one(Account, row.customer_id)
     work.emit(row.customer_id, event, request_ended_view(row, customer.language))
@@ -262,11 +262,10 @@ async def _drafted(work: Work, wish: Wish, customer: UUID) -> tuple[Request, Ser
 
 
 async def _from_quote(work: Work, wish: Wish, quote: Quote) -> tuple[Request, ServiceSpec]:
-    service = await work.db.get_one(Service, quote.service_id)
-    spec = read_spec(service.spec)
+    spec = await spec_by_id(work, quote.service_id)
     row = _row(work, wish, quote.account_id, spec)
     row.market_id, row.currency = quote.market_id, quote.currency
-    row.service_id, row.service_slug = service.id, spec.slug
+    row.service_id, row.service_slug = quote.service_id, spec.slug
     row.answers, row.start_at = quote.answers, quote.start_at
     row.distance_m, row.duration_s = quote.distance_m, quote.duration_s
     row.quote_id = quote.id

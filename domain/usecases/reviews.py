@@ -56,7 +56,7 @@ async def write_review(work: Work, engagement_id: UUID, *, stars: int, text: str
         raise AlreadyReviewed
     both = await store.of_engagement(work.db, engagement.id)
     if len(both) == 2:
-        await timers.forget(work.db, TimerKind.REVIEWS_PUBLISH, engagement.id)
+        await timers.forget(work.db, (TimerKind.REVIEWS_PUBLISH, engagement.id))
         _tell(work, engagement, await store.publish(work.db, engagement.id, work.now))
         (review,) = [row for row in await store.of_engagement(work.db, engagement.id) if row.id == review.id]
     return review_view(review)

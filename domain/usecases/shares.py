@@ -6,7 +6,7 @@ import hmac
 from typing import Any, Final
 from uuid import UUID
 
-from domain.rules.catalogue import in_language, read_spec
+from domain.rules.catalogue import in_language
 from domain.rules.errors import Forbidden, IllegalMove, NotFound
 from domain.rules.states import ACTIVE_ENGAGEMENT, TRACKED_ENGAGEMENT, EngagementState, Role
 from domain.rules.wire import moment
@@ -14,6 +14,7 @@ from domain.store import engagements as store
 from domain.store.engagement_facts import EngagementFacts, facts_of
 from domain.store.tables import Share
 from domain.usecases import access
+from domain.usecases.specs import spec_of
 from domain.usecases.views.engagements import first_name, vehicle_view
 from domain.usecases.work import Work
 from geo.live import GONE_AFTER
@@ -50,7 +51,7 @@ async def follow(work: Work, token: str) -> dict[str, Any]:
     if engagement is None or engagement.state not in ACTIVE_ENGAGEMENT:
         raise NotFound
     (facts,) = await facts_of(work.db, [engagement])
-    spec = read_spec(facts.service.spec)
+    spec = spec_of(work, facts.service)
     position = _position(work, facts)
     return {
         "state": engagement.state,

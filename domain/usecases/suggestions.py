@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from domain.rules.catalogue import read_spec
 from domain.rules.errors import NotOnDuty
 from domain.rules.money import Cents, Money
 from domain.rules.pricing import fee_of
@@ -20,6 +19,7 @@ from domain.store import demand as store
 from domain.store import duty as sessions
 from domain.store.tables import DutySession, Market
 from domain.usecases.access import require_account
+from domain.usecases.specs import spec_of
 from domain.usecases.work import Work
 from geo.cells import center, parents, to_hex
 from geo.livepoints import LiveSnapshot
@@ -174,7 +174,7 @@ def _waiting(
 async def _net_per_request(work: Work, session: DutySession) -> float:
     """What a request of these services brought its provider, on average over the days looked back on."""
     specs = {
-        row.slug: read_spec(row.spec) for row in await catalogue.live_services(work.db, session.market_id)
+        row.slug: spec_of(work, row) for row in await catalogue.live_services(work.db, session.market_id)
     }
     past = await store.worth(
         work.db,

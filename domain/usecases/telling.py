@@ -15,9 +15,10 @@ from domain.store import requests, supply
 from domain.store.supply import OnDuty
 from domain.store.tables import Request
 from domain.usecases import access
-from domain.usecases.candidates import Crowd, Seeking, crowd_of, look_around, seed_of, specs_of
+from domain.usecases.candidates import Crowd, Seeking, crowd_of, look_around, seed_of
 from domain.usecases.decisions import Solved, keep, keep_if_news
 from domain.usecases.passing import Bound, detours
+from domain.usecases.specs import specs_of
 from domain.usecases.views.requests import call_over_view, request_view
 from domain.usecases.work import Work
 from geo.points import LatLng

@@ -1,6 +1,6 @@
 """The way driven: written only while the engagement runs, shown to its parties, erased by rule with a receipt."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -13,9 +13,10 @@ from domain.usecases.work import Work
 from geo.live import Fix
 
 
-async def append(work: Work, engagement_id: UUID, market_id: str, fixes: Sequence[Fix]) -> None:
-    """Keep fixes taken while an engagement was en route, arrived or in progress; of any other nothing is written."""
-    await store.append(work.db, engagement_id, market_id, fixes)
+async def append(work: Work, fixes: Mapping[tuple[UUID, str], Sequence[Fix]]) -> None:
+    """Keep fixes, by `(engagement, market)`, taken while it was en route, arrived or in progress; of any other nothing
+    is written."""
+    await store.append(work.db, fixes)
 
 
 async def track_of(work: Work, engagement_id: UUID) -> dict[str, Any]:

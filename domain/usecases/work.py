@@ -9,11 +9,13 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from domain.rules.catalogue import ServiceSpec
 from domain.rules.deeds import Counted, Deed
 from domain.rules.events import Event, EventType
 from domain.rules.ports import Bus, Clock, Psp, TravelTimes
 from domain.rules.traces import Traces, requests_of
 from domain.store import streams, timers
+from domain.store.engagement_facts import EngagementFacts
 from domain.store.timers import TimerKind
 from geo.live import LiveIndex
 from geo.points import LatLng
@@ -108,6 +110,8 @@ class Tools:
     firebase: Firebase | None = None
     forecasts: dict[tuple[object, ...], Forecast] = field(default_factory=dict)
     """Made this quarter-hour, by market, day, slot and services. Bounded; a lost one is made again."""
+    specs: dict[UUID, ServiceSpec] = field(default_factory=dict)
+    """By the version of a service; see `domain.usecases.specs`."""
     witness: Callable[[Counted], None] = lambda _: None  # hears of deeds once they are committed
     traces: Traces | None = None  # None: nobody records
 
@@ -161,6 +165,9 @@ class Work:
     deeds: list[Counted] = field(default_factory=list)
     opened: list[UUID] = field(default_factory=list)
     concerned: list[UUID] = field(default_factory=list)
+    shown: dict[UUID, EngagementFacts] = field(default_factory=dict)
+    """What the parties of an engagement have been shown in this transaction: its rows, as they are by now. A new row
+    about it makes them read again (`shown.pop`)."""
 
     @property
     def knobs(self) -> Knobs:

@@ -144,3 +144,4 @@ class Street:
                 text("UPDATE services SET spec = jsonb_set(spec, '{dispatch,waves}', cast(:one as jsonb))"),
                 {"one": one},
             )
+        self.tools.specs.clear()  # a version never changes, but here

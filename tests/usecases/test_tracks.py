@@ -36,20 +36,28 @@ async def points(town: Town) -> list[TrackPoint]:
 
 async def test_no_position_is_written_unless_the_work_is_under_way(town: Town) -> None:
     ride = await town.ride()
-    await run_as(town.tools, ENGINE, append, ride, "monaco", fixes(town, 3))
+    await run_as(town.tools, ENGINE, append, {(ride, "monaco"): fixes(town, 3)})
     assert await points(town) == []
     await town.drive_to(ride, "en_route")
-    await run_as(town.tools, ENGINE, append, ride, "monaco", fixes(town, 3))
-    await run_as(town.tools, ENGINE, append, ride, "monaco", [])
+    await run_as(town.tools, ENGINE, append, {(ride, "monaco"): fixes(town, 3)})
+    await run_as(town.tools, ENGINE, append, {(ride, "monaco"): []})
     assert len(await points(town)) == 3
-    await run_as(town.tools, ENGINE, append, ride, "monaco", fixes(town, 4))  # three of them known
+    await run_as(town.tools, ENGINE, append, {(ride, "monaco"): fixes(town, 4)})  # three of them known
     assert len(await points(town)) == 4
-    await run_as(town.tools, ENGINE, append, ride, "elsewhere", fixes(town, 9))
+    await run_as(town.tools, ENGINE, append, {(ride, "elsewhere"): fixes(town, 9)})
     assert len(await points(town)) == 4
     await town.do(town.customer, ride, "cancel")
     town.clock.move(10)
-    await run_as(town.tools, ENGINE, append, ride, "monaco", fixes(town, 3))
+    await run_as(town.tools, ENGINE, append, {(ride, "monaco"): fixes(town, 3)})
     assert len(await points(town)) == 4
+
+
+async def test_many_tracks_are_written_together_each_by_its_own_rule(town: Town) -> None:
+    ahead, running = await town.job(), await town.ride()
+    await town.drive_to(running, "en_route")
+    lots = {(ahead, "monaco"): fixes(town, 2), (running, "monaco"): fixes(town, 3)}
+    await run_as(town.tools, ENGINE, append, lots)
+    assert [point.engagement_id for point in await points(town)] == [running] * 3
 
 
 async def test_the_last_second_of_a_trip_is_kept_though_it_is_written_after_the_end(town: Town) -> None:
@@ -60,7 +68,7 @@ async def test_the_last_second_of_a_trip_is_kept_though_it_is_written_after_the_
     await town.do(town.driver, ride, "finish")
     town.clock.move(1)
     after = [Fix(lat=PORT.lat, lon=PORT.lon, at=town.clock.at.timestamp())]
-    await run_as(town.tools, ENGINE, append, ride, "monaco", [*last, *after])
+    await run_as(town.tools, ENGINE, append, {(ride, "monaco"): [*last, *after]})
     assert len(await points(town)) == 3
 
 
@@ -68,7 +76,7 @@ async def test_the_track_is_a_line_for_the_parties_and_staff(town: Town) -> None
     ride = await town.ride()
     await town.drive_to(ride, "en_route")
     assert (await run_as(town.tools, town.customer, track_of, ride))["geometry"] is None
-    await run_as(town.tools, ENGINE, append, ride, "monaco", fixes(town, 3))
+    await run_as(town.tools, ENGINE, append, {(ride, "monaco"): fixes(town, 3)})
     for actor in (town.customer, town.driver, town.staff):
         track = await run_as(town.tools, actor, track_of, ride)
         assert track["geometry"]["type"] == "LineString"
@@ -81,7 +89,7 @@ async def test_the_track_is_a_line_for_the_parties_and_staff(town: Town) -> None
 async def test_a_track_erases_itself_and_leaves_a_receipt(town: Town) -> None:
     ride = await town.ride()
     await town.drive_to(ride, "en_route")
-    await run_as(town.tools, ENGINE, append, ride, "monaco", fixes(town, 3))
+    await run_as(town.tools, ENGINE, append, {(ride, "monaco"): fixes(town, 3)})
     kept = [f"{p.at.astimezone(UTC).isoformat()},{p.lat!r},{p.lon!r}" for p in await points(town)]
     await town.drive_to(ride, "completed")
     town.clock.move(town.tools.knobs.track_kept + 1)

@@ -60,7 +60,12 @@ class Stop(Base):
     kind: Mapped[str]
     lat: Mapped[float]
     lon: Mapped[float]
-    point: Mapped[Any] = mapped_column(Geography("POINT", srid=4326, spatial_index=False), nullable=False)
+    point: Mapped[Any] = mapped_column(
+        Geography("POINT", srid=4326, spatial_index=False),
+        nullable=False,
+        deferred=True,
+        deferred_raiseload=True,
+    )  # for the database to search by; `lat` and `lon` say the same
     cell: Mapped[int] = mapped_column(BigInteger)  # H3 resolution 9
     label: Mapped[str]  # coarse words: the quarter
     address: Mapped[str]  # exact words: the street

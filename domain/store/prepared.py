@@ -1,0 +1,27 @@
+"""Statements that are built once, at import, and asked many times: building one costs more than asking it.
+
+Values are bound by name at each call. For any number of values there is one text (`= ANY`): the server would prepare
+`IN` anew for each number of them, on each connection.
+"""
+
+from typing import Any, TypeVar
+
+from sqlalchemy import ARRAY, ColumnElement, Table, any_, bindparam
+from sqlalchemy.orm import InstrumentedAttribute
+
+from domain.store.tables.base import Base
+
+T = TypeVar("T")
+
+
+def among(column: "InstrumentedAttribute[T] | ColumnElement[T]", name: str) -> ColumnElement[bool]:
+    """A condition: the column is one of the values bound by this name (a list)."""
+    values: ColumnElement[Any] = bindparam(name, type_=ARRAY(column.type))
+    return column == any_(values)
+
+
+def table_of(entity: type[Base]) -> Table:
+    """The table behind an entity, for statements that write rows nobody reads back as objects."""
+    table = entity.__table__
+    assert isinstance(table, Table)
+    return table
