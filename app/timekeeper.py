@@ -19,6 +19,7 @@ from domain.usecases.work import ENGINE, Tools, Work, commit, working
 
 AT_ONCE: Final = 4  # timers at a time: a payment service slow to answer does not hold the rest
 LONGEST_NAP: Final = 1.0  # s; timers set by another process whose wake-up call got lost are found within it
+TAKEN_NAP: Final = 0.05  # s; what is due is being done by somebody else
 WAKE: Final = "wake.timers"
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,15 @@ class Timekeeper:
         rang = await asyncio.gather(*(self._work_off() for _ in range(AT_ONCE)))
         return sum(rang)
 
+    async def _look(self) -> float:
+        """Do what is due, if anything is: the only question that a quiet house is asked. How long to nap, in s."""
+        nap = await self._nap()
+        if nap > 0.0:
+            return nap
+        if not await self.step():
+            return TAKEN_NAP
+        return await self._nap()
+
     async def run(self, stop: asyncio.Event) -> None:
         """Step, sleep until the next timer or a wake-up call, and so on until told to stop."""
         self._stop = stop
@@ -51,8 +61,7 @@ class Timekeeper:
             while not stop.is_set():
                 self._woken.clear()
                 try:
-                    await self.step()
-                    nap = await self._nap()
+                    nap = await self._look()
                 except (SQLAlchemyError, OSError):  # the database is away: it comes back, and nothing is lost
                     log.warning("the timers cannot be read; trying again", exc_info=True)
                     nap = LONGEST_NAP

@@ -7,18 +7,10 @@ from pathlib import Path
 from typing import Final
 
 from matching.policy import Policy
-from matching.whatif.round import ANTICIPATION, FAIR_S, PRODUCTION
+from matching.whatif.policies import POLICIES, PRODUCTION
 
 MOST_CARS: Final = 20_000
 SHIFTS: Final = "shifts"
-
-POLICIES: Final[dict[str, Policy | None]] = {
-    "batch": PRODUCTION,
-    "nearest": None,  # no weights: first come, first served, the nearest free car
-    "fair": replace(PRODUCTION, version="replay-fair-1", fairness_s=FAIR_S),
-    "anticipate": replace(PRODUCTION, version="replay-anticipate-1", anticipation=ANTICIPATION),
-}
-"""By name, the policy that the production solver runs under."""
 
 WEIGHTS: Final = tuple(
     field.name for field in fields(Policy) if field.name not in {"version", "wave_reach_s"}

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from app.replay.arguments import POLICIES, SHIFTS
+from app.replay.arguments import SHIFTS
 from matching.anticipation import Value
 from matching.whatif.city import City, Day, Shifts, most_at_once, steady_fleet
 from matching.whatif.foresight import Foresight, learn_value
@@ -16,7 +16,8 @@ from matching.whatif.learnt import Learnt, learn, others
 from matching.whatif.measures import HEADLINES, Measures, Meter, measure, pooled
 from matching.whatif.outcome import Outcome
 from matching.whatif.paired import Cell, difference, standard_error
-from matching.whatif.round import PRODUCTION, Decide, batch, nearest
+from matching.whatif.policies import POLICIES, PRODUCTION
+from matching.whatif.round import Decide, batch, nearest
 from matching.whatif.simulate import Rules, simulate
 
 METER: Final = Meter()

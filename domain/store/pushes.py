@@ -3,16 +3,18 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Delete,
     Select,
     Text,
     Uuid,
     and_,
+    bindparam,
     case,
     cast,
     column,
@@ -27,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.store.prepared import table_of
 from domain.store.tables import Account, Device, Engagement, Market, PushRow, Request, SentMessage
 
 WAITING = "waiting"
@@ -249,14 +252,26 @@ async def purge(db: AsyncSession, before: datetime, limit: int) -> int:
     return len((await db.execute(statement)).all())
 
 
+def _keep_sent() -> Delete:
+    table = table_of(SentMessage)
+    columns = ("id", "to", "kind", "body", "data", "at")
+    added = insert(table).values({name: bindparam(name) for name in columns}).cte("added")
+    same = (table.c.to == bindparam("whose"), table.c.kind == bindparam("what"))
+    newest = (
+        select(table.c.id)
+        .where(*same)
+        .order_by(table.c.at.desc(), table.c.id.desc())
+        .limit(bindparam("others"))
+    )  # without the new one: a statement does not see what it writes
+    return delete(table).where(*same, table.c.id.not_in(newest)).add_cte(added)
+
+
+_KEEP_SENT: Final = _keep_sent()
+
+
 async def keep_sent(db: AsyncSession, sent: Mapping[str, Any], kept: int) -> None:
     """Add to the development outbox what the console sent, and keep the newest `kept` of that number and kind."""
-    await db.execute(insert(SentMessage).values(**sent))
-    same = (SentMessage.to == sent["to"], SentMessage.kind == sent["kind"])
-    newest = (
-        select(SentMessage.id).where(*same).order_by(SentMessage.at.desc(), SentMessage.id.desc()).limit(kept)
-    )
-    await db.execute(delete(SentMessage).where(*same, SentMessage.id.not_in(newest)))
+    await db.execute(_KEEP_SENT, {**sent, "others": kept - 1, "whose": sent["to"], "what": sent["kind"]})
 
 
 def ids_in(values: Iterable[str | None]) -> set[UUID]:

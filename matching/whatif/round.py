@@ -20,13 +20,6 @@ from matching.whatif.city import Floats
 
 Indexes: TypeAlias = NDArray[np.intp]
 
-PRODUCTION = Policy(version="replay-1", wave_reach_s=())
-"""As the dispatcher's own: no reach in the policy, the request's limit holds."""
-FAIR_S = 60.0
-"""s per standard deviation: the weight that the fairness term was first studied at."""
-ANTICIPATION = 0.25
-"""s per second of earning: tuned on San Francisco's 2008-05-17 to 19 (0.15 to 2 were tried)."""
-
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Round:

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from app.cli import main
-from app.replay.arguments import POLICIES, add_to
+from app.replay.arguments import add_to
 from app.replay.files import RecordingUnreadable, read_shifts, read_trips
+from matching.whatif.policies import POLICIES
 
 COLUMNS = (
     "cab_id", "pickup_unix", "dropoff_unix", "pickup_lat", "pickup_lon", "dropoff_lat", "dropoff_lon", "gps_km",

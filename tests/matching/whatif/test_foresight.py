@@ -8,7 +8,8 @@ from matching.forecast import SLOT_S
 from matching.whatif.city import City, steady_fleet
 from matching.whatif.foresight import Foresight, learn_value
 from matching.whatif.outcome import Outcome
-from matching.whatif.round import ANTICIPATION, PRODUCTION, Given, Round, batch
+from matching.whatif.policies import ANTICIPATION, PRODUCTION
+from matching.whatif.round import Given, Round, batch
 from matching.whatif.simulate import Rules, simulate
 from tests.matching.whatif.test_simulate import AHEAD
 from tests.matching.whatif.town import PLANE, learnt_of, town

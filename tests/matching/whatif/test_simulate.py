@@ -13,9 +13,8 @@ from matching.solve import solve
 from matching.whatif.city import DAY_S, City, Day, Shifts, steady_fleet
 from matching.whatif.learnt import Learnt
 from matching.whatif.outcome import Outcome
+from matching.whatif.policies import ANTICIPATION, PRODUCTION
 from matching.whatif.round import (
-    ANTICIPATION,
-    PRODUCTION,
     Ahead,
     Decide,
     Given,
