@@ -5,10 +5,11 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, func, select, text, union, update
+from sqlalchemy import Text, bindparam, delete, func, select, text, union, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.store.prepared import table_of
 from domain.store.tables import (
     Account,
     Challenge,
@@ -42,17 +43,16 @@ async def account_of_session(
     return (await db.execute(_OF_SESSION, asked)).scalar_one_or_none()
 
 
+_MADE: Final = insert(table_of(Account)).on_conflict_do_nothing(index_elements=["phone"])
+_WITH_PHONE: Final = select(Account).where(Account.phone == bindparam("number"))
+
+
 async def account_with_phone(
     db: AsyncSession, *, new_id: UUID, phone: str, language: str, now: datetime
 ) -> Account:
     """The account of a phone number, made on first sight. Two first sign-ins at once make one."""
-    made = (
-        insert(Account)
-        .values(id=new_id, phone=phone, language=language, created_at=now)
-        .on_conflict_do_nothing(index_elements=[Account.phone])
-    )
-    await db.execute(made)
-    return (await db.execute(select(Account).where(Account.phone == phone))).scalar_one()
+    await db.execute(_MADE, {"id": new_id, "phone": phone, "language": language, "created_at": now})
+    return (await db.execute(_WITH_PHONE, {"number": phone})).scalar_one()
 
 
 async def account_of_firebase(db: AsyncSession, uid: str) -> Account | None:
@@ -74,8 +74,8 @@ async def account_with_firebase(
 
 
 async def account(db: AsyncSession, account_id: UUID, *, lock: bool = False) -> Account | None:
-    """One account, as the database has it now."""
-    return await db.get(Account, account_id, populate_existing=True, with_for_update=lock)
+    """One account: with `lock` as the database has it now, else as this transaction has read it before, if it has."""
+    return await db.get(Account, account_id, populate_existing=lock, with_for_update=lock)
 
 
 # One-time codes
@@ -89,47 +89,70 @@ async def ops_among(db: AsyncSession, accounts: Collection[UUID]) -> set[UUID]:
     return set(await db.scalars(found))
 
 
+_LOCK_PHONE: Final = select(
+    func.pg_advisory_xact_lock(func.hashtextextended(bindparam("key", type_=Text), 0))
+)
+
+
 async def lock_phone(db: AsyncSession, phone: str) -> None:
     """One transaction at a time counts and sends codes for a number."""
-    await db.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("otp:" + phone, 0))))
+    await db.execute(_LOCK_PHONE, {"key": "otp:" + phone})
+
+
+_CHALLENGES: Final = (
+    select(Challenge.created_at)
+    .where(Challenge.phone == bindparam("phone"), Challenge.created_at > bindparam("since"))
+    .order_by(Challenge.created_at)
+)
 
 
 async def challenges_since(db: AsyncSession, phone: str, since: datetime) -> Sequence[datetime]:
     """When codes were sent to a number, oldest first."""
-    statement = select(Challenge.created_at).where(Challenge.phone == phone, Challenge.created_at > since)
-    return (await db.execute(statement.order_by(Challenge.created_at))).scalars().all()
+    return (await db.execute(_CHALLENGES, {"phone": phone, "since": since})).scalars().all()
+
+
+_TAKE_TRY: Final = (
+    update(Challenge)
+    .where(
+        Challenge.id == bindparam("challenge"),
+        Challenge.used_at.is_(None),
+        Challenge.expires_at > bindparam("now"),
+        Challenge.tries < bindparam("most"),
+    )
+    .values(tries=Challenge.tries + 1)
+    .returning(Challenge)
+    .execution_options(populate_existing=True, synchronize_session=False)
+)
 
 
 async def take_try(db: AsyncSession, challenge_id: UUID, *, most: int, now: datetime) -> Challenge | None:
     """Count one try of a live challenge; `None` once it is used, late, or out of tries."""
-    statement = (
-        update(Challenge)
-        .where(
-            Challenge.id == challenge_id,
-            Challenge.used_at.is_(None),
-            Challenge.expires_at > now,
-            Challenge.tries < most,
-        )
-        .values(tries=Challenge.tries + 1)
-        .returning(Challenge)
-    )
-    return (await db.execute(statement)).scalar_one_or_none()
+    given = {"challenge": challenge_id, "now": now, "most": most}
+    return (await db.execute(_TAKE_TRY, given)).scalar_one_or_none()
+
+
+_USE: Final = (
+    update(Challenge)
+    .where(Challenge.id == bindparam("challenge"), Challenge.used_at.is_(None))
+    .values(used_at=bindparam("now"))
+    .returning(Challenge.id)
+    .execution_options(synchronize_session=False)
+)
 
 
 async def use_challenge(db: AsyncSession, challenge_id: UUID, now: datetime) -> bool:
     """Spend a challenge, once: of two right codes at the same time one comes second."""
-    statement = (
-        update(Challenge)
-        .where(Challenge.id == challenge_id, Challenge.used_at.is_(None))
-        .values(used_at=now)
-        .returning(Challenge.id)
-    )
-    return (await db.execute(statement)).scalar_one_or_none() is not None
+    given = {"challenge": challenge_id, "now": now}
+    return (await db.execute(_USE, given)).scalar_one_or_none() is not None
+
+
+_SENT: Final = table_of(SentMessage)
+_FORGET_SENT: Final = delete(_SENT).where(_SENT.c.to == bindparam("whose"), _SENT.c.at < bindparam("before"))
 
 
 async def forget_sent(db: AsyncSession, to: str, before: datetime) -> None:
     """Trim the development outbox of one number."""
-    await db.execute(delete(SentMessage).where(SentMessage.to == to, SentMessage.at < before))
+    await db.execute(_FORGET_SENT, {"whose": to, "before": before})
 
 
 async def sent_to(db: AsyncSession, to: str | None, limit: int) -> Sequence[SentMessage]:

@@ -1,9 +1,10 @@
 """Claims on a person's agenda. Two that overlap cannot be held: the exclusion rule says so, whoever asks."""
 
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -53,11 +54,17 @@ async def end_by(db: AsyncSession, engagement_id: UUID, at: datetime) -> None:
     )
 
 
+_RELEASE: Final = (
+    update(Hold)
+    .where(Hold.engagement_id == bindparam("engagement"), Hold.state == HELD)
+    .values(state=RELEASED)
+    .execution_options(synchronize_session=False)
+)
+
+
 async def release(db: AsyncSession, engagement_id: UUID) -> None:
     """Give the agenda back what an engagement had claimed."""
-    await db.execute(
-        update(Hold).where(Hold.engagement_id == engagement_id, Hold.state == HELD).values(state=RELEASED)
-    )
+    await db.execute(_RELEASE, {"engagement": engagement_id})
 
 
 async def is_free(db: AsyncSession, provider_id: UUID, span: tuple[datetime, datetime]) -> bool:

@@ -67,7 +67,7 @@ async def move(
         .where(Request.id == request_id, Request.state.in_(seen), true() if only_if is None else only_if)
         .values(state=to.pop(), **values)
         .returning(Request)
-        .execution_options(populate_existing=True)
+        .execution_options(populate_existing=True, synchronize_session=False)
     )
     return (await db.execute(statement)).scalar_one_or_none()
 
