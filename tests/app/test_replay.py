@@ -16,6 +16,8 @@ from app.cli import main
 from app.replay.arguments import POLICIES, add_to
 from app.replay.files import RecordingUnreadable, read_shifts, read_trips
 
+pytestmark = pytest.mark.usefixtures("log_of_its_own")  # the command sets up the log of its process
+
 COLUMNS = (
     "cab_id", "pickup_unix", "dropoff_unix", "pickup_lat", "pickup_lon", "dropoff_lat", "dropoff_lon", "gps_km",
     "local_day",
