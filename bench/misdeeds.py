@@ -112,8 +112,11 @@ async def go_by_a_wrong_clock(driver: Driver, skew: timedelta, lasts: float) -> 
 
 async def _is_refused(driver: Driver, reason: str) -> bool:
     """Whether the house takes a fix by the true clock, and the next, by the phone's, not; for that reason."""
-    true = await driver.ask("POST", "/v1/me/positions", {"fixes": [fix(driver.place)]})
-    by_its_clock = await driver.ask("POST", "/v1/me/positions", {"fixes": [fix(driver.place, driver.skew)]})
+    async with driver.one_fix:
+        true = await driver.ask("POST", "/v1/me/positions", {"fixes": [fix(driver.place)]})
+        by_its_clock = await driver.ask(
+            "POST", "/v1/me/positions", {"fixes": [fix(driver.place, driver.skew)]}
+        )
     left = {"accepted": 0, "dropped": [{"index": 0, "reason": reason}]}
     return (true, by_its_clock) == ((202, {"accepted": 1, "dropped": []}), (202, left))
 

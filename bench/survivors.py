@@ -84,6 +84,9 @@ class Survivor:
         self.reads = asyncio.Event()
         self.reads.set()
         self.skew = timedelta()
+        self.one_fix = (
+            asyncio.Lock()
+        )  # of a phone's fixes only the last counts: who asks about one has it alone
         self.deeds: list[Deed] = []
         self.frames: list[str] = []
         self.refused_as_old = 0
@@ -258,12 +261,13 @@ class Survivor:
 
     async def stand_at(self, at: Place) -> None:
         """One fix by the phone's own clock, over the socket if there is one."""
-        now = fix(at, self.skew)
-        frame = json.dumps({"t": "position", **now})
-        if not self.skew:
-            self.frames = [*self.frames[1 - KEPT_FRAMES :], frame]
-        if not (self.reads.is_set() and await self.say(frame)):
-            await self.ask("POST", "/v1/me/positions", {"fixes": [now]})
+        async with self.one_fix:
+            now = fix(at, self.skew)
+            frame = json.dumps({"t": "position", **now})
+            if not self.skew:
+                self.frames = [*self.frames[1 - KEPT_FRAMES :], frame]
+            if not (self.reads.is_set() and await self.say(frame)):
+                await self.ask("POST", "/v1/me/positions", {"fixes": [now]})
 
     async def say(self, frame: str) -> bool:
         """Over the socket, if there is one; whether it went."""
