@@ -38,7 +38,7 @@ Place = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """A POST as it was answered: said again under the same key, it must be answered the same."""
+    """A POST as it was answered: said again under the same key, it must not be done twice."""
 
     path: str
     body: object
