@@ -5,10 +5,10 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import uvloop
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -26,6 +26,7 @@ from app.up import TownArguments, up
 from app.watch import log
 
 PARTS = {"serve": Part.ALL, "api": Part.API, "dispatch": Part.DISPATCH, "relay": Part.RELAY}
+TERMINATED: Final = 128 + signal.SIGTERM  # of what was to come to an end of its own, as a shell tells it
 
 
 def main(arguments: list[str]) -> int:
@@ -41,7 +42,10 @@ def main(arguments: list[str]) -> int:
             return replay(asked)
         settings = read()
         log.set_up(level=settings.log_level, form=settings.log_format)
-        return uvloop.run(_interruptible(_command(asked, settings)))
+        if asked.command == "map":  # in no thread: nothing ends one
+            with _terminable():
+                return _import_map(asked.source, asked.market)
+        return uvloop.run(_interruptible(_command(asked, settings), terminated=_when_terminated(asked)))
     except (SettingsError, PostgresUnavailable, PortTaken, CityUnavailable) as told:
         print(f"coudmain: {told}", file=sys.stderr)
         return 1
@@ -111,8 +115,6 @@ async def _command(asked: argparse.Namespace, settings: Settings) -> int:
 
             async with database(settings) as url:
                 return await reweigh_day(url, asked)
-        case "map":
-            return await asyncio.to_thread(_import_map, asked.source, asked.market)
         case part:
             async with database(settings) as url:
                 return await _serve(settings, url, PARTS[part], asked)
@@ -153,7 +155,27 @@ async def database(settings: Settings) -> AsyncIterator[str]:
         await asyncio.to_thread(cluster.stop)
 
 
-async def _interruptible(work: Coroutine[Any, Any, int]) -> int:
+def _when_terminated(asked: argparse.Namespace) -> int:
+    """The exit status after SIGTERM: 0 where nothing but a signal ends the command."""
+    for_ever = asked.command in PARTS or (asked.command == "up" and asked.seconds is None)
+    return 0 if for_ever else TERMINATED
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Have SIGTERM end what runs here as Ctrl-C does: whatever was begun is cleared away."""
+
+    def leave(*_: object) -> None:
+        raise SystemExit(TERMINATED)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+async def _interruptible(work: Coroutine[Any, Any, int], *, terminated: int) -> int:
     """Run to the end, or until the first Ctrl-C or SIGTERM: then everything is closed in order and we leave."""
     task = asyncio.ensure_future(work)
     loop = asyncio.get_running_loop()
@@ -170,7 +192,7 @@ async def _interruptible(work: Coroutine[Any, Any, int]) -> int:
     try:
         return await task
     except asyncio.CancelledError:
-        return 130 if signal.SIGINT in told else 0
+        return 130 if signal.SIGINT in told else terminated
 
 
 def _import_map(source: str, slug: str | None) -> int:

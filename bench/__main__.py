@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import logging
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -32,7 +33,26 @@ BENCHMARKS: Final[dict[str, Callable[[int, Say], Outcome]]] = {
 
 
 def main(arguments: Sequence[str], results: Path = RESULTS) -> int:
-    """Run what is asked for, all of it by default; 1 if anything was unsound."""
+    """Run what is asked for, all of it by default; 1 if anything was unsound.
+
+    Ctrl-C and SIGTERM end it, and with it all that was begun: 130 and 143.
+    """
+    terminated: list[int] = []
+
+    def end(number: int, _: object) -> None:
+        terminated.append(number)
+        signal.raise_signal(signal.SIGINT)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        return _run(arguments, results)
+    except KeyboardInterrupt:
+        return 128 + (signal.SIGTERM if terminated else signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _run(arguments: Sequence[str], results: Path) -> int:
     asked = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     here = machine.describe()

@@ -2,30 +2,29 @@
 
 Two gateways, a dispatcher and a relay over NATS and a durable PostgreSQL. The peer is the same town before anything
 goes wrong. Afterwards every promise is looked at: what phones were told against the log, and the store's invariants.
+A run in which a fault did not bite has proved nothing.
 """
 
 import asyncio
 import contextlib
-import os
 import shutil
-import signal
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 from app.postgres import PrivateCluster, throwaway_directory
-from bench.faults import freeze, thaw
+from bench.bites import tallied, toothless
 from bench.figures import Outcome, Spread
+from bench.harm import House, Say, go_wrong
 from bench.processes import data
 from bench.rideout import Crowd
-from bench.schedule import ON_PHONES, Event, Fault, schedule, told
-from bench.spread import READY_WITHIN, Installation, NatsServer, Part
-from bench.survivors import Survivor
+from bench.schedule import Event, Fault, schedule, told
+from bench.spread import Installation, NatsServer
 from domain.store.invariants import breaches, left_undone
 
 SETTINGS: Final = {
@@ -41,13 +40,8 @@ SETTINGS: Final = {
         "100000",  # limits have tests of their own
     ),
 }
-LET_GO_WITHIN: Final = 30.0  # s for a stopped PostgreSQL's last process
 REST_WITHIN: Final = 60.0  # s from the last fault to a house with nothing left undone
 LOOK_EVERY: Final = 0.1  # s
-SKEWS: Final = (timedelta(hours=-2), timedelta(days=1), timedelta(seconds=-20))
-ASKS_AT: Final = 80.0  # frames a second of a phone that does not read: under the 100 a socket may send
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,24 +65,6 @@ async def measure(sizes: Sizes, seed: int, say: Say) -> Outcome:
     with data() as directory:
         async with _house(directory) as house:
             return await _over(house, sizes, seed, plan, say)
-
-
-@dataclass
-class House:
-    """All that can break."""
-
-    postgres: PrivateCluster
-    nats: NatsServer
-    installation: Installation
-    down: set[Part] = field(default_factory=set)  # killed, and not to be started again yet
-
-    def parts(self, name: str) -> list[Part]:
-        """Those of a kind."""
-        return [part for part in self.installation.parts if part.name == name]
-
-    @property
-    def gateways(self) -> list[str]:
-        return [part.url for part in self.parts("api")]
 
 
 @contextlib.asynccontextmanager
@@ -131,133 +107,16 @@ async def _over(house: House, sizes: Sizes, seed: int, plan: tuple[Event, ...], 
     crowd.record.answered_ms.clear()
     say(f"calm: {dict(crowd.record.seen)}")
     try:
-        await _go_wrong(house, crowd, plan, say)
+        seen = await go_wrong(house, crowd, plan, say)
         worst = list(crowd.record.answered_ms)
     finally:
         over.set()
         await living
-    broken = [*crowd.record.broken, *await _at_rest(house)]
+    broken = [*toothless(plan, seen), *crowd.record.broken, *await _at_rest(house)]
     say(f"seen: {dict(crowd.record.seen)}")
     await crowd.close()
-    return _outcome(sizes, plan, crowd, broken, calm, worst)
-
-
-# What goes wrong
-
-
-async def _go_wrong(house: House, crowd: Crowd, plan: tuple[Event, ...], say: Say) -> None:
-    """The schedule: to the house one after another, to phones beside it; at the end everything is mended."""
-    began = time.monotonic()
-    one_at_a_time = asyncio.Lock()
-    async with _supervised(house, crowd), asyncio.TaskGroup() as group:
-        for event in plan:
-            await asyncio.sleep(max(0.0, event.at - (time.monotonic() - began)))
-            say(f"{time.monotonic() - began:7.2f} s  {event.fault}")
-            if event.fault in ON_PHONES:
-                group.create_task(_to_phones(crowd, event))
-            else:
-                group.create_task(_to_the_house(house, event, one_at_a_time))
-
-
-@contextlib.asynccontextmanager
-async def _supervised(house: House, crowd: Crowd) -> AsyncIterator[None]:
-    """Parts are started again meanwhile; at the end all of them are ready."""
-    supervising = asyncio.create_task(_supervise(house, crowd))
-    try:
-        yield
-        async with asyncio.timeout(READY_WITHIN):
-            for part in house.installation.parts:
-                while not await asyncio.to_thread(part.is_ready):  # noqa: ASYNC110 - no event tells
-                    await asyncio.sleep(LOOK_EVERY)
-    finally:
-        supervising.cancel()
-        await asyncio.gather(supervising, return_exceptions=True)
-
-
-async def _supervise(house: House, crowd: Crowd) -> None:
-    """Start again what could not start while something it needs was away. What has run does not end by itself."""
-    while True:
-        for part in house.installation.parts:
-            if part.process.poll() is not None and part not in house.down:
-                if part.has_been_ready:
-                    crowd.record.breaks(f"{part.name} ended by itself: {part.said[-300:]}")
-                crowd.record.seen["starts repeated"] += 1
-                part.begin_again()
-        await asyncio.sleep(LOOK_EVERY)
-
-
-async def _to_the_house(house: House, event: Event, one_at_a_time: asyncio.Lock) -> None:
-    async with one_at_a_time:
-        match event.fault:
-            case Fault.KILL_API | Fault.KILL_DISPATCH | Fault.KILL_RELAY:
-                parts = house.parts(_KILLED[event.fault])
-                part = parts[int(event.chance * len(parts))]
-                house.down.add(part)
-                await asyncio.to_thread(part.kill)
-                await asyncio.sleep(min(event.lasts, 1.0))
-                part.begin_again()
-                house.down.discard(part)
-            case Fault.RESTART_POSTGRES:
-                await asyncio.to_thread(_restart, house.postgres, event.lasts)
-            case Fault.FREEZE_POSTGRES:
-                pid = house.postgres.pid()
-                if pid is not None:
-                    await _frozen(pid, event.lasts)
-            case Fault.RESTART_NATS:
-                house.nats.kill()
-                await asyncio.sleep(event.lasts)
-                house.nats.begin_again()
-            case Fault.FREEZE_NATS:
-                await _frozen(house.nats.process.pid, event.lasts)
-
-
-_KILLED: Final = {Fault.KILL_API: "api", Fault.KILL_DISPATCH: "dispatch", Fault.KILL_RELAY: "relay"}
-
-
-async def _frozen(pid: int, seconds: float) -> None:
-    pids = freeze(pid)
-    try:
-        await asyncio.sleep(seconds)
-    finally:
-        thaw(pids)
-
-
-def _restart(postgres: PrivateCluster, away: float) -> None:
-    """SIGQUIT, "immediate": no goodbye, recovery at the next start."""
-    pid = postgres.pid()
-    if pid is None:
-        return
-    os.kill(pid, signal.SIGQUIT)
-    deadline = time.monotonic() + LET_GO_WITHIN
-    while postgres.pid() == pid and time.monotonic() < deadline:
-        time.sleep(LOOK_EVERY)
-    time.sleep(away)
-    postgres.start()
-
-
-async def _to_phones(crowd: Crowd, event: Event) -> None:
-    """A third of the phones, beginning with the one that chance picks."""
-    everybody = crowd.everybody
-    first = int(event.chance * len(everybody))
-    hit = [everybody[(first + step) % len(everybody)] for step in range(max(1, len(everybody) // 3))]
-    await asyncio.gather(*(_to_phone(phone, event) for phone in hit))
-
-
-async def _to_phone(phone: Survivor, event: Event) -> None:
-    match event.fault:
-        case Fault.DROP_LINES:
-            phone.cut_off()
-        case Fault.FILL_BUFFERS:
-            with phone.not_reading():
-                for _ in range(int(event.lasts * ASKS_AT)):
-                    await phone.ask_for_much()
-                    await asyncio.sleep(1 / ASKS_AT)
-        case Fault.SKEW_CLOCKS:
-            phone.skew = SKEWS[int(event.chance * len(SKEWS))]
-            await asyncio.sleep(event.lasts)
-            phone.skew = timedelta()
-        case Fault.REPLAY:
-            await phone.say_again()
+    bites = tallied(plan, seen)
+    return _outcome(sizes, plan, crowd, broken, calm, worst, bites)
 
 
 # Afterwards
@@ -286,6 +145,7 @@ def _outcome(
     broken: list[str],
     calm: list[float],
     worst: list[float],
+    bites: Mapping[str, Mapping[str, int]],
 ) -> Outcome:
     seen = crowd.record.seen
     quiet, stormy = Spread.of(calm), Spread.of(worst)
@@ -311,4 +171,5 @@ def _outcome(
         ratios={"chaos_to_calm": stormy.median / quiet.median},
         notes=broken[:20] or [", ".join(f"{name}: {count}" for name, count in sorted(seen.items()))],
         sound=not broken and seen["rides finished"] > 0,
+        tallies=bites,
     )

@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from bench.processes import children_of
 
@@ -27,6 +28,19 @@ def freeze(pid: int) -> list[int]:
 def thaw(pids: Sequence[int]) -> None:
     """Let frozen processes go on, children first; one that has gone needs nothing."""
     _tell(reversed(pids), signal.SIGCONT)
+
+
+def stand_still(pids: Sequence[int]) -> bool:
+    """Whether there are such processes, and every one of them is stopped."""
+    return bool(pids) and all(_state(pid) == "T" for pid in pids)
+
+
+def _state(pid: int) -> str:
+    """One letter (proc(5)); nothing for one that has gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
 
 
 def _tell(pids: Iterable[int], number: signal.Signals) -> None:

@@ -47,6 +47,9 @@ class Outcome:
     ratios: Mapping[str, float]
     notes: Sequence[str] = field(default=())
     sound: bool = True  # what the benchmark checks on its way held
+    tallies: Mapping[str, Mapping[str, int]] = field(
+        default_factory=dict
+    )  # counts that belong together, by noun
 
     def as_json(self) -> dict[str, Any]:
         figures = {
@@ -61,6 +64,11 @@ class Outcome:
             "sizes": dict(self.sizes),
             "figures": figures,
             "ratios": {name: significant(ratio) for name, ratio in self.ratios.items()},
+            **(
+                {"tallies": {noun: dict(counts) for noun, counts in self.tallies.items()}}
+                if self.tallies
+                else {}
+            ),
             "notes": list(self.notes),
         }
 
@@ -72,7 +80,7 @@ def significant(value: float) -> float:
 
 def table(outcome: Outcome) -> str:
     """The outcome in a few lines."""
-    width = max(len(name) for name in [*outcome.figures, *outcome.ratios])
+    width = max(len(name) for name in [*outcome.figures, *outcome.ratios, *outcome.tallies])
     lines = [f"{outcome.name}: {outcome.measures}"]
     for name, figure in outcome.figures.items():
         if isinstance(figure, Spread):
@@ -81,6 +89,8 @@ def table(outcome: Outcome) -> str:
             said = f"       {figure:10.4g}"
         lines.append(f"  {name:<{width}}  {said}")
     lines += [f"  {name:<{width}}  x {ratio:.3g}" for name, ratio in outcome.ratios.items()]
+    for noun, counts in outcome.tallies.items():
+        lines.append(f"  {noun:<{width}}  " + ", ".join(f"{name} {count}" for name, count in counts.items()))
     lines += [f"  ({note})" for note in outcome.notes]
     if not outcome.sound:
         lines.append("  UNSOUND: see the notes")

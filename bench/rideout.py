@@ -127,8 +127,7 @@ class Driver(Survivor):
 
     async def _drive(self, engagement_id: str) -> None:
         words = {"id": engagement_id, "text": LONG_WORDS}
-        self.much = json.dumps({"t": "do", "id": str(uuid4()), "op": "message.send", "args": words})
-        await self.ask_for_much()
+        await self.say(json.dumps({"t": "do", "id": str(uuid4()), "op": "message.send", "args": words}))
         for verb, place in (("set_off", CASINO), ("arrive", CASINO), ("start", BEACH), ("finish", BEACH)):
             pin = await self._pin(engagement_id) if verb == "start" else None
             more = {"pin": pin} if pin else {}

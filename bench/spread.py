@@ -148,13 +148,21 @@ class NatsServer:
         program = shutil.which("nats-server", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/bin")
         if program is None:
             raise RuntimeError("nats-server is missing: install the distribution's package")
-        self.port = free_port()
-        self._command = [program, "-a", "127.0.0.1", "-p", str(self.port)]
+        self.port, self._door = free_port(), free_port()
+        self._command = [program, "-a", "127.0.0.1", "-p", str(self.port), "-m", str(self._door)]
         self.process = self._begun()
 
     @property
     def url(self) -> str:
         return f"nats://127.0.0.1:{self.port}"
+
+    def clients(self, name: str) -> int:
+        """How many connections of this name it has now; none while it does not answer."""
+        try:
+            told = httpx.get(f"http://127.0.0.1:{self._door}/connz", timeout=2.0).json()
+        except httpx.TransportError:
+            return 0
+        return sum(one.get("name") == name for one in told["connections"])
 
     def kill(self) -> None:
         self.process.kill()

@@ -7,16 +7,17 @@ import random
 import socket
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from uuid import uuid4
 
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import WebSocketException
+from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.frames import CloseCode
 from websockets.typing import Subprotocol
 
 ANSWERED_WITHIN: Final = (
@@ -26,6 +27,10 @@ ONE_TRY: Final = 20.0  # s; a phone's patience with one exchange
 TRY_AGAIN: Final = (0.1, 0.5)  # s, drawn between: everybody lost the same gateway at the same moment
 KEPT_FRAMES: Final = 30  # positions remembered, to be said again
 SMALL_BUFFER: Final = 4096  # bytes the system keeps for a phone that may stop reading: filled soon
+SMALL_SEGMENT: Final = (
+    536  # bytes, TCP's least: a loopback's of 64 KiB has the other side keep 2.8 MB, this 50 KB
+)
+AS_OLD: Final = frozenset({"older_than_known", "duplicate", "too_old"})
 
 Frame = dict[str, Any]
 Place = tuple[float, float]
@@ -33,13 +38,18 @@ Place = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """A POST as it was answered: said again under the same key, it must be answered the same."""
+    """A POST as it was answered: said again under the same key, it must not be done twice."""
 
     path: str
     body: object
     key: str
     status: int
     name: str  # the answer's id, or the problem's code
+
+    @property
+    def is_done(self) -> bool:
+        """It was not refused."""
+        return self.status < 300
 
 
 @dataclass
@@ -66,7 +76,7 @@ class Survivor:
         address = f"127.7.{number // 250}.{number % 250 + 1}"
         self._address = address
         transport = httpx.AsyncHTTPTransport(local_address=address, verify=False)
-        self._http = httpx.AsyncClient(transport=transport, timeout=ONE_TRY)
+        self.http = httpx.AsyncClient(transport=transport, timeout=ONE_TRY)
         self._token = ""
         self.account = ""
         self.told: list[tuple[int, str]] = []
@@ -74,10 +84,15 @@ class Survivor:
         self.reads = asyncio.Event()
         self.reads.set()
         self.skew = timedelta()
-        self.much: str | None = None  # a command whose answer is long, and may be asked for again and again
-        self._deeds: list[Deed] = []
-        self._positions: list[str] = []
-        self._socket: ClientConnection | None = None
+        self.one_fix = (
+            asyncio.Lock()
+        )  # of a phone's fixes only the last counts: who asks about one has it alone
+        self.deeds: list[Deed] = []
+        self.frames: list[str] = []
+        self.refused_as_old = 0
+        self.socket: ClientConnection | None = None
+        self.socket_at = ""  # which gateway that is
+        self.welcomed = False  # on this socket
         self._epoch = ""
 
     @property
@@ -94,6 +109,13 @@ class Survivor:
 
         A 500 is a broken promise. Raises TimeoutError when nothing answers for longer than any fault lasts.
         """
+        answer = await self.answer(method, path, body, key=key)
+        return answer.status_code, answer.json() if answer.content else None
+
+    async def answer(
+        self, method: str, path: str, body: object = None, *, key: str | None = None
+    ) -> httpx.Response:
+        """As `ask`, with the answer's headers."""
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
         if method == "POST":
             headers["Idempotency-Key"] = key or str(uuid4())
@@ -107,14 +129,14 @@ class Survivor:
         self.record.answered_ms.append((time.perf_counter() - began) * 1e3)
         if answer.status_code >= 500:
             self.record.breaks(f"{method} {path}: {answer.status_code} {answer.text[:200]}")
-        return answer.status_code, answer.json() if answer.content else None
+        return answer
 
     async def _one_try(
         self, method: str, path: str, body: object, headers: dict[str, str]
     ) -> httpx.Response | None:
         try:
             url = self._gateways[self._at] + path
-            answer = await self._http.request(method, url, json=body, headers=headers)
+            answer = await self.http.request(method, url, json=body, headers=headers)
         except httpx.TransportError:
             self.record.seen["lines broken"] += 1
             self._go_elsewhere()
@@ -133,7 +155,7 @@ class Survivor:
         """A POST that is remembered, to be said again one day."""
         key = str(uuid4())
         status, answer = await self.ask("POST", path, body or {}, key=key)
-        self._deeds.append(Deed(path, body or {}, key, status, _name(answer)))
+        self.deeds.append(Deed(path, body or {}, key, status, name_of(answer)))
         return status, answer
 
     async def sign_in(self) -> None:
@@ -157,6 +179,11 @@ class Survivor:
                 return found
             found += [(event["seq"], event["type"]) for event in page["items"]]
 
+    @property
+    def has_done_something(self) -> bool:
+        """Whether any deed of it was not refused."""
+        return any(deed.is_done for deed in self.deeds)
+
     # The socket
 
     async def listen(self) -> None:
@@ -167,18 +194,14 @@ class Survivor:
             except (OSError, TimeoutError, WebSocketException):
                 self.record.seen["sockets ended"] += 1
             finally:
-                self._socket = None
+                self.socket, self.welcomed = None, False
             self._go_elsewhere()
             await asyncio.sleep(self.dice.uniform(*TRY_AGAIN))
 
     async def _one_socket(self) -> None:
-        gateway = urlsplit(self._gateways[self._at])
-        line = socket.socket()
-        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER)
-        line.setblocking(False)
-        line.bind((self._address, 0))
-        async with asyncio.timeout(ONE_TRY):
-            await asyncio.get_running_loop().sock_connect(line, (gateway.hostname, gateway.port))
+        at = self._gateways[self._at]
+        gateway = urlsplit(at)
+        line = await self._line_to(gateway)
         async with connect(
             f"ws://{gateway.netloc}/v1/ws", sock=line, subprotocols=[Subprotocol("coudmain.v1")],
             additional_headers={"Authorization": f"Bearer {self._token}"},
@@ -186,12 +209,30 @@ class Survivor:
         ) as opened:  # fmt: skip
             epoch = {"epoch": self._epoch} if self._epoch else {}
             await opened.send(json.dumps({"t": "hello", "after": self.last, **epoch}))
-            self._socket = opened
-            async for text in opened:
-                await self._hear(opened, json.loads(text))
-                await self.reads.wait()
+            self.socket, self.socket_at = opened, at
+            with contextlib.suppress(ConnectionClosed):
+                async for text in opened:
+                    await self._hear(opened, json.loads(text))
+                    await self.reads.wait()
+        self._note_the_end(opened)
+
+    async def _line_to(self, gateway: SplitResult) -> socket.socket:
+        line = socket.socket()
+        try:
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER)
+            line.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, SMALL_SEGMENT)
+            line.setblocking(False)
+            line.bind((self._address, 0))
+            async with asyncio.timeout(ONE_TRY):
+                await asyncio.get_running_loop().sock_connect(line, (gateway.hostname, gateway.port))
+        except BaseException:
+            line.close()
+            raise
+        return line
+
+    def _note_the_end(self, opened: ClientConnection) -> None:
         code = opened.close_code or 0
-        self.record.seen[f"closed {code}"] += 1
+        self.record.seen["sockets ended" if code == CloseCode.ABNORMAL_CLOSURE else f"closed {code}"] += 1
         if 4500 <= code < 5000:
             self.record.breaks(f"a phone that did no wrong was told to stop: {code} {opened.close_reason}")
 
@@ -203,6 +244,9 @@ class Survivor:
                 if self._epoch not in {"", frame["epoch"]}:
                     self.record.breaks(f"{self.phone}: another epoch")
                 self._epoch = frame["epoch"]
+                self.welcomed = True
+            case "fixes":
+                self.refused_as_old += sum(drop["reason"] in AS_OLD for drop in frame["dropped"])
             case "reset":
                 self.record.breaks(f"{self.phone}: reset at {frame['seq']}, after {self.last}")
             case "event" if frame["seq"] == self.last + 1:
@@ -217,55 +261,34 @@ class Survivor:
 
     async def stand_at(self, at: Place) -> None:
         """One fix by the phone's own clock, over the socket if there is one."""
-        moment = (datetime.now(UTC) + self.skew).isoformat()
-        fix = {"lat": at[0], "lon": at[1], "at": moment, "accuracy_m": 8}
-        frame = json.dumps({"t": "position", **fix})
-        self._positions = [*self._positions[1 - KEPT_FRAMES :], frame]
-        if self._socket is not None and self.reads.is_set():
-            with contextlib.suppress(OSError, WebSocketException):
-                await self._socket.send(frame)
-                return
-        await self.ask("POST", "/v1/me/positions", {"fixes": [fix]})
+        async with self.one_fix:
+            now = fix(at, self.skew)
+            frame = json.dumps({"t": "position", **now})
+            if not self.skew:
+                self.frames = [*self.frames[1 - KEPT_FRAMES :], frame]
+            if not (self.reads.is_set() and await self.say(frame)):
+                await self.ask("POST", "/v1/me/positions", {"fixes": [now]})
 
-    # What the plan does to it
-
-    def cut_off(self) -> None:
-        """The line breaks without a goodbye."""
-        if self._socket is not None:
-            self._socket.transport.abort()
-
-    @contextlib.contextmanager
-    def not_reading(self) -> Iterator[None]:
-        """It reads nothing meanwhile."""
-        self.reads.clear()
+    async def say(self, frame: str) -> bool:
+        """Over the socket, if there is one; whether it went."""
+        if self.socket is None:
+            return False
         try:
-            yield
-        finally:
-            self.reads.set()
-
-    async def ask_for_much(self) -> None:
-        """Ask once more for what is answered at length; a line that is full or gone takes nothing."""
-        if self._socket is not None and self.much is not None:
-            with contextlib.suppress(OSError, WebSocketException, TimeoutError):
-                async with asyncio.timeout(1.0):
-                    await self._socket.send(self.much)
-
-    async def say_again(self) -> None:
-        """Old positions and old deeds once more: nothing moves, and each deed is answered as it was."""
-        opened = self._socket
-        if opened is not None:
-            with contextlib.suppress(OSError, WebSocketException):
-                for frame in list(self._positions):
-                    await opened.send(frame)
-        for deed in self.dice.sample(self._deeds, min(3, len(self._deeds))):
-            status, answer = await self.ask("POST", deed.path, deed.body, key=deed.key)
-            if (status, _name(answer)) != (deed.status, deed.name):
-                self.record.breaks(f"{deed.path}: {deed.status} {deed.name}, then {status} {_name(answer)}")
-            self.record.seen["deeds said again"] += 1
+            await self.socket.send(frame)
+        except (OSError, WebSocketException):
+            return False
+        return True
 
     async def close(self) -> None:
-        await self._http.aclose()
+        await self.http.aclose()
 
 
-def _name(answer: Any) -> str:
+def fix(at: Place, skew: timedelta = timedelta()) -> Frame:
+    """A fix of now, by a clock that is wrong by so much."""
+    moment = (datetime.now(UTC) + skew).isoformat()
+    return {"lat": at[0], "lon": at[1], "at": moment, "accuracy_m": 8}
+
+
+def name_of(answer: Any) -> str:
+    """What an answer is told from another by: its id, or the problem's code."""
     return str(answer.get("id") or answer.get("code"))

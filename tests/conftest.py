@@ -1,6 +1,7 @@
 """Fixtures every room may use. Ask for `engine` (or `database_url`) and the test gets real PostGIS, empty."""
 
 import json
+import logging
 import os
 import shutil
 import socket
@@ -83,6 +84,16 @@ def clean(request: pytest.FixtureRequest) -> Iterator[None]:
     sweeper: Sweeper = request.getfixturevalue("sweeper")
     yield
     sweeper.sweep()
+
+
+@pytest.fixture
+def log_of_its_own() -> Iterator[None]:
+    """The test may set up the log, in a stream that ends with it; afterwards the log is what it was."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="session")

@@ -19,8 +19,8 @@ from fastapi import FastAPI
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 from opentelemetry.trace import (
@@ -46,7 +46,7 @@ WAITING: Final = 4_096  # spans; what comes on top replaces the oldest
 AT_ONCE: Final = 512  # spans an export
 EVERY_MS: Final = 1_000  # between exports
 ANSWER_WITHIN: Final = 2.0  # s an export may take, its retries included
-END_WITHIN: Final = 2.5  # s at the stop for the last ones; what is still unsent is lost
+LAST_BEGUN_WITHIN: Final = 1.0  # s at the stop in which exports are still begun; what is unsent then is lost
 CHANCE_BITS: Final = 56  # the right-most bits of a trace id that are random (W3C Trace Context level 2, §5.1)
 
 REQUEST: Final = "coudmain.request_id"
@@ -70,7 +70,7 @@ class OtlpTraces:
 
     def __init__(self, endpoint: str, *, share: float, resource: dict[str, str]) -> None:
         """`endpoint`: the collector's base, `http://127.0.0.1:4318`. `share` of the traces are kept, whole ones."""
-        exporter = OTLPSpanExporter(endpoint.rstrip("/") + "/v1/traces", timeout=ANSWER_WITHIN)
+        self._exporter = _Exporter(endpoint.rstrip("/") + "/v1/traces", timeout=ANSWER_WITHIN)
         self._ids, self._share = _Ids(), _Share(share)
         self._provider = TracerProvider(
             sampler=self._share,
@@ -78,7 +78,7 @@ class OtlpTraces:
             shutdown_on_exit=False,
             id_generator=self._ids,
         )
-        self._provider.add_span_processor(BatchSpanProcessor(exporter, WAITING, EVERY_MS, AT_ONCE))
+        self._provider.add_span_processor(BatchSpanProcessor(self._exporter, WAITING, EVERY_MS, AT_ONCE))
         self._tracer = self._provider.get_tracer("coudmain")
 
     def watch(self, api: FastAPI) -> None:
@@ -143,10 +143,12 @@ class OtlpTraces:
         self._tell(deed, others, http.name, http.began, [Link(span.get_span_context())])
 
     async def close(self) -> None:
-        """Send what waits, for so long. In a thread that no exit of the process waits for."""
+        """Send what waits, for so long; nothing of it goes on afterwards. In a thread that no exit waits for."""
         ending = Thread(target=self._provider.shutdown, name="last spans", daemon=True)
         ending.start()
-        await asyncio.to_thread(ending.join, END_WITHIN)
+        await asyncio.to_thread(ending.join, LAST_BEGUN_WITHIN)
+        self._exporter.is_over = True
+        await asyncio.to_thread(ending.join, 2 * ANSWER_WITHIN)  # one export is under way at most
 
     def _tell(
         self,
@@ -253,6 +255,15 @@ class TracedHttp:
             http.route = getattr(scope.get("route"), "path", "")
             http.id = scope.get("state", {}).get("request_id", "")
             self._traces.answered(http, deed)
+
+
+class _Exporter(OTLPSpanExporter):
+    """Begins no export once it is over: the SDK by itself goes on for half a minute with a collector that is away."""
+
+    is_over: bool = False
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        return SpanExportResult.FAILURE if self.is_over else super().export(spans)
 
 
 class _Ids(RandomIdGenerator):

@@ -4,7 +4,6 @@ import io
 import json
 import logging
 import string
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -18,13 +17,9 @@ TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
 
 
 @pytest.fixture
-def out() -> Iterator[io.StringIO]:
-    """What is written; the logging of the test run comes back afterwards."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield io.StringIO()
-    root.handlers[:] = handlers
-    root.setLevel(level)
+def out(log_of_its_own: None) -> io.StringIO:
+    """What is written."""
+    return io.StringIO()
 
 
 def test_a_line_is_an_object_with_the_id_of_its_request(out: io.StringIO):

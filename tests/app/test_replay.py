@@ -17,6 +17,8 @@ from app.replay.arguments import add_to
 from app.replay.files import RecordingUnreadable, read_shifts, read_trips
 from matching.whatif.policies import POLICIES
 
+pytestmark = pytest.mark.usefixtures("log_of_its_own")  # the command sets up the log of its process
+
 COLUMNS = (
     "cab_id", "pickup_unix", "dropoff_unix", "pickup_lat", "pickup_lon", "dropoff_lat", "dropoff_lon", "gps_km",
     "local_day",

@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -30,6 +31,7 @@ SOMEBODY = UUID("019682b3-1c00-7a52-8b5e-3f1c7f9d2a10")
 REQUEST = UUID("019682b3-1c00-7a52-bb5e-3f1c7f9d2aff")
 CLIENTS = "4bf92f3577b34da6a3ce929d0e0e4736"  # the trace and the span of the specification's own example
 CLIENTS_SPAN = "00f067aa0ba902b7"
+EXPORTING = {"OtelBatchSpanRecordProcessor", "last spans"}  # the threads of a recorder
 GENEROUS = 0.6 * ANSWER_WITHIN * WAITING / AT_ONCE  # s; all that waits, exported in vain, would take longer
 
 
@@ -203,6 +205,9 @@ async def test_more_than_a_silent_collector_takes_is_dropped_and_the_end_is_not_
         began = time.monotonic()
         await traces.close()
         assert time.monotonic() - began < GENEROUS, "the last exports were waited for"
+    assert not [one.name for one in threading.enumerate() if one.name in EXPORTING], (
+        "it goes on after its end"
+    )
 
 
 def test_without_a_collector_the_sdk_is_not_even_read(database_url: str, tmp_path: Path):
