@@ -49,6 +49,15 @@ def test_who_ended_it_is_not_told(type_: EventType) -> None:
     assert rule_for(type_, {"role": "customer", "ended_by": "engine"}) is not None
 
 
+def test_a_promotion_wakes_the_customer_and_the_provider_unless_it_is_of_his_own_making() -> None:
+    promoted = EventType.ENGAGEMENT_PROMOTED
+    told = rule_for(promoted, {"role": "customer"})
+    assert told is not None
+    assert told.urgent, "somebody stands in the street"
+    assert rule_for(promoted, {"role": "provider", "promoted_by": "provider"}) is None
+    assert rule_for(promoted, {"role": "provider", "promoted_by": "customer"}) is not None
+
+
 def test_the_engine_s_offers_are_urgent_and_proposals_may_sleep() -> None:
     offer = rule_for(EventType.OFFER_CREATED, {"origin": "dispatch"})
     proposal = rule_for(EventType.OFFER_CREATED, {"origin": "proposal"})
