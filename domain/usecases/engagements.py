@@ -88,7 +88,7 @@ async def promote_after(work: Work, over: Engagement, by: Role) -> Engagement | 
     if promoted is None:
         return None
     note(work, promoted, role=Role.ENGINE, verb="promote", detail={"after": str(over.id)})
-    await _tell(work, promoted, EventType.ENGAGEMENT_PROMOTED, to_provider={"promoted_by": str(by)})
+    await _tell(work, promoted, EventType.ENGAGEMENT_PROMOTED, promoted_by=str(by))
     work.signal(f"duty.{promoted.provider_id}")
     return promoted
 
@@ -185,12 +185,10 @@ async def tell_both(work: Work, engagement: Engagement) -> None:
     await _tell(work, engagement, ENGAGEMENT_EVENTS[EngagementState(engagement.state)])
 
 
-async def _tell(
-    work: Work, engagement: Engagement, type_: EventType, *, to_provider: Mapping[str, Any] | None = None
-) -> None:
+async def _tell(work: Work, engagement: Engagement, type_: EventType, **to_provider: str) -> None:
     (facts,) = await facts_of(work.db, [engagement])
     work.emit(engagement.customer_id, type_, _view(work, facts, Role.CUSTOMER))
-    work.emit(engagement.provider_id, type_, _view(work, facts, Role.PROVIDER) | (to_provider or {}))
+    work.emit(engagement.provider_id, type_, _view(work, facts, Role.PROVIDER) | to_provider)
 
 
 async def spec_of(work: Work, engagement: Engagement) -> ServiceSpec:

@@ -104,7 +104,8 @@ def through(junctions: int, restriction: Restriction | None = None) -> StreetGra
     lines = {1: [20, 21, 22], 2: [22, 23, 24], 3: [2, 12, 22], 5: [24, 34, 44, 43, 42]}
     crossed = list(range(1_000, 1_000 + junctions))
     side = {2_000 + number: [number, number + 1_000] for number in crossed}
-    places = {number: place_of(2, 2 + 2 * (k + 1) / (junctions + 1)) for k, number in enumerate(crossed)}
+    (low, lon), step = place_of(2, 2), 2 * NODE_STEP / (junctions + 1)
+    places = {number: (low + k * step, lon) for k, number in enumerate(crossed, start=1)}
     places |= {number + 1_000: (lat, lon - NODE_STEP / 4) for number, (lat, lon) in places.items()}
     ways = [
         Way(nodes, street(f"Way {number}"), (number, number))

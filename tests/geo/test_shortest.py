@@ -51,7 +51,8 @@ def spread(rows: list[tuple[int, int, int]], width: float) -> list[float]:
     wheel = Spreader(
         matrix.indptr.astype(np.int32), matrix.indices.astype(np.int32), matrix.data.astype(float), width
     )
-    return wheel.reach(np.array([0]), np.array([0.0])).tolist()
+    found: list[float] = wheel.reach(np.array([0]), np.array([0.0])).tolist()
+    return found
 
 
 def test_a_node_found_lighter_moves_out_of_its_list(monkeypatch):
