@@ -191,14 +191,9 @@ def recreate(
     for k in range(count):
         pair = out[k]
         best, where, i, j = np.inf, -1, -1, -1
-        tried_empty = False
         for vehicle in range(len(fleet.length)):
             if not terrain.usable[vehicle]:
                 continue
-            empty = fleet.length[vehicle] == 2
-            if empty and tried_empty and _same(terrain, fleet, vehicle):
-                continue
-            tried_empty = tried_empty or empty
             added, after_p, after_d = cheapest(terrain, fleet, vehicle, pair, blink, state)
             if added < best:
                 best, where, i, j = added, vehicle, after_p, after_d
@@ -208,18 +203,6 @@ def recreate(
         else:
             insert(terrain, fleet, where, pair, i, j)
     return left
-
-
-@compiled()
-def _same(terrain: Terrain, fleet: Fleet, vehicle: int) -> bool:
-    """Whether an idle vehicle is the one before it again: the same start, end and room."""
-    if vehicle == 0 or fleet.length[vehicle - 1] != 2 or not terrain.usable[vehicle - 1]:
-        return False
-    return bool(
-        fleet.nodes[vehicle, 0] == fleet.nodes[vehicle - 1, 0]
-        and fleet.nodes[vehicle, 1] == fleet.nodes[vehicle - 1, 1]
-        and terrain.capacity[vehicle] == terrain.capacity[vehicle - 1]
-    )
 
 
 @compiled()

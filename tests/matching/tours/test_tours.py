@@ -282,22 +282,6 @@ def test_who_still_has_somebody_aboard_is_no_vehicle_to_do_without():
     assert [len(tour.visits) for tour in plan(near, thrifty).tours] == [3, 0]
 
 
-def test_of_vehicles_that_wait_alike_one_is_tried_for_all_and_nothing_is_lost_by_it():
-    def day(*capacity: int) -> TourProblem:
-        return TourProblem(
-            errands=(errand("a", 0, 1, by_s=100), errand("b", 2, 3, by_s=100)),
-            vehicles=tuple(
-                Vehicle(id=f"v{k}", start=start, capacity=capacity[k]) for k, start in enumerate((0, 0, 2, 2))
-            ),
-            seconds=street(0, 500, 5_000, 5_500),
-            seed=0,
-        )
-
-    alike, apart = plan(day(4, 4, 4, 4), SHORT), plan(day(4, 5, 6, 7), SHORT)
-    assert [len(tour.visits) for tour in alike.tours] == [2, 0, 2, 0]
-    assert alike.objective == apart.objective == 1_000
-
-
 def test_a_vehicle_has_no_more_stops_ahead_than_there_is_room_for():
     def with_room(room: int) -> Tours:
         way = street(0, 100, 200, 300, 400)
