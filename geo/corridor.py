@@ -205,7 +205,7 @@ def samples(lines: Sequence[NDArray[np.float64]], spacing_m: float) -> tuple[Col
     run = np.concatenate((np.zeros(min(1, len(corners))), np.cumsum(steps)))
     starts = np.searchsorted(of, np.arange(len(lines)))
     ends = np.searchsorted(of, np.arange(len(lines)), side="right") - 1
-    length = run[ends] - run[starts]
+    length = _sums(steps, starts)  # not off `run`, whose rounding hangs on the lines before
     count = np.ceil(length / spacing_m).astype(np.int64) + 1  # the last one is the end, wherever it falls
     row = np.repeat(np.arange(len(lines)), count)
     nth = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
@@ -218,6 +218,11 @@ def samples(lines: Sequence[NDArray[np.float64]], spacing_m: float) -> tuple[Col
     stretch = run[after] - run[before]
     share = np.clip((at - run[before]) / np.where(stretch > 0, stretch, 1.0), 0.0, 1.0)[:, None]
     return corners[before] + share * (corners[after] - corners[before]), along, row
+
+
+def _sums(steps: Column, starts: Rows) -> Column:
+    """The length of each line: its own steps, and the step of 0 to the next line."""
+    return np.add.reduceat(np.append(steps, 0.0), starts) if len(starts) else np.zeros(0)
 
 
 def detour_s(to_pickup: Column, ride: Column, from_drop: Column, direct: Column) -> Column:

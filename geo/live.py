@@ -261,7 +261,6 @@ class LiveIndex:
 
         Leaves out the stale and those who offer none of the services in the mask.
         """
-
         rows, away = self.nearest_many(
             [p.lat],
             [p.lon],

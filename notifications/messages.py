@@ -54,6 +54,14 @@ WORDS: Final[Mapping[tuple[EventType, str], Mapping[str, Said]]] = {
         "fr": ("C'est confirmé", "Ce travail est pour vous."),
         "en": ("Confirmed", "This work is yours."),
     },
+    (T.ENGAGEMENT_PROMOTED, "customer"): {
+        "fr": ("C'est votre tour", "Votre prestataire est libre et vient vers vous."),
+        "en": ("Your turn", "Your provider is free and comes to you now."),
+    },
+    (T.ENGAGEMENT_PROMOTED, "provider"): {
+        "fr": ("Course suivante", "Votre course est terminée. Le client suivant vous attend."),
+        "en": ("Your next trip", "The trip in hand is over. The next customer is waiting for you."),
+    },
     (T.ENGAGEMENT_ARRIVED, "customer"): {
         "fr": ("Votre prestataire est là", "Il vous attend au point convenu."),
         "en": ("Your provider is here", "They are waiting at the agreed place."),

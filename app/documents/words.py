@@ -59,7 +59,8 @@ EVENTS: Final[Mapping[EventType, str]] = {
     EventType.REQUEST_EXPIRED: "the customer, with why and the honest next best; who heard of a posted job",
     EventType.REQUEST_CANCELLED: "the customer; who heard of a posted job",
     EventType.ENGAGEMENT_CONFIRMED: "both; the customer's copy holds the PIN",
-    EventType.ENGAGEMENT_PROMOTED: "both: the trip it waited for is over; the provider is theirs from now on",
+    EventType.ENGAGEMENT_PROMOTED: "both: the trip it waited for is over; the provider is theirs from now on, "
+    "and is told by whose deed (`promoted_by`)",
     EventType.ENGAGEMENT_EN_ROUTE: "both",
     EventType.ENGAGEMENT_ARRIVED: "both",
     EventType.ENGAGEMENT_STARTED: "both",

@@ -208,8 +208,7 @@ def _amounts(rule: PriceRule) -> tuple[int, ...]:
             return (rule.amount, *(o.cents for o in rule.options))
         case Hourly():
             return (rule.per_hour, rule.minimum_min, rule.step_min, *(o.cents for o in rule.options))
-        case Proposed():
-            return (rule.floor, rule.ceiling - rule.floor)
+    return (rule.floor, rule.ceiling - rule.floor)
 
 
 def in_language(texts: dict[str, str], language: str) -> str:

@@ -43,5 +43,4 @@ def _wrong(field: FormField, value: Any) -> str | None:
             return None if isinstance(value, int | float) and not isinstance(value, bool) else "a number"
         case "boolean":
             return None if isinstance(value, bool) else "true or false"
-        case "choice":
-            return None if value in field.choices else f"one of {', '.join(field.choices)}"
+    return None if value in field.choices else f"one of {', '.join(field.choices)}"

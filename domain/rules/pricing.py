@@ -96,8 +96,7 @@ def _lines(
             return _tariff(rule, distance_m, duration_s, zones)
         case Fixed():
             return [Item("fixed", Cents(rule.amount), {})]
-        case Hourly():
-            return [_labour(rule, duration_s)]
+    return [_labour(rule, duration_s)]
 
 
 def _tariff(rule: Tariff, distance_m: int, duration_s: int, zones: Sequence[str]) -> list[Item]:

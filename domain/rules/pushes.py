@@ -58,6 +58,7 @@ PUSH_RULES: Final[Mapping[EventType, PushRule]] = {
     EventType.REQUEST_REOPENED: PushRule(Family.WORK, "request_id", life_s=600),
     EventType.REQUEST_EXPIRED: PushRule(Family.WORK, "request_id", life_s=3_600, only_for=Role.CUSTOMER),
     EventType.ENGAGEMENT_CONFIRMED: PushRule(Family.WORK, "engagement_id", life_s=600, urgent=True),
+    EventType.ENGAGEMENT_PROMOTED: PushRule(Family.WORK, "engagement_id", life_s=600, urgent=True),
     EventType.ENGAGEMENT_ARRIVED: PushRule(
         Family.WORK, "engagement_id", life_s=300, urgent=True, only_for=Role.CUSTOMER
     ),
@@ -90,7 +91,7 @@ def rule_for(type_: EventType, data: Mapping[str, Any]) -> PushRule | None:
     role = data.get("role")
     if rule.only_for is not None and role != rule.only_for:
         return None
-    if role is not None and data.get("ended_by") == role:
+    if role is not None and role in {data.get("ended_by"), data.get("promoted_by")}:
         return None
     if data.get("origin", OfferOrigin.DISPATCH) != OfferOrigin.DISPATCH:
         return _PROPOSAL if type_ is EventType.OFFER_CREATED else None

@@ -66,11 +66,11 @@ async def act(work: Work, engagement_id: UUID, deed: Deed) -> dict[str, Any]:
         raise Forbidden(f"a {role} does not {deed.verb}")
     before = EngagementState(engagement.state)
     if engagement.waits and before is EngagementState.CONFIRMED and deed.verb in _IN_TURN:
-        await _turn_come(work, engagement)
+        await _turn_come(work, engagement, role)
     move(ENGAGEMENT_MOVES, before, deed.verb)
     moved = await _DO[deed.verb](work, engagement, role, deed)
     if before in ACTIVE_ENGAGEMENT and moved.state not in ACTIVE_ENGAGEMENT:
-        await engagements.promote_after(work, moved)
+        await engagements.promote_after(work, moved, role)
     return await engagements.view_for(work, moved, role)
 
 
@@ -90,14 +90,14 @@ async def on_auto_confirm(work: Work, engagement_id: UUID) -> None:
         engagements.note(work, engagement, role=Role.ENGINE, verb=Verb.CONFIRM)
 
 
-async def _turn_come(work: Work, engagement: Engagement) -> None:
+async def _turn_come(work: Work, engagement: Engagement, role: Role) -> None:
     """See that work no longer waits for other work: promoted since it was read, or left behind by a process of a
     version that promotes nothing."""
     assert engagement.after_id is not None, "asked of work that waits"
     over = await work.db.get_one(Engagement, engagement.after_id, populate_existing=True)
     if over.state in ACTIVE_ENGAGEMENT:
         raise NotYourTurn(after=str(over.id))
-    await engagements.promote_after(work, over)
+    await engagements.promote_after(work, over, role)
 
 
 async def _set_off(work: Work, engagement: Engagement, role: Role, _: Deed) -> Engagement:

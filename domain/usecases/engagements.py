@@ -76,9 +76,9 @@ async def confirm(work: Work, *, request: Request, offer: Offer, spec: ServiceSp
     return engagement
 
 
-async def promote_after(work: Work, over: Engagement) -> Engagement | None:
-    """Work has ended: what waited for that is its provider's work from now on. Both parties hear of it; `None` when
-    nothing waited."""
+async def promote_after(work: Work, over: Engagement, by: Role) -> Engagement | None:
+    """Work has ended: what waited for that is its provider's work from now on. Both parties hear of it, the provider
+    also by whose deed; `None` when nothing waited."""
     waiting = await store.what_waits_for(work.db, over.id)
     if waiting is None:
         return None
@@ -88,7 +88,7 @@ async def promote_after(work: Work, over: Engagement) -> Engagement | None:
     if promoted is None:
         return None
     note(work, promoted, role=Role.ENGINE, verb="promote", detail={"after": str(over.id)})
-    await _tell(work, promoted, EventType.ENGAGEMENT_PROMOTED)
+    await _tell(work, promoted, EventType.ENGAGEMENT_PROMOTED, promoted_by=str(by))
     work.signal(f"duty.{promoted.provider_id}")
     return promoted
 
@@ -184,10 +184,10 @@ async def tell_both(work: Work, engagement: Engagement) -> None:
     await _tell(work, engagement, ENGAGEMENT_EVENTS[EngagementState(engagement.state)])
 
 
-async def _tell(work: Work, engagement: Engagement, type_: EventType) -> None:
+async def _tell(work: Work, engagement: Engagement, type_: EventType, **to_provider: str) -> None:
     facts = await _facts(work, engagement)
     work.emit(engagement.customer_id, type_, _view(work, facts, Role.CUSTOMER))
-    work.emit(engagement.provider_id, type_, _view(work, facts, Role.PROVIDER))
+    work.emit(engagement.provider_id, type_, _view(work, facts, Role.PROVIDER) | to_provider)
 
 
 async def _facts(work: Work, engagement: Engagement) -> EngagementFacts:

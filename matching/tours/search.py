@@ -73,9 +73,6 @@ def total(terrain: Terrain, fleet: Fleet) -> float:
 @compiled()
 def ruin(terrain: Terrain, fleet: Fleet, out: Ints, count: int, state: NDArray[np.uint64]) -> int:
     """Tear strings out around a random stop; the pairs go behind the first `count` of `out`."""
-    pairs = len(terrain.pickup)
-    if pairs == 0:
-        return count
     served, stops = 0, 0
     for vehicle in range(len(fleet.length)):
         if fleet.length[vehicle] > 2:
@@ -86,7 +83,7 @@ def ruin(terrain: Terrain, fleet: Fleet, out: Ints, count: int, state: NDArray[n
     longest = min(STRING_MOST, stops / served)
     most_strings = 4.0 * TORN_OUT / (1.0 + longest) - 1.0
     strings = int(1.0 + chance(state) * most_strings)
-    seed_pair = below(state, pairs)
+    seed_pair = below(state, len(terrain.pickup))
     seed = terrain.pickup[seed_pair] if chance(state) < 0.5 else terrain.drop[seed_pair]
     ruined = np.zeros(len(fleet.length), np.bool_)
     for k in range(-1, terrain.near.shape[1]):
@@ -124,11 +121,9 @@ def _tear(
         while size + spared < stops and chance(state) > SPLIT_MORE:
             spared += 1
     span = size + spared
-    at = 0
-    for k in range(1, stops + 1):
-        if fleet.nodes[vehicle, k] == place:
-            at = k
-            break
+    at = 1
+    while fleet.nodes[vehicle, at] != place:  # it is there: `ruin` has asked `vehicle_of`
+        at += 1
     lowest, highest = max(1, at - span + 1), min(at, stops - span + 1)
     first = lowest + below(state, highest - lowest + 1)
     hole = first + (below(state, size - 1) + 1 if spared > 0 else span)
@@ -196,14 +191,9 @@ def recreate(
     for k in range(count):
         pair = out[k]
         best, where, i, j = np.inf, -1, -1, -1
-        tried_empty = False
         for vehicle in range(len(fleet.length)):
             if not terrain.usable[vehicle]:
                 continue
-            empty = fleet.length[vehicle] == 2
-            if empty and tried_empty and _same(terrain, fleet, vehicle):
-                continue
-            tried_empty = tried_empty or empty
             added, after_p, after_d = cheapest(terrain, fleet, vehicle, pair, blink, state)
             if added < best:
                 best, where, i, j = added, vehicle, after_p, after_d
@@ -213,18 +203,6 @@ def recreate(
         else:
             insert(terrain, fleet, where, pair, i, j)
     return left
-
-
-@compiled()
-def _same(terrain: Terrain, fleet: Fleet, vehicle: int) -> bool:
-    """Whether an idle vehicle is the one before it again: the same start, end and room."""
-    if vehicle == 0 or fleet.length[vehicle - 1] != 2 or not terrain.usable[vehicle - 1]:
-        return False
-    return bool(
-        fleet.nodes[vehicle, 0] == fleet.nodes[vehicle - 1, 0]
-        and fleet.nodes[vehicle, 1] == fleet.nodes[vehicle - 1, 1]
-        and terrain.capacity[vehicle] == terrain.capacity[vehicle - 1]
-    )
 
 
 @compiled()

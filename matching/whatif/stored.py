@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from matching.problem import JsonObject, Problem
+from matching.problem import DECIMALS, JsonObject, Problem
 from matching.problem import from_json as problem_from_json
 from matching.result import Result
 from matching.result import from_json as result_from_json
@@ -21,12 +21,15 @@ from matching.whatif.measures import gini
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """One request put to one provider: after how long, and how far they were."""
+    """One request put to one provider: after how long, how soon they would be there, and how far they were."""
 
     request: str
     provider: str
     age_s: float
     eta_s: float
+    """Until they are there: the rest of a trip they finish first, and the way."""
+    way_s: float
+    """The way alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +71,15 @@ def reweigh(problem: JsonObject, result: JsonObject, weights: Mapping[str, float
 
 def _asked(problem: Problem, result: Result) -> tuple[Asked, ...]:
     age = {ask.id: ask.age_s for ask in problem.asks}
+    rest = {one.id: one.free_in_s for one in problem.supply}
     return tuple(
-        Asked(request=match.ask_id, provider=match.provider_id, age_s=age[match.ask_id], eta_s=match.eta_s)
+        Asked(
+            request=match.ask_id,
+            provider=match.provider_id,
+            age_s=age[match.ask_id],
+            eta_s=match.eta_s,
+            way_s=round(match.eta_s - rest[match.provider_id], DECIMALS),
+        )
         for match in result.offers
     )
 
@@ -129,7 +139,7 @@ def _figures(
     return {
         "offers": len(asked),
         "requests_offered": len(first),
-        "mean_approach_s": _mean([one.eta_s for one in asked]),
+        "mean_approach_s": _mean([one.way_s for one in asked]),
         "mean_wait_s": _mean([one.age_s + one.eta_s for one in nearest]),
         "gini_of_offers": gini(np.array([offers[name] for name in sorted(could)], dtype=np.float64)),
         "income_above_mean": _mean(above),

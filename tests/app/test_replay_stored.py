@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.replay.arguments import add_to
@@ -14,6 +14,7 @@ from app.replay.stored import StoredDay, lines, report, reweigh_day
 from domain.rules.errors import UnknownMarket
 from domain.store.tables import Round
 from domain.usecases.work import Tools
+from matching.whatif.stored import reweigh
 from tests.factories import (
     DAWN,
     PORT,
@@ -25,7 +26,9 @@ from tests.factories import (
     a_round,
     an_account,
     make_tools,
+    the_offers_of,
 )
+from tests.usecases.chained import Street
 
 DAY = DAWN.date().isoformat()
 
@@ -99,6 +102,23 @@ async def test_the_command_tells_and_writes_what_changes(
         await db.execute(update(Round).values(problem={"format": 99}))
     assert await reweigh_day(database_url, parser.parse_args(command)) == 1
     assert "99" in capsys.readouterr().err
+
+
+async def test_a_round_that_chained_is_chained_again(engine: AsyncEngine) -> None:
+    street = await Street.founded(engine)
+    await street.near_its_end()
+    request = str(await street.next_request())
+    await a_round(street.tools)
+    (offer,) = await the_offers_of(street.tools, street.driver)
+    async with street.tools.sessions() as db:
+        last = (await db.execute(select(Round).order_by(Round.id.desc()).limit(1))).scalar_one()
+    assert [one["free_in_s"] > 0 for one in last.problem["supply"]] == [True]
+    again = reweigh(last.problem, last.result, {})
+    assert again.as_stored
+    (asked,) = again.after
+    assert (asked.request, asked.provider) == (request, str(street.driver.id))
+    assert asked.way_s == pytest.approx(offer["terms"]["approach_s"], abs=1.0)
+    assert asked.eta_s - asked.way_s == pytest.approx(offer["terms"]["free_in_s"], abs=1.0)
 
 
 async def test_an_unknown_market_is_refused(tools: Tools) -> None:

@@ -121,6 +121,14 @@ def test_a_coast_that_crosses_itself_is_broken():
         sea([[(7.2, 43.2), (7.4, 43.4), (7.4, 43.2), (7.2, 43.4), (7.2, 43.2)]], BOX)
 
 
+def test_an_island_may_be_pinched_to_a_point():
+    """Two squares that share a corner, drawn as one line: no crossing, and nothing of either is lost."""
+    west, south, middle, east, north = 7.2, 43.2, (7.3, 43.3), 7.4, 43.4
+    pinched = [(west, south), (7.3, south), middle, (east, 43.3), (east, north), (7.3, north), middle]
+    land = box(west, south, *middle).union(box(*middle, east, north))
+    assert sea([[*pinched, (west, 43.3), (west, south)]], BOX).equals(box(*BOX).difference(land))
+
+
 def test_the_order_of_the_lines_does_not_matter():
     lines = [
         [(6.9, 43.5), (7.2, 43.5)],

@@ -97,6 +97,13 @@ def test_lines_that_come_and_go_leave_the_index_as_if_built_anew(
     assert found.start.tolist() == anew.start.tolist()
 
 
+@given(st.lists(st.lists(places, min_size=1, max_size=12).map(np.array), max_size=6))
+def test_how_long_a_line_is_does_not_hang_on_the_lines_before_it(ways: list[np.ndarray]) -> None:
+    _, along, row = samples(ways, 600.0)
+    for k, way in enumerate(ways):
+        assert along[row == k].tolist() == samples([way], 600.0)[1].tolist()
+
+
 @given(st.lists(st.lists(places, min_size=1, max_size=5).map(np.array), max_size=4))
 def test_samples_lie_on_their_line_no_further_apart_than_asked(of: list[np.ndarray]) -> None:
     xy, along, row = samples(of, 600.0)

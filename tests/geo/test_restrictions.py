@@ -5,7 +5,7 @@ import pytest
 from geo.junctions import Way, to_junctions
 from geo.osmtags import Wait
 from geo.points import LatLng
-from geo.restrictions import Member, Restriction, restrictions_of
+from geo.restrictions import VIA_AT_MOST, Member, Restriction, restrictions_of
 from geo.streets import Profile, StreetGraph
 from tests.geo.cities import NODE_STEP, place_of, street
 
@@ -97,6 +97,31 @@ def test_a_ban_through_a_via_way_binds_only_those_who_came_from_there():
     assert names(free, SOUTH, beyond) == ("Way 3", "Way 4", "Way 5")
     assert names(bound, SOUTH, beyond) == ("Way 3", "Way 2", "Way 5")
     assert names(bound, WEST, beyond) == ("Way 1", "Way 4", "Way 5")
+
+
+def through(junctions: int, restriction: Restriction | None = None) -> StreetGraph:
+    """The cross, its way 4 crossed so many times before it meets way 5: each time by a street without an end."""
+    lines = {1: [20, 21, 22], 2: [22, 23, 24], 3: [2, 12, 22], 5: [24, 34, 44, 43, 42]}
+    crossed = list(range(1_000, 1_000 + junctions))
+    side = {2_000 + number: [number, number + 1_000] for number in crossed}
+    (low, lon), step = place_of(2, 2), 2 * NODE_STEP / (junctions + 1)
+    places = {number: (low + k * step, lon) for k, number in enumerate(crossed, start=1)}
+    places |= {number + 1_000: (lat, lon - NODE_STEP / 4) for number, (lat, lon) in places.items()}
+    ways = [
+        Way(nodes, street(f"Way {number}"), (number, number))
+        for number, nodes in {**lines, 4: [22, *crossed, 42], **side}.items()
+    ]
+    bans = () if restriction is None else (restriction,)
+    return StreetGraph(to_junctions(ways, PLACES | places, restrictions=bans))
+
+
+def test_a_via_way_is_followed_past_the_streets_that_cross_it_but_not_for_ever():
+    ban, beyond = Restriction(False, False, 3, 5, None, (4,)), at(2.5, 4)
+    assert names(through(2), SOUTH, beyond) == ("Way 3", "Way 4", "Way 5")
+    assert names(through(2, ban), SOUTH, beyond) == ("Way 3", "Way 2", "Way 5")
+    assert names(through(2, ban), WEST, beyond) == ("Way 1", "Way 4", "Way 5")
+    slip = through(VIA_AT_MOST + 1, ban)
+    assert names(slip, SOUTH, beyond) == ("Way 3", "Way 4", "Way 5")
 
 
 @pytest.mark.parametrize(

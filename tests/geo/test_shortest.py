@@ -46,12 +46,28 @@ def test_an_edge_of_many_hours_makes_the_buckets_wider_not_more():
     assert far.reach(np.array([0]), np.array([0.0])).tolist() == [0.0, 1e9]
 
 
-def test_a_node_found_lighter_moves_between_its_neighbours(monkeypatch):
-    monkeypatch.setattr("geo.shortest.kernel", lambda: _spread)
-    rows = [(0, 1, 300), (0, 2, 301), (0, 3, 302), (0, 4, 10), (4, 2, 20), (4, 3, 50), (4, 1, 90), (2, 3, 10)]
+def spread(rows: list[tuple[int, int, int]], width: float) -> list[float]:
     matrix = graph(rows)
     wheel = Spreader(
-        matrix.indptr.astype(np.int32), matrix.indices.astype(np.int32), matrix.data.astype(float), 9.0
+        matrix.indptr.astype(np.int32), matrix.indices.astype(np.int32), matrix.data.astype(float), width
     )
-    found = wheel.reach(np.array([0]), np.array([0.0]))
-    assert found[:5].tolist() == [0.0, 100.0, 30.0, 40.0, 10.0]
+    found: list[float] = wheel.reach(np.array([0]), np.array([0.0])).tolist()
+    return found
+
+
+def test_a_node_found_lighter_moves_out_of_its_list(monkeypatch):
+    monkeypatch.setattr("geo.shortest.kernel", lambda: _spread)
+    rows = [(0, 1, 300), (0, 2, 301), (0, 3, 302), (0, 4, 10), (4, 2, 20), (4, 3, 50), (4, 1, 90), (2, 3, 10)]
+    assert spread(rows, 9.0)[:5] == [0.0, 100.0, 30.0, 40.0, 10.0]
+
+
+def test_whoever_stays_in_a_list_is_found_again_when_its_neighbour_has_moved(monkeypatch):
+    """1, 2 and 3 share a bucket; 2 leaves from between them, then 3, then 1, and the way goes on beyond 1."""
+    monkeypatch.setattr("geo.shortest.kernel", lambda: _spread)
+    ways = [(0, 1, 300), (0, 2, 301), (0, 3, 302), (0, 4, 10), (4, 2, 20), (2, 3, 10), (3, 1, 90)]
+    assert spread([*ways, (1, 5, 390), (5, 6, 10)], 9.0)[:7] == [0.0, 130.0, 30.0, 40.0, 10.0, 520.0, 530.0]
+
+
+def test_a_node_found_lighter_within_its_bucket_stays_there_and_is_settled_once_more(monkeypatch):
+    monkeypatch.setattr("geo.shortest.kernel", lambda: _spread)
+    assert spread([(0, 1, 300), (0, 2, 10), (2, 1, 20), (1, 3, 5)], 1_000.0)[:4] == [0.0, 30.0, 10.0, 35.0]

@@ -158,6 +158,8 @@ def test_a_profile_without_streets_says_so():
     path = replace(street("Path"), drive=(math.inf, math.inf))
     graph = StreetGraph(to_junctions([Way([0, 1], path)], {0: place_of(0, 0), 1: place_of(1, 0)}))
     assert graph.size(Profile.WALK) == (2, 2)
+    assert graph.knows(Profile.WALK)
+    assert not graph.knows(Profile.DRIVE)
     for ask in (
         lambda: graph.snap(at(0, 0)),
         lambda: graph.to_one([], at(0, 0)),

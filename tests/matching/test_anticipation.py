@@ -78,6 +78,15 @@ def test_the_same_days_teach_the_same_in_any_order() -> None:
     assert learn(one, per_s=1.0).cents == pytest.approx(learn(other, per_s=1.0).cents)
 
 
+def test_where_nobody_was_ever_free_nothing_is_expected_of_any_place() -> None:
+    none, nowhere = np.zeros(0), np.zeros(0, dtype=np.uint64)
+    value = learn(
+        Stretches(cell=nowhere, free_s=none, given_s=none, pay=none, next_cell=nowhere, next_s=none),
+        per_s=1.0,
+    )
+    assert at(value, CENTRE) == 0.0
+
+
 def test_nothing_is_learnt_from_days_on_which_nobody_earned() -> None:
     with pytest.raises(ValueError, match="earned nothing"):
         learn(stretches(), per_s=0.0)

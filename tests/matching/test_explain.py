@@ -150,3 +150,12 @@ def test_an_explanation_names_nobody_and_hides_the_rank_among_few(of: Problem, l
             assert not [asked.customer for asked in of.asks if asked.customer in text]
             assert explanation.rank is None or ranked >= 3
             assert (explanation.of is None) == (ranked < 3)
+
+
+def test_who_is_told_of_a_posted_job_later_than_others_is_told_how_much_later() -> None:
+    assert "6 minutes after it was posted" in told(of_four(posted=True, age_s=360.0), "ann").words
+    assert "6 minutes après" in told(of_four(posted=True, age_s=360.0), "ann", language="fr").words
+    assert "after it was posted" not in told(of_four(posted=True, age_s=119.0), "ann").words
+    assert "after it was posted" not in told(of_four(age_s=360.0), "ann").words, (
+        "nobody hears of a ride by post"
+    )

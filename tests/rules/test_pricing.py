@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.rules.catalogue import read_spec, write_spec
+from domain.rules.catalogue import in_language, read_spec, write_spec
 from domain.rules.errors import Invalid, RegimeViolation
 from domain.rules.forms import read_answers
 from domain.rules.pricing import net_per_hour, price
@@ -85,6 +85,28 @@ def test_a_proposed_price_is_not_known_beforehand() -> None:
 def test_every_seeded_service_reads_back_as_written(seed: dict[str, object]) -> None:
     spec = read_spec(seed)
     assert read_spec(write_spec(spec)) == spec
+
+
+def test_a_service_may_say_its_names_inventory_and_completion_in_short() -> None:
+    names, rule = {"fr": "Un", "en": "Some"}, {"kind": "fixed", "amount": 500}
+    spec = read_spec(service(rule, names=names, inventory="stock", completion="pin"))
+    assert (spec.name, spec.inventory.kind, spec.completion.kind) == (names, "stock", "pin")
+    assert read_spec(service(rule)).name == {"fr": "Some", "en": "Some"}
+
+
+def test_a_text_is_told_in_the_language_or_in_any_it_has() -> None:
+    assert in_language({"fr": "Un", "en": "One"}, "en") == "One"
+    assert in_language({"fr": "Un"}, "en") == "Un"
+    assert in_language({}, "en") == ""
+
+
+def test_a_line_of_a_breakdown_is_told_with_its_words_and_its_reasons() -> None:
+    rule = {"kind": "tariff", "base": 250, "per_km": 150, "per_min": 0, "minimum": 0}
+    made = price(read_spec(service(rule, geo="a_to_b")), distance_m=2_000, duration_s=60)
+    told = {item.code: item.as_json("EUR") for item in made.items}
+    assert told["distance"]["amount"] == {"amount": 300, "currency": "EUR"}
+    assert told["distance"]["distance_m"] == 2_000
+    assert told["distance"]["label"].keys() == {"fr", "en"}
 
 
 @pytest.mark.parametrize(

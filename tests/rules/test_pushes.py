@@ -13,9 +13,11 @@ from domain.rules.pushes import (
     RETRY_MOST,
     ids_of,
     is_night,
+    is_quiet,
     next_attempt,
     own_doing,
     rule_for,
+    waits,
     worth_until,
 )
 
@@ -47,6 +49,15 @@ def test_who_ended_it_is_not_told(type_: EventType) -> None:
     assert rule_for(type_, {"role": "provider", "ended_by": "provider"}) is None
     assert rule_for(type_, {"role": "customer", "ended_by": "provider"}) is not None
     assert rule_for(type_, {"role": "customer", "ended_by": "engine"}) is not None
+
+
+def test_a_promotion_wakes_the_customer_and_the_provider_unless_it_is_of_his_own_making() -> None:
+    promoted = EventType.ENGAGEMENT_PROMOTED
+    told = rule_for(promoted, {"role": "customer"})
+    assert told is not None
+    assert told.urgent, "somebody stands in the street"
+    assert rule_for(promoted, {"role": "provider", "promoted_by": "provider"}) is None
+    assert rule_for(promoted, {"role": "provider", "promoted_by": "customer"}) is not None
 
 
 def test_the_engine_s_offers_are_urgent_and_proposals_may_sleep() -> None:
@@ -96,6 +107,32 @@ def test_a_push_dies_with_its_event_or_by_rule_whichever_is_first() -> None:
 )
 def test_the_night_lasts_from_ten_to_seven(hour: float, night: bool) -> None:
     assert is_night(hour) is night
+
+
+@pytest.mark.parametrize(
+    ("minute", "since", "until", "quiet"),
+    [
+        (779, 780, 840, False),
+        (780, 780, 840, True),
+        (839, 780, 840, True),
+        (840, 780, 840, False),
+        (1_320, 1_320, 420, True),  # over midnight
+        (0, 1_320, 420, True),
+        (419, 1_320, 420, True),
+        (420, 1_320, 420, False),
+        (600, 600, 600, False),  # from ten to ten is never
+    ],
+)
+def test_somebody_s_quiet_hours_may_go_over_midnight(
+    minute: int, since: int, until: int, quiet: bool
+) -> None:
+    assert is_quiet(minute, since, until) is quiet
+
+
+def test_quiet_hours_hold_back_what_may_wait_and_makes_a_sound() -> None:
+    assert waits(PUSH_RULES[EventType.MESSAGE_CREATED])
+    assert not waits(PUSH_RULES[EventType.OFFER_CREATED]), "urgent"
+    assert not waits(PUSH_RULES[EventType.OFFER_WITHDRAWN]), "it only clears a screen"
 
 
 @given(

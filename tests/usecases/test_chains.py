@@ -1,5 +1,6 @@
 """The next ride of whoever is about to finish one: agreed, waiting, promoted, or given up."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -8,8 +9,9 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.rules.errors import AgendaConflict, AlreadyBusy, NotYourTurn
+from domain.rules.events import EventType
 from domain.store import calibration, earnings
-from domain.store.tables import Action, Engagement, Hold, Offer, Request
+from domain.store.tables import Action, Engagement, EventRow, Hold, Offer, Request
 from domain.usecases.chains import SET_DOWN_S
 from domain.usecases.duty import go_off_duty
 from domain.usecases.exceptions import LATE_S, exceptions
@@ -30,6 +32,7 @@ from tests.factories import (
     run_as,
     the_offers_of,
 )
+from tests.notifications.telling import NoTokens, a_device, claim, plan_all
 from tests.usecases.chained import NEAR_CASINO, Street, by_road, sound
 
 
@@ -115,6 +118,28 @@ async def test_no_minute_of_two_rides_counts_twice_and_ways_are_learnt_from_the_
     assert arrived is not None
     assert learnt[0].took_s == (arrived - promoted).total_seconds()
     await sound(street)
+
+
+@pytest.mark.parametrize(
+    ("verb", "pushed_to"), [("finish", {"customer"}), ("cancel", {"customer", "provider"})]
+)
+async def test_who_did_not_end_the_first_has_it_pushed(street: Street, verb: str, pushed_to: set[str]):
+    tools = replace(street.tools, firebase=NoTokens())
+    for whose in (street.driver, street.waiting):
+        await a_device(tools, whose, str(whose.id))
+    await street.chained()
+    await street.do(street.first, verb, street.driver if verb == "finish" else street.riding)
+    await plan_all(tools)
+    street.clock.move(3)
+    told = [push for push in await claim(tools) if push.type is EventType.ENGAGEMENT_PROMOTED]
+    assert {push.role for push in told} == pushed_to
+    async with tools.sessions() as db:
+        rows = select(EventRow).where(EventRow.type == EventType.ENGAGEMENT_PROMOTED)
+        by = {row.account_id: row.data.get("promoted_by") for row in (await db.execute(rows)).scalars()}
+    assert by == {
+        street.driver.id: "provider" if verb == "finish" else "customer",
+        street.waiting.id: None,
+    }, "who ended it is not the next customer's to know"
 
 
 async def test_the_same_when_its_customer_gets_out_on_the_way(street: Street):

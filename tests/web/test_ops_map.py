@@ -128,7 +128,9 @@ async def test_a_marker_can_be_clicked_on_the_map(open_page: OpenPage, people: P
     await provider_at(people, service, HOME, "Gaëlle Roux")
     await expect(count(page, "idle")).to_have_text("1")
     panel = page.get_by_test_id("provider-panel")
-    for _ in range(CLICKS):  # the board counts before the map is painted, by seconds where a processor draws it
+    for _ in range(
+        CLICKS
+    ):  # the board counts before the map is painted, by seconds where a processor draws it
         await page.mouse.click(*MIDDLE)
         with suppress(AssertionError):
             await expect(panel).to_be_visible(timeout=2_000)

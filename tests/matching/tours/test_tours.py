@@ -3,6 +3,7 @@
 import itertools
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -268,6 +269,31 @@ def test_fewer_vehicles_come_before_a_shorter_way():
     together = plan(problem, Effort(shrink=100, improve=100))
     assert [len(tour.visits) for tour in apart.tours] == [2, 2]
     assert sorted(len(tour.visits) for tour in together.tours) == [0, 4]
+
+
+def test_who_still_has_somebody_aboard_is_no_vehicle_to_do_without():
+    aboard = Vehicle(id="busy", start=0, onboard=((Halt(place=2), 1),), plan=("=0",))
+    errands, way = (errand("a", 1, 3),), street(0, 900, 1_000, 800)
+    alone = TourProblem(errands=errands, vehicles=(aboard,), seconds=way, seed=0)
+    near = replace(alone, vehicles=(aboard, Vehicle(id="near", start=1)))
+    thrifty, at_ease = Effort(shrink=50, improve=0), Effort(shrink=0, improve=0)
+    assert [visit.stop for visit in plan(alone, thrifty).tours[0].visits] == ["+a", "-a", "=0"]
+    assert [len(tour.visits) for tour in plan(near, at_ease).tours] == [1, 2]
+    assert [len(tour.visits) for tour in plan(near, thrifty).tours] == [3, 0]
+
+
+def test_a_vehicle_has_no_more_stops_ahead_than_there_is_room_for():
+    def with_room(room: int) -> Tours:
+        way = street(0, 100, 200, 300, 400)
+        errands = (errand("a", 1, 2), errand("b", 3, 4))
+        return pool(
+            TourProblem(errands=errands, vehicles=(Vehicle(id="v", start=0),), seconds=way, seed=0, room=room)
+        )
+
+    assert len(with_room(4).tours[0].visits) == 4
+    few = with_room(3)
+    assert len(few.tours[0].visits) == 2
+    assert [why for _, why in few.unplanned] == [Unplanned.NOBODY_CHEAPER]
 
 
 def test_without_errands_or_vehicles_there_is_nothing_to_do():

@@ -47,6 +47,25 @@ def test_fairness_sends_the_offer_to_who_has_earned_less_and_says_what_it_costs(
     assert told["before"]["gini_of_offers"] == pytest.approx(0.5)
 
 
+def test_who_was_finishing_a_trip_finishes_it_again_and_is_weighed_like_everybody() -> None:
+    """Rich is free in three minutes and one away, poor is free now and five away: there a minute later."""
+    of = problem(
+        [ask(age_s=10.0)],
+        [
+            provider("rich", free_in_s=180.0, income_per_hour=4_000.0),
+            provider("poor", income_per_hour=500.0),
+        ],
+        {("ask-1", "rich"): 60.0, ("ask-1", "poor"): 300.0},
+    )
+    told = summary([reweigh(*stored(of), {"fairness_s": 60.0})])
+    assert told["rounds_as_stored"] == 1
+    assert told["changes"] == [
+        {"request": "ask-1", "was_asked": {"rich": 240.0}, "would_be_asked": {"poor": 300.0}}
+    ]
+    assert (told["before"]["mean_wait_s"], told["after"]["mean_wait_s"]) == (250.0, 310.0)
+    assert (told["before"]["mean_approach_s"], told["after"]["mean_approach_s"]) == (60.0, 300.0)
+
+
 def test_a_round_that_solves_to_something_else_today_is_counted() -> None:
     of, result = stored(rich_and_poor())
     result["offers"] = []

@@ -46,6 +46,10 @@ class Speech {
   time = (at: string): string =>
     new Intl.DateTimeFormat(this.language, { timeStyle: "medium" }).format(new Date(at));
 
+  /** "14:36": a moment of today, to the minute. */
+  clock = (at: string): string =>
+    new Intl.DateTimeFormat(this.language, { timeStyle: "short" }).format(new Date(at));
+
   /** "12 s", "3 min", "1 h 05". */
   duration = (seconds: number): string => {
     const whole = Math.max(0, Math.round(seconds));
