@@ -5,10 +5,10 @@ import contextlib
 import json
 import signal
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import httpx
 import numpy as np
@@ -26,9 +26,11 @@ from app.town.work import Voices
 from geo.points import LatLng, crow_m
 from geo.travel import Profile
 
+T = TypeVar("T")
+
 LINES: Final = httpx.Limits(max_connections=4, max_keepalive_connections=4)  # of one phone
 PATIENCE_S: Final = 15.0  # of a phone for one answer
-ARRIVING_S: Final = 10.0  # real seconds over which the town wakes up
+ARRIVING_S: Final = 20.0  # real seconds over which the town wakes up: nine sign-ins a second are no stampede
 COURIERS_IN: Final = 6  # one driver in six rides a bicycle
 AREA_M: Final = 2_600.0  # of the market's middle: where most of life happens
 VISITED: Final = (
@@ -71,8 +73,8 @@ async def live(plan: TownPlan) -> Tally:
             await lines.enter_async_context(somebody.phone.http)
         memory.settle()
         tasks = [
-            asyncio.create_task(_arrive(somebody.live(), ARRIVING_S * index / len(inhabitants), tally))
-            for index, somebody in enumerate(inhabitants)
+            asyncio.create_task(_arrive(somebody.live(), ARRIVING_S * share, tally))
+            for share, somebody in in_step(inhabitants)
         ]
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -86,6 +88,17 @@ async def live(plan: TownPlan) -> Tally:
     if plan.json_file is not None:
         plan.json_file.write_text(json.dumps(tally.as_json(), ensure_ascii=False, indent=2))
     return tally
+
+
+def in_step(inhabitants: Sequence[T]) -> Iterator[tuple[float, T]]:
+    """Everybody, and the share of the arrivals that comes before them: each kind in step with the others, so that the
+    first to ask find the first who drive."""
+    kinds: dict[type, list[T]] = {}
+    for somebody in inhabitants:
+        kinds.setdefault(type(somebody), []).append(somebody)
+    for several in kinds.values():
+        for index, somebody in enumerate(several):
+            yield index / len(several), somebody
 
 
 def _inhabitants(
