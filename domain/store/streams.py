@@ -1,80 +1,98 @@
 """The per-account numbered log: append in the transaction of the change, read after a number, claim to send."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Text, Uuid, bindparam, delete, func, literal, select, update
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    Label,
+    Text,
+    Uuid,
+    bindparam,
+    delete,
+    false,
+    func,
+    literal,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, Insert, insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
+from sqlalchemy.sql.dml import ReturningUpdate
+from sqlalchemy.types import TypeEngine
 
 from domain.rules.events import Event
 from domain.store.prepared import table_of
 from domain.store.tables import Account, EventRow, Stream, TokenFamily
 
 
-def _advance_all() -> ReturningInsert[UUID, int]:
+def _append() -> Insert:
+    def column(name: str, type_: TypeEngine[Any]) -> Label[Any]:
+        return func.unnest(bindparam(f"{name}s", type_=ARRAY(type_))).label(name)
+
     given = select(
-        func.unnest(bindparam("accounts", type_=ARRAY(Uuid))).label("account"),
-        func.unnest(bindparam("steps", type_=ARRAY(BigInteger))).label("steps"),
-    ).subquery()
-    epoch = bindparam("epoch", type_=Text)
-    picked = select(given.c.account, epoch, given.c.steps, literal(1)).order_by(given.c.account)
-    streams = table_of(Stream)
-    begun = insert(streams).from_select(["account_id", "epoch", "seq", "kept_from"], picked)
-    moved: ReturningInsert[UUID, int] = begun.on_conflict_do_update(
-        index_elements=[streams.c.account_id], set_={"seq": streams.c.seq + begun.excluded.seq}
-    ).returning(streams.c.account_id, streams.c.seq)
-    return moved
+        column("account", Uuid()),
+        column("later", BigInteger()),
+        column("type", Text()),
+        column("datum", JSONB()),
+        column("end", DateTime(timezone=True)),
+    ).cte("given")
+    streams, events = table_of(Stream), table_of(EventRow)
+    steps = (
+        select(given.c.account, bindparam("epoch", type_=Text), func.count(), literal(1))
+        .group_by(given.c.account)
+        .order_by(given.c.account)
+    )
+    begun = insert(streams).from_select(["account_id", "epoch", "seq", "kept_from"], steps)
+    moved = (
+        begun.on_conflict_do_update(
+            index_elements=[streams.c.account_id], set_={"seq": streams.c.seq + begun.excluded.seq}
+        )
+        .returning(streams.c.account_id, streams.c.seq)
+        .cte("moved")
+    )
+    rows = select(
+        given.c.account,
+        moved.c.seq - given.c.later,
+        given.c.type,
+        given.c.datum,
+        bindparam("now", type_=DateTime(timezone=True)),
+        given.c.end,
+        false(),
+    ).join(moved, moved.c.account_id == given.c.account)
+    columns = ["account_id", "seq", "type", "data", "at", "not_after", "sent"]
+    return insert(events).from_select(columns, rows)
 
 
-_ADVANCE: Final = _advance_all()
-_EVENTS: Final = insert(table_of(EventRow))
+_APPEND: Final = _append()
 
 
-async def append(
-    db: AsyncSession, events: Iterable[Event], *, now: datetime, epoch: str
-) -> list[tuple[UUID, int]]:
-    """Number and store events; returns `(account, seq)` of each.
+async def append(db: AsyncSession, events: Iterable[Event], *, now: datetime, epoch: str) -> None:
+    """Number and store events, in one statement. The streams' rows stay locked until the commit.
 
     Accounts are locked in id order, so that two transactions telling the same people never dead-lock;
     the order of one account's events is kept.
     """
     told: dict[UUID, list[Event]] = {}
-    for event in sorted(events, key=lambda event: event.account_id):
+    for event in events:
         told.setdefault(event.account_id, []).append(event)
-    if not told:
-        return []
-    tops = await _advance(db, {account: len(mine) for account, mine in told.items()}, epoch)
-    numbered: list[tuple[UUID, int]] = []
-    rows: list[dict[str, Any]] = []
-    for account, mine in told.items():
-        for seq, event in enumerate(mine, start=tops[account] - len(mine) + 1):
-            numbered.append((account, seq))
-            rows.append(
-                {
-                    "account_id": account,
-                    "seq": seq,
-                    "type": event.type.value,
-                    "data": dict(event.data),
-                    "at": now,
-                    "not_after": event.not_after,
-                    "sent": False,
-                }
-            )
-    await db.execute(_EVENTS, rows)  # one batch
-    return numbered
-
-
-async def _advance(db: AsyncSession, by: Mapping[UUID, int], epoch: str) -> dict[UUID, int]:
-    """Move the accounts' last numbers on, and return them. The rows stay locked until the commit.
-
-    One statement, the same for any number of accounts; it locks them in id order.
-    """
-    given = {"accounts": list(by), "steps": list(by.values()), "epoch": epoch}
-    return {account: seq for account, seq in await db.execute(_ADVANCE, given)}  # noqa: C416 - a row is no pair
+    given = [
+        (account, later, event)
+        for account, mine in told.items()
+        for later, event in zip(reversed(range(len(mine))), mine, strict=True)
+    ]
+    if given:
+        lists = {
+            "accounts": [account for account, _, _ in given],
+            "laters": [later for _, later, _ in given],
+            "types": [event.type.value for _, _, event in given],
+            "datums": [dict(event.data) for _, _, event in given],
+            "ends": [event.not_after for _, _, event in given],
+        }
+        await db.execute(_APPEND, {**lists, "epoch": epoch, "now": now})
 
 
 async def head(db: AsyncSession, account: UUID) -> Stream | None:
