@@ -9,7 +9,8 @@ import json
 import resource
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,8 +43,7 @@ class Sizes:
     rounds: int = 3
     posts: int = 4
     idle_s: float = 10.0
-    requests: int = 500
-    requests_per_s: float = 50.0
+    paces: Sequence[tuple[int, float]] = ((100, 5.0), (200, 10.0), (500, 50.0))  # requests, so many a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +91,13 @@ async def measure(sizes: Sizes, seed: int, say: Say) -> Outcome:
             process.port, pid, held.lines[: sizes.reporting], drivers[: sizes.reporting], ears, sizes
         )
         say(f"{taken.single.cpu_us:.1f} us a fix, {taken.posted.cpu_us:.1f} posted (load {load()[0]})")
-        rides = Rides(process, held.lines, everybody[WARM:], sizes.drivers, ops, seed)
-        await rides.run(sizes.requests, sizes.requests_per_s)
+        customers = list(zip(held.lines, everybody[WARM:], strict=True))[sizes.drivers :]
+        rides: dict[str, Rides] = {}
+        for requests, per_s in sizes.paces:
+            ask, customers = customers[:requests], customers[requests:]
+            ridden = rides[f"_at_{per_s:g}_a_s"] = Rides(process, held.lines[: sizes.drivers], ask, ops, seed)
+            await ridden.run(per_s)
+            say(f"{requests} requests at {per_s:g} a second: {len(ridden.wrong)} errors (load {load()[0]})")
         _hang_up(held.lines)
     lost = sum(line.closed_with is not None for line in held.lines)
     notes = [
@@ -101,9 +106,10 @@ async def measure(sizes: Sizes, seed: int, say: Say) -> Outcome:
         f"open files allowed: {files}, the soft limit raised to the hard one",
         "Centrifugo publishes 30-50 KB a connection, nammayatri 30 KB: theirs hold no cursor on a durable log",
         "nammayatri's TP99 of 697 ms is an FCM push to a real phone: these are sockets on a loopback, another thing",
-        *rides.wrong,
+        *(f"{count} times{at}: {words}" for at, words, count in _gone_wrong(rides)),
     ]
-    wrong = lost + len(rides.wrong) + taken.single.answers + taken.tens.answers + taken.posted.answers
+    slowest = next(iter(rides.values()))
+    wrong = lost + len(slowest.wrong) + taken.single.answers + taken.tens.answers + taken.posted.answers
     return Outcome(
         name="phones",
         measures="sockets of one engine process: memory, processor time a fix, and rides from request to tracking",
@@ -113,8 +119,7 @@ async def measure(sizes: Sizes, seed: int, say: Say) -> Outcome:
             "drivers": sizes.drivers,
             "bare_sockets": sizes.bare_sockets,
             "reporting": sizes.reporting,
-            "requests": sizes.requests,
-            "requests_per_s": sizes.requests_per_s,
+            "requests": sum(requests for requests, _ in sizes.paces),
         },
         figures={
             "kb_per_socket": held.kb,
@@ -124,7 +129,7 @@ async def measure(sizes: Sizes, seed: int, say: Say) -> Outcome:
             "idle_percent_of_a_core": idle,
             **_figures("", taken),
             **_figures("bare_", bare_ingest),
-            **rides.figures(),
+            **{name: figure for at, ridden in rides.items() for name, figure in ridden.figures(at).items()},
         },
         ratios={
             "fixes_in_single_frames_to_bare": _share(bare_ingest.single, taken.single),
@@ -142,6 +147,13 @@ async def measure(sizes: Sizes, seed: int, say: Say) -> Outcome:
 def _share(bare: Taken, ours: Taken) -> float:
     """How much of our processor time the bare server takes; 0 where the clock's ticks were too coarse to tell."""
     return bare.cpu_us / ours.cpu_us if ours.cpu_us > 0 else 0.0
+
+
+def _gone_wrong(rides: Mapping[str, Rides]) -> Iterator[tuple[str, str, int]]:
+    """At which pace, what, how often. Beyond what a process can take errors are a finding, not a defect of the run."""
+    for at, ridden in rides.items():
+        for words, count in Counter(ridden.wrong).most_common(5):
+            yield at.replace("_", " "), words, count
 
 
 def _figures(prefix: str, ingest: Ingest) -> dict[str, Spread | float]:

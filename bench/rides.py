@@ -4,6 +4,7 @@ import asyncio
 import json
 import random
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -37,7 +38,7 @@ class Ride:
     engagement: str = ""
     reported: float = 0.0
     tracked: float = 0.0
-    rest_ms: float = 0.0  # how long it waited for its round
+    rest_ms: float | None = None  # how long it waited for its round, where the stored round says so
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -55,17 +56,13 @@ class Rides:
     def __init__(
         self,
         process: EngineProcess,
-        lines: list[Line],
-        people: list[Person],
-        drivers: int,
+        drivers: Sequence[Line],
+        customers: Sequence[tuple[Line, Person]],
         ops: Person,
         seed: int,
     ) -> None:
         self._process, self._ops, self._dice = process, ops, random.Random(seed)
-        self._drivers, self._customers = (
-            lines[:drivers],
-            list(zip(lines[drivers:], people[drivers:], strict=False)),
-        )
+        self._drivers, self._customers = drivers, customers
         self._rides: dict[str, Ride] = {}
         self._early: dict[str, list[tuple[float, Line, dict[str, Any]]]] = {}
         self._taps: dict[str, Tap] = {}
@@ -79,8 +76,8 @@ class Rides:
         self._frames, self._frames_s, self._cpu_ms = 0, 1.0, 0.0
         self.wrong: list[str] = []
 
-    async def run(self, requests: int, per_s: float) -> None:
-        """So many requests at that pace, each followed to the first track frame its customer gets."""
+    async def run(self, per_s: float) -> None:
+        """A request of each customer, at that pace, each followed to the first track frame its customer gets."""
         for line in (*self._drivers, *(line for line, _ in self._customers)):
             line.take = self._heard
         fixes = asyncio.create_task(self._report())
@@ -90,7 +87,7 @@ class Rides:
         self._frames = 0
         async with httpx.AsyncClient(base_url=self._process.url, timeout=WITHIN) as http:
             async with asyncio.TaskGroup() as group:
-                for _, person in self._customers[:requests]:
+                for _, person in self._customers:
                     group.create_task(self._ask(http, person))
                     await asyncio.sleep(1 / per_s)
             self._frames_s = time.perf_counter() - began
@@ -99,17 +96,22 @@ class Rides:
             probe.cancel()
             await self._look_up_rests(http)
 
-    def figures(self) -> dict[str, Spread | float]:
-        """Milliseconds, of what was heard."""
+    def figures(self, at: str) -> dict[str, Spread | float]:
+        """Milliseconds, of what was heard; `at` ends each name."""
         rides = list(self._rides.values())
         offers = [(ride.offered - ride.asked) * 1e3 for ride in rides if ride.offered]
-        less = [(ride.offered - ride.asked) * 1e3 - ride.rest_ms for ride in rides if ride.offered]
+        less = [
+            (ride.offered - ride.asked) * 1e3 - ride.rest_ms
+            for ride in rides
+            if ride.offered and ride.rest_ms is not None
+        ]
         told = [(max(ride.told.values()) - ride.accepted) * 1e3 for ride in rides if len(ride.told) == 2]
         tracks = [(ride.tracked - ride.reported) * 1e3 for ride in rides if ride.tracked]
         figures: dict[str, Spread | float] = {
-            "rides_cpu_ms_a_request": self._cpu_ms / max(1, len(rides)),
-            "deliveries_per_s": self._frames / self._frames_s,
-            "accepts_refused": float(self.lost),
+            f"rides_cpu_ms_a_request{at}": self._cpu_ms / max(1, len(rides)),
+            f"deliveries_per_s{at}": self._frames / self._frames_s,
+            f"accepts_refused{at}": float(self.lost),
+            f"errors{at}": float(len(self.wrong)),
         }
         for name, samples in (
             ("offer_ms", offers),
@@ -120,8 +122,8 @@ class Rides:
         ):
             if samples:
                 ordered = sorted(samples)
-                figures[name] = Spread.of(samples)
-                figures[f"{name}_p99"] = ordered[min(len(ordered) - 1, int(0.99 * len(ordered)))]
+                figures[f"{name}{at}"] = Spread.of(samples)
+                figures[f"{name}_p99{at}"] = ordered[min(len(ordered) - 1, int(0.99 * len(ordered)))]
         return figures
 
     async def _ask(self, http: httpx.AsyncClient, person: Person) -> None:
@@ -239,10 +241,14 @@ class Rides:
         """How long each request waited for its round, by the stored round's own time."""
         headers = {"Authorization": f"Bearer {self._ops.token}"}
         for request_id, ride in self._rides.items():
-            answer = await http.get(f"/v1/ops/requests/{request_id}/rounds", headers=headers)
-            rounds = answer.raise_for_status().json()["items"]
-            asked = await http.get(f"/v1/requests/{request_id}", headers=headers)
-            if not rounds or asked.is_error:
+            try:
+                answer = await http.get(f"/v1/ops/requests/{request_id}/rounds", headers=headers)
+                rounds = answer.raise_for_status().json()["items"]
+                asked = (await http.get(f"/v1/requests/{request_id}", headers=headers)).raise_for_status()
+            except httpx.HTTPError as error:
+                self.wrong.append(f"a request could not be read: {error!r}")
+                continue
+            if not rounds:
                 self.wrong.append("a request without a stored round")
                 continue
             began = min(datetime.fromisoformat(one["at"]) for one in rounds)

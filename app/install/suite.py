@@ -17,6 +17,7 @@ from app.install import tools, web
 from app.install.progress import Progress, SetupFailed
 
 BIN = Path(sys.prefix) / "bin"
+SHARING = "worksteal"  # a half of the files each, so that what a file starts is started once; then whoever is done helps
 WORKERS = "2"  # pytest processes; the database, a server and a browser want a core too
 NARROWING = ("-k", "-m", "--lf", "--last-failed", "--ff", "--sw", "--stepwise", "--nf", "--deselect", "--co")
 
@@ -82,7 +83,7 @@ def main(arguments: Sequence[str]) -> int:
                 check.name for check, well in zip(every, pool.map(passes, every), strict=True) if not well
             ]
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is pytest's, which cleans up and reports
-    pytest = [sys.executable, "-m", "pytest", "-n", WORKERS, *arguments]
+    pytest = [sys.executable, "-m", "pytest", "-n", WORKERS, "--dist", SHARING, *arguments]
     status = subprocess.run(pytest, cwd=ROOT, check=False, preexec_fn=_hears_interrupts).returncode
     if failed:
         print(f"coudmain: these checks failed too: {', '.join(failed)}", file=sys.stderr)

@@ -69,14 +69,14 @@ async def test_offers_are_heard_and_their_rest_is_told_apart():
 @pytest.mark.timeout(240)
 async def test_phones_are_held_report_and_ride_beside_a_bare_server():
     sizes = crowd.Sizes(
-        sockets=20, drivers=10, bare_sockets=5, reporting=4, rounds=1, posts=1, idle_s=0.5, requests=2,
-        requests_per_s=1,
+        sockets=20, drivers=10, bare_sockets=5, reporting=4, rounds=1, posts=1, idle_s=0.5, paces=((2, 1.0),),
     )  # fmt: skip
     outcome = await crowd.measure(sizes, seed=3, say=silent)
     assert outcome.sound, outcome.notes
     told = outcome.as_json()
-    assert told["figures"]["offer_ms"]["n"] == 2
-    assert told["figures"]["position_to_tracker_ms"]["n"] == 2
+    assert told["figures"]["offer_ms_at_1_a_s"]["n"] == 2
+    assert told["figures"]["position_to_tracker_ms_at_1_a_s"]["n"] == 2
+    assert told["figures"]["errors_at_1_a_s"] == 0
     assert "posted_fixes_to_bare" in told["ratios"]
 
 
