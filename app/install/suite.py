@@ -17,7 +17,7 @@ from app.install import tools, web
 from app.install.progress import Progress, SetupFailed
 
 BIN = Path(sys.prefix) / "bin"
-SHARING = "worksteal"  # a half of the files each, so that what a file starts is started once; then whoever is done helps
+SHARING = "worksteal"  # a half of the files each, so that what a file starts is started once; then who is done helps
 WORKERS = "2"  # pytest processes; the database, a server and a browser want a core too
 NARROWING = ("-k", "-m", "--lf", "--last-failed", "--ff", "--sw", "--stepwise", "--nf", "--deselect", "--co")
 
