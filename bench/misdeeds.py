@@ -18,7 +18,7 @@ from bench.bites import Sign
 from bench.rideout import Driver
 from bench.survivors import Survivor, fix, name_of
 
-FELT_WITHIN: Final = 60.0  # s from a misdeed to what comes of it, whatever else is away meanwhile
+FELT_WITHIN: Final = 120.0  # s from a misdeed to what comes of it, whatever else is away meanwhile
 SOON: Final = 10.0  # s a step of it is waited for before it is tried again: a close leaves within five
 LOOK_EVERY: Final = 0.05  # s
 AT_ONCE: Final = 1.0  # s for what only our own loop has a part in
