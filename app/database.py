@@ -4,6 +4,7 @@ import asyncio
 import logging
 from typing import Any, Final
 
+import msgspec
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -37,6 +38,23 @@ _WATCH: Final = "coudmain_watch"
 log = logging.getLogger(__name__)
 
 
+def _plain(value: Any) -> Any:
+    """What the standard library writes too: a number or a text of a kind of its own, a numpy float."""
+    for kind in (float, int, str):
+        if isinstance(value, kind):
+            return kind(value)
+    raise TypeError(f"{type(value).__name__} is no JSON")
+
+
+def _as_json(value: Any) -> str:
+    return msgspec.json.encode(value, enc_hook=_plain).decode()
+
+
+JSON: Final[dict[str, Any]] = {"json_serializer": _as_json, "json_deserializer": msgspec.json.decode}
+"""How columns of JSON are written and read, in a tenth of the standard library's time: the stored round of a busy
+market holds thousands of verdicts."""
+
+
 def open_database(
     url: str, connections: int = CONNECTIONS, *, answer_within: float = ANSWER_WITHIN
 ) -> AsyncEngine:
@@ -49,6 +67,7 @@ def open_database(
         max_overflow=0,
         pool_timeout=WAIT_AT_MOST,
         pool_use_lifo=True,  # the same few serve a quiet hour: their statements are prepared, their memory is warm
+        **JSON,
         connect_args={"prepared_statement_cache_size": STATEMENTS, "timeout": CONNECT_WITHIN},
     )
     event.listen(database.sync_engine, "do_connect", _connect)

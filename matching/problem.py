@@ -209,10 +209,10 @@ def to_json(problem: Problem) -> JsonObject:
     time)."""
     return {
         "format": FORMAT,
-        "asks": [_to_json(ask) for ask in problem.asks],
-        "supply": [_to_json(provider) for provider in problem.supply],
+        "asks": [_to_json(ask, _ASK) for ask in problem.asks],
+        "supply": [_to_json(provider, _SUPPLY) for provider in problem.supply],
         "pairs": _pairs_to_json(problem.pairs),
-        "policy": _to_json(problem.policy),
+        "policy": _to_json(problem.policy, _POLICY),
         "seed": problem.seed,
     }
 
@@ -269,16 +269,20 @@ def _in_order(noun: str, ids: list[str]) -> tuple[list[int], NDArray[np.intp]]:
     return order, place
 
 
-def _to_json(record: Ask | Supply | Policy) -> JsonObject:
-    values = {field.name: getattr(record, field.name) for field in fields(record)}
-    return {
-        name: sorted(value)
-        if isinstance(value, frozenset)
-        else [list(one) if isinstance(one, tuple) else one for one in value]
-        if isinstance(value, tuple)
-        else value
-        for name, value in values.items()
-    }
+_ASK, _SUPPLY, _POLICY = (tuple(field.name for field in fields(kind)) for kind in (Ask, Supply, Policy))
+
+
+def _to_json(record: Ask | Supply | Policy, names: tuple[str, ...]) -> JsonObject:
+    return {name: _plain(getattr(record, name)) for name in names}
+
+
+def _plain(value: Any) -> Any:
+    kind = type(value)
+    if kind is frozenset:
+        return sorted(value)
+    if kind is tuple:
+        return [list(one) if type(one) is tuple else one for one in value]
+    return value
 
 
 def _with_sets(stored: JsonObject, *names: str) -> JsonObject:

@@ -14,6 +14,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from app.database import JSON
 from app.postgres import PrivateCluster
 from tests.cluster import Sweeper, announced, copy_of_the_template
 
@@ -62,7 +63,7 @@ def database_url(cluster: PrivateCluster, database_name: str) -> str:
 @pytest_asyncio.fixture(scope="session")
 async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
     """An engine on this worker's database, in the session's event loop."""
-    engine = create_async_engine(database_url, pool_size=10, max_overflow=20)
+    engine = create_async_engine(database_url, pool_size=10, max_overflow=20, **JSON)
     yield engine
     await engine.dispose()
 

@@ -1,15 +1,18 @@
 """The engine's connections: as many as it keeps, and none that is dead."""
 
 import asyncio
+import json
 from pathlib import Path
 
 import asyncpg
+import numpy as np
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.database import CONNECTIONS, TAKES_ITS_TIME, open_database
+from app.database import CONNECTIONS, JSON, TAKES_ITS_TIME, open_database
+from domain.rules.states import Allocator
 from domain.store.outage import DatabaseAway, is_outage
 
 KILL_THE_OTHERS = text("""
@@ -17,6 +20,12 @@ KILL_THE_OTHERS = text("""
     where datname = current_database() and application_name = 'to be killed'
 """)
 WITHIN = 5.0  # s for sockets to hear of their end
+
+
+class Noun(str):
+    """A text of a kind of its own."""
+
+    __slots__ = ()
 
 
 async def named(database: AsyncEngine, count: int) -> list[asyncpg.Connection]:
@@ -147,3 +156,16 @@ async def test_what_takes_its_time_has_no_deadline_and_what_was_answered_is_not_
             assert (await idle.execute(text("select 2"))).scalar_one() == 2
     finally:
         await database.dispose()
+
+
+def test_json_is_written_as_the_standard_library_writes_it_and_read_back():
+    written, read = JSON["json_serializer"], JSON["json_deserializer"]
+    value = {"é": [1, 1.5, None, True, "x"], "deep": {"seed": 2**62, "small": 1e-9}}
+    assert read(written(value)) == json.loads(json.dumps(value)) == value
+    assert read(written({"of": np.float64(1.5), "at": Noun("here"), "kind": Allocator.CALL})) == {
+        "of": 1.5,
+        "at": "here",
+        "kind": "call",
+    }
+    with pytest.raises(TypeError):
+        written({"who": object()})
