@@ -14,7 +14,7 @@ from domain.store import rounds
 from domain.store.tables import Decision, Round
 from domain.usecases import access
 from domain.usecases.comparing import own_terms
-from domain.usecases.views.decisions import decision_view, explanation_view, round_view
+from domain.usecases.views.decisions import Written, decision_view, explanation_view, round_view
 from domain.usecases.work import Work
 from matching.explain import NotInRound, explain
 from matching.reasons import Language
@@ -62,18 +62,19 @@ async def rounds_of(work: Work, request_id: UUID) -> list[dict[str, Any]]:
     for decision, name in await rounds.decisions_of(work.db, request_id, (row.id for row in found)):
         decided[decision.round_id].append((decision, name))
     language = language_of(work)
-    return [
-        round_view(
-            row,
-            [
-                decision_view(decision, name or "", row, language)
-                for decision, name in decided[row.id]
-                if decision.provider_id
-            ],
-            next((decision.reason for decision, _ in decided[row.id] if decision.provider_id is None), None),
+    views = []
+    for row in found:
+        written = Written(row.problem)
+        said = [
+            decision_view(decision, name or "", written, language)
+            for decision, name in decided[row.id]
+            if decision.provider_id
+        ]
+        unserved = next(
+            (decision.reason for decision, _ in decided[row.id] if decision.provider_id is None), None
         )
-        for row in found
-    ]
+        views.append(round_view(row, said, unserved))
+    return views
 
 
 def language_of(work: Work) -> Language:

@@ -1,6 +1,6 @@
 """Decisions as JSON: one explanation to its provider, whole rounds to ops."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -44,9 +44,17 @@ def round_view(row: Round, candidates: Sequence[dict[str, Any]], unserved: str |
     }
 
 
-def decision_view(decision: Decision, name: str, row: Round, language: Language) -> dict[str, Any]:
+class Written:
+    """A stored problem, its requests and providers found by their ids: of a large market there are thousands."""
+
+    def __init__(self, problem: Mapping[str, Any]) -> None:
+        self.asks: Mapping[str, Mapping[str, Any]] = {one["id"]: one for one in problem["asks"]}
+        self.supply: Mapping[str, Mapping[str, Any]] = {one["id"]: one for one in problem["supply"]}
+
+
+def decision_view(decision: Decision, name: str, written: Written, language: Language) -> dict[str, Any]:
     """One provider in a round: what became of them and why, in the sentence that they would be told."""
-    facts = _facts(decision, row.problem, language)
+    facts = _facts(decision, written, language)
     return {
         "provider_id": str(decision.provider_id),
         "name": name,
@@ -61,10 +69,9 @@ def decision_view(decision: Decision, name: str, row: Round, language: Language)
     }
 
 
-def _facts(decision: Decision, problem: dict[str, Any], language: Language) -> dict[str, str]:
+def _facts(decision: Decision, written: Written, language: Language) -> dict[str, str]:
     """What the sentences may speak of, from the stored problem."""
-    ask = next(one for one in problem["asks"] if one["id"] == str(decision.request_id))
-    provider = next(one for one in problem["supply"] if one["id"] == str(decision.provider_id))
+    ask, provider = written.asks[str(decision.request_id)], written.supply[str(decision.provider_id)]
     facts = {
         "fix_age": span(provider["fix_age_s"], language),
         "limit": span(ask["max_approach_s"], language),
