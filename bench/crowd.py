@@ -18,7 +18,7 @@ from bench.figures import Outcome, Spread
 from bench.ingest import Ears, PhoneClock, Taken, over_http, over_sockets
 from bench.machine import load
 from bench.people import Person, registry
-from bench.processes import cost_of, data, engine
+from bench.processes import cluster_of, cost_of, data, engine
 from bench.rides import Rides
 from bench.wire import Line
 
@@ -80,7 +80,6 @@ async def measure(sizes: Sizes, seed: int, say: Say) -> Outcome:
             everybody = await people.people(sizes.sockets + WARM)
             drivers = everybody[WARM : WARM + sizes.drivers]
             await people.on_duty(drivers, MARKET, SERVICE)
-            (ops,) = await people.people(1, ops=True)
         ears = Ears()
         held = await _hold(process.port, pid, everybody, ears, say)
         say(f"{len(held.lines)} held: {held.kb:.1f} KB each (load {load()[0]})")
@@ -92,10 +91,12 @@ async def measure(sizes: Sizes, seed: int, say: Say) -> Outcome:
         )
         say(f"{taken.single.cpu_us:.1f} us a fix, {taken.posted.cpu_us:.1f} posted (load {load()[0]})")
         customers = list(zip(held.lines, everybody[WARM:], strict=True))[sizes.drivers :]
-        rides: dict[str, Rides] = {}
+        rides, database = dict[str, Rides](), cluster_of(directory).url()
         for requests, per_s in sizes.paces:
             ask, customers = customers[:requests], customers[requests:]
-            ridden = rides[f"_at_{per_s:g}_a_s"] = Rides(process, held.lines[: sizes.drivers], ask, ops, seed)
+            ridden = rides[f"_at_{per_s:g}_a_s"] = Rides(
+                process, held.lines[: sizes.drivers], ask, cluster_of(directory).url(), seed
+            )
             await ridden.run(per_s)
             say(f"{requests} requests at {per_s:g} a second: {len(ridden.wrong)} errors (load {load()[0]})")
         _hang_up(held.lines)

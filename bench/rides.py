@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+import asyncpg
 import httpx
 
 from bench.figures import Spread
@@ -21,6 +22,11 @@ from bench.wire import Line
 REPORT_EVERY: Final = 5.0  # s between two fixes of a driver
 PROBE_EVERY: Final = 0.05  # s between two looks at how soon the loop answers
 AROUND: Final = 0.004  # degrees, about 400 m: where the drivers stand
+RESTS: Final = """
+    select requests.id, extract(epoch from min(decisions.at) - requests.created_at) as rest_s
+    from requests join decisions on decisions.request_id = requests.id
+    where requests.id = any($1::uuid[]) group by requests.id
+"""
 WITHIN: Final = 20.0  # s for a ride to be told of to the end
 
 __all__ = ["MARKET", "SERVICE", "Rides"]
@@ -58,10 +64,11 @@ class Rides:
         process: EngineProcess,
         drivers: Sequence[Line],
         customers: Sequence[tuple[Line, Person]],
-        ops: Person,
+        database: str,
         seed: int,
     ) -> None:
-        self._process, self._ops, self._dice = process, ops, random.Random(seed)
+        """`database`: the URL of the engine's, to read what was stored of the rounds."""
+        self._process, self._database, self._dice = process, database, random.Random(seed)
         self._drivers, self._customers = drivers, customers
         self._rides: dict[str, Ride] = {}
         self._early: dict[str, list[tuple[float, Line, dict[str, Any]]]] = {}
@@ -94,7 +101,7 @@ class Rides:
             self._cpu_ms = (cost_of(self._process.process.pid).cpu_s - before) * 1e3
             fixes.cancel()
             probe.cancel()
-            await self._look_up_rests(http)
+            await self._look_up_rests()
 
     def figures(self, at: str) -> dict[str, Spread | float]:
         """Milliseconds, of what was heard; `at` ends each name."""
@@ -237,23 +244,20 @@ class Rides:
                 self._probes.append((time.perf_counter() - began) * 1e3)
                 await asyncio.sleep(PROBE_EVERY)
 
-    async def _look_up_rests(self, http: httpx.AsyncClient) -> None:
-        """How long each request waited for its round, by the stored round's own time."""
-        headers = {"Authorization": f"Bearer {self._ops.token}"}
+    async def _look_up_rests(self) -> None:
+        """How long each request waited for its round, by the stored decisions. Read beside the engine, which shall not
+        answer a thousand questions about what it has just done."""
+        line = await asyncpg.connect(self._database.replace("postgresql+asyncpg", "postgresql"))
+        try:
+            rows = await line.fetch(RESTS, [UUID(request_id) for request_id in self._rides])
+        finally:
+            await line.close()
+        rests = {str(row["id"]): float(row["rest_s"]) * 1e3 for row in rows}
         for request_id, ride in self._rides.items():
-            try:
-                answer = await http.get(f"/v1/ops/requests/{request_id}/rounds", headers=headers)
-                rounds = answer.raise_for_status().json()["items"]
-                asked = (await http.get(f"/v1/requests/{request_id}", headers=headers)).raise_for_status()
-            except httpx.HTTPError as error:
-                self.wrong.append(f"a request could not be read: {error!r}")
-                continue
-            if not rounds:
-                self.wrong.append("a request without a stored round")
-                continue
-            began = min(datetime.fromisoformat(one["at"]) for one in rounds)
-            created = datetime.fromisoformat(asked.json()["created_at"])
-            ride.rest_ms = max(0.0, (began - created).total_seconds() * 1e3)
+            if (rest_ms := rests.get(request_id)) is not None:
+                ride.rest_ms = max(0.0, rest_ms)
+            elif ride.offered:
+                self.wrong.append("an offer without a stored round")
 
 
 def _fix(lat: float, lon: float) -> bytes:
