@@ -95,7 +95,7 @@ async def measure(sizes: Sizes, seed: int, say: Say) -> Outcome:
         for requests, per_s in sizes.paces:
             ask, customers = customers[:requests], customers[requests:]
             ridden = rides[f"_at_{per_s:g}_a_s"] = Rides(
-                process, held.lines[: sizes.drivers], ask, cluster_of(directory).url(), seed
+                process, held.lines[: sizes.drivers], ask, database, seed
             )
             await ridden.run(per_s)
             say(f"{requests} requests at {per_s:g} a second: {len(ridden.wrong)} errors (load {load()[0]})")

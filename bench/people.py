@@ -42,12 +42,12 @@ class Registry:
         self._db = db
         self._secret = secret
 
-    async def people(self, count: int, *, ops: bool = False) -> list[Person]:
+    async def people(self, count: int) -> list[Person]:
         """So many signed-in accounts."""
         now = datetime.now(UTC)
         made = [self._person(now) for _ in range(count)]
         accounts = [
-            {"id": one.id, "name": "Camille", "language": "fr", "is_ops": ops, "created_at": now}
+            {"id": one.id, "name": "Camille", "language": "fr", "is_ops": False, "created_at": now}
             for one, _ in made
         ]
         families = [
