@@ -3,14 +3,12 @@
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Final
 from uuid import UUID
 
 from sqlalchemy import delete, exists, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.store.prepared import among
 from domain.store.tables import Block, Engagement, Offer
 
 
@@ -46,17 +44,15 @@ async def have_met(db: AsyncSession, one: UUID, other: UUID) -> bool:
     return bool((await db.execute(select(or_(joins(Engagement), joins(Offer))))).scalar_one())  # type: ignore[arg-type]
 
 
-_AROUND: Final = select(Block.blocker_id, Block.blocked_id).where(
-    or_(among(Block.blocker_id, "people"), among(Block.blocked_id, "people"))
-)
-
-
 async def around(db: AsyncSession, people: Collection[UUID]) -> dict[UUID, frozenset[UUID]]:
     """With whom each of these is not put in touch."""
     if not people:
         return {}
+    pairs = select(Block.blocker_id, Block.blocked_id).where(
+        or_(Block.blocker_id.in_(people), Block.blocked_id.in_(people))
+    )
     found: defaultdict[UUID, set[UUID]] = defaultdict(set)
-    for blocker, blocked in await db.execute(_AROUND, {"people": list(people)}):
+    for blocker, blocked in await db.execute(pairs):
         found[blocker].add(blocked)
         found[blocked].add(blocker)
     return {who: frozenset(found[who]) for who in people if who in found}

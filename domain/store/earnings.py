@@ -11,7 +11,6 @@ from sqlalchemy.orm import aliased
 
 from domain.rules.ledger import COMMISSION, PSP
 from domain.rules.states import EngagementState
-from domain.store.prepared import among_these
 from domain.store.tables import DutySession, Engagement, LedgerEntry, Market
 
 
@@ -109,7 +108,7 @@ async def worked_since(
         )
         .where(
             Engagement.market_id == market,
-            among_these(Engagement.provider_id, providers),
+            Engagement.provider_id.in_(providers),
             Engagement.state.in_([EngagementState.COMPLETED, EngagementState.DISPUTED]),
             Engagement.ended_at >= since,
             bound_at.is_not(None),
@@ -130,7 +129,7 @@ async def worked_today(
     statement = (
         select(Engagement.provider_id, func.sum(func.extract("epoch", ended - began)))
         .where(
-            among_these(Engagement.provider_id, providers),
+            Engagement.provider_id.in_(providers),
             Engagement.state != EngagementState.CANCELLED,
             bound_at.is_not(None),
             ended > began,

@@ -8,7 +8,6 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.rules.states import ACTIVE_ENGAGEMENT, TRACKED_ENGAGEMENT
-from domain.store.prepared import among_these
 from domain.store.tables import DutySession, Engagement
 
 _ACTIVE = sorted(state.value for state in ACTIVE_ENGAGEMENT)
@@ -47,7 +46,7 @@ async def duties_of(db: AsyncSession, accounts: Collection[UUID]) -> dict[UUID, 
     if not accounts:
         return {}
     sessions = select(DutySession.account_id, DutySession.market_id, DutySession.services).where(
-        among_these(DutySession.account_id, accounts), DutySession.off_at.is_(None)
+        DutySession.account_id.in_(accounts), DutySession.off_at.is_(None)
     )
     on: dict[UUID, tuple[str | None, tuple[str, ...]]] = {
         account: (market, tuple(services)) for account, market, services in await db.execute(sessions)
@@ -60,7 +59,7 @@ async def duties_of(db: AsyncSession, accounts: Collection[UUID]) -> dict[UUID, 
             Engagement.state,
             Engagement.exclusive,
         )
-        .where(among_these(Engagement.provider_id, accounts), Engagement.state.in_(_ACTIVE))
+        .where(Engagement.provider_id.in_(accounts), Engagement.state.in_(_ACTIVE))
         .order_by(Engagement.id)
     )
     work: dict[UUID, list[RunningWork]] = {}

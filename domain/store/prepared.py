@@ -4,7 +4,6 @@ Values are bound by name at each call. For any number of values there is one tex
 `IN` anew for each number of them, on each connection.
 """
 
-from collections.abc import Collection
 from typing import Any, TypeVar
 
 from sqlalchemy import ARRAY, ColumnElement, Table, any_, bindparam
@@ -18,14 +17,6 @@ T = TypeVar("T")
 def among(column: "InstrumentedAttribute[T] | ColumnElement[T]", name: str) -> ColumnElement[bool]:
     """A condition: the column is one of the values bound by this name (a list)."""
     values: ColumnElement[Any] = bindparam(name, type_=ARRAY(column.type))
-    return column == any_(values)
-
-
-def among_these(
-    column: "InstrumentedAttribute[T] | ColumnElement[T]", these: Collection[T]
-) -> ColumnElement[bool]:
-    """The same with the values in it, for statements that are built where they are asked."""
-    values: ColumnElement[Any] = bindparam(None, list(these), ARRAY(column.type))
     return column == any_(values)
 
 

@@ -15,7 +15,6 @@ from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from domain.rules.states import ACTIVE_ENGAGEMENT
 from domain.rules.stations import Turn
-from domain.store.prepared import among, among_these
 from domain.store.tables import DutySession, Engagement, StationTurn, Stop, ZoneRow
 from geo.zones import Zone, ZoneKind, Zones
 
@@ -81,7 +80,7 @@ async def free_of(db: AsyncSession, market: str, providers: Collection[UUID]) ->
     if not providers:
         return set()
     statement = select(DutySession.account_id).where(
-        among_these(DutySession.account_id, providers), _may_wait(DutySession.account_id, market)
+        DutySession.account_id.in_(providers), _may_wait(DutySession.account_id, market)
     )
     return set((await db.execute(statement)).scalars())
 
@@ -104,17 +103,14 @@ async def join(db: AsyncSession, market: str, joined: Sequence[Turn]) -> list[Tu
     return [turn for turn in joined if turn.provider in written]
 
 
-_LEAVE: Final = (
-    delete(StationTurn)
-    .where(among(StationTurn.provider_id, "providers"))
-    .execution_options(synchronize_session=False)
-)
-
-
 async def leave(db: AsyncSession, providers: Collection[UUID]) -> None:
     """Give up whatever places these have."""
     if providers:
-        await db.execute(_LEAVE, {"providers": list(providers)})
+        await db.execute(
+            delete(StationTurn)
+            .where(StationTurn.provider_id.in_(providers))
+            .execution_options(synchronize_session=False)
+        )
 
 
 def _place_of() -> Select[str, int, int]:
