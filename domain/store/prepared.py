@@ -17,9 +17,9 @@ T = TypeVar("T")
 def among(column: "InstrumentedAttribute[T] | ColumnElement[T]", name: str) -> ColumnElement[bool]:
     """A condition: the column is one of the values bound by this name (a list).
 
-    For an indexed column and some hundred values at most. A statement that has been asked five times is planned without
-    its values, and a table that is scanned then is compared with each of them: five thousand drivers by five thousand took
-    a database ten seconds. `IN` writes its values out, and the server hashes them.
+    For an indexed column and some hundred values at most. A statement that has been asked five times is planned
+    without its values, and a table that is scanned then is compared with each of them: five thousand drivers by five
+    thousand took a database ten seconds. `IN` writes its values out, and the server hashes them.
     """
     values: ColumnElement[Any] = bindparam(name, type_=ARRAY(column.type))
     return column == any_(values)
