@@ -111,7 +111,7 @@ async def _command(asked: argparse.Namespace, settings: Settings) -> int:
             print("the database is at this version")
             return 0
         case "replay":
-            from app.replay.stored import reweigh_day  # noqa: PLC0415
+            from app.replay.stored import reweigh_day  # noqa: PLC0415 - as above
 
             async with database(settings) as url:
                 return await reweigh_day(url, asked)
@@ -197,7 +197,7 @@ async def _interruptible(work: Coroutine[Any, Any, int], *, terminated: int) -> 
 
 def _import_map(source: str, slug: str | None) -> int:
     """Bring a city: keep its extract, build its street graph and its basemap."""
-    from app.basemap import build as build_basemap  # noqa: PLC0415
+    from app.basemap import build as build_basemap  # noqa: PLC0415 - reads maps: no start needs it
 
     extract = cities.from_file_or_url(source, slug)
     market = extract.parent.name

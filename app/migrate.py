@@ -40,7 +40,7 @@ async def _version(connection: AsyncConnection) -> str | None:
 
 def _upgrade(connection: Connection) -> None:
     from alembic import command  # noqa: PLC0415 - a fifth of a second, only where there is something to do
-    from alembic.config import Config  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415 - the same
 
     config = Config(ROOT / "alembic.ini")
     config.set_main_option("script_location", str(SCRIPTS))

@@ -30,7 +30,7 @@ class Assets(StaticFiles):
     """Files whose names change with their content."""
 
     def file_response(self, *args: object, **kwargs: object) -> Response:
-        answer = super().file_response(*args, **kwargs)  # type: ignore[arg-type]
+        answer = super().file_response(*args, **kwargs)  # type: ignore[arg-type]  # whatever it takes, passed on
         answer.headers["Cache-Control"] = FOREVER
         return answer
 

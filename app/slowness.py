@@ -18,7 +18,7 @@ class HurriedProtocol(HttpToolsProtocol):
     _head_due: asyncio.TimerHandle | None = None
     _head_bytes: int = 0
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # TCP only, as uvicorn
         super().connection_made(transport)
         self._begin_waiting()
 

@@ -163,7 +163,7 @@ def _welcome(asked: TownArguments) -> str:
 
 def _dialled(host: str) -> str:
     """The address to call what listens on `host`."""
-    return {"127.0.0.1": "localhost", "0.0.0.0": "localhost", "::": "localhost"}.get(host, host)  # noqa: S104
+    return {"127.0.0.1": "localhost", "0.0.0.0": "localhost", "::": "localhost"}.get(host, host)  # noqa: S104 - words to read, nothing is bound
 
 
 def _memory_mb(pid: int) -> float:

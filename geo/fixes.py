@@ -97,7 +97,7 @@ class Fixes:
         """The n-th as one fix."""
         told = (float(column[n]) for column in (self.accuracy_m, self.heading_deg, self.speed_mps))
         lat, lon, at = float(self.lat[n]), float(self.lon[n]), float(self.at[n])
-        return Fix(lat, lon, at, *(value if value == value else None for value in told))  # noqa: PLR0124
+        return Fix(lat, lon, at, *(value if value == value else None for value in told))  # noqa: PLR0124 - NaN
 
 
 def too_bad(fix: Fix, now: float) -> FixRefusal | None:

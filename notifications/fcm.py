@@ -57,13 +57,13 @@ class FcmSender:
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="fcm")
         # Private, and the only way: the SDK has no option for its retries nor for its address (maintainers
         # refuse one: firebase-admin-java 374). The lock pins the version, a test counts the attempts.
-        self._service: Any = messaging._get_messaging_service(app)  # noqa: SLF001
-        for adapter in self._service._client.session.adapters.values():  # noqa: SLF001
+        self._service: Any = messaging._get_messaging_service(app)  # noqa: SLF001 - see above
+        for adapter in self._service._client.session.adapters.values():  # noqa: SLF001 - see above
             adapter.max_retries = adapter.max_retries.new(total=1, connect=1, read=0, status=0, other=0)
         # A 401 may be an access token that ran out: a fresh one is fetched and tried once, not twice as by itself.
-        self._service._client.session._max_refresh_attempts = 1  # noqa: SLF001
+        self._service._client.session._max_refresh_attempts = 1  # noqa: SLF001 - see above
         if url is not None:
-            self._service._fcm_url = url  # noqa: SLF001
+            self._service._fcm_url = url  # noqa: SLF001 - see above
 
     async def send(self, push: Push) -> PushResult:
         """Try once, for no longer than the push lives. Never raises for what FCM answered.

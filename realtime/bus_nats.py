@@ -90,7 +90,7 @@ class NatsBus:
                 log.warning("NATS: no word on the subscription to %s: %s", pattern, away)
 
         async def end() -> None:
-            if not self._client.is_closed and subscription._id in self._client._subs:  # noqa: SLF001
+            if not self._client.is_closed and subscription._id in self._client._subs:  # noqa: SLF001 - it tells nowhere else
                 await subscription.unsubscribe()
 
         return end

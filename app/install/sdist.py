@@ -17,7 +17,7 @@ def download(name: str, version: str, directory: Path) -> Path:
     options, _ = command.parse_args(["--quiet", "--no-deps", "--no-binary", ":all:", name])
     with command.main_context():
         session = command.get_default_session(options)
-        finder = command._build_package_finder(options, session)  # noqa: SLF001
+        finder = command._build_package_finder(options, session)  # noqa: SLF001 - pip has no public way to it
         links = [found.link for found in finder.find_all_candidates(name) if str(found.version) == version]
         if not links:
             raise SystemExit(f"no index has the sources of {name} {version}")

@@ -154,7 +154,7 @@ def _live(
 
 def _decide(policy: str, weights: Mapping[str, float], seed: int) -> Decide:
     weighed = POLICIES[policy]
-    return nearest if weighed is None else batch(replace(weighed, **weights), seed)  # type: ignore[arg-type]
+    return nearest if weighed is None else batch(replace(weighed, **weights), seed)  # type: ignore[arg-type]  # checked by name
 
 
 def _of_policy(

@@ -51,7 +51,7 @@ class TourPlanner:
 
 def planned(problem: TourProblem, effort: Effort) -> Tours:
     """What the worker does. Imports wait until there is something to plan: compiled kernels, pandas."""
-    from app.tours.vroom_start import started  # noqa: PLC0415
-    from matching.tours.solve import plan  # noqa: PLC0415
+    from app.tours.vroom_start import started  # noqa: PLC0415 - see above
+    from matching.tours.solve import plan  # noqa: PLC0415 - see above
 
     return plan(started(problem, fewest=effort.shrink > 0), effort)

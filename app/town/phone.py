@@ -139,7 +139,7 @@ class Phone:
                 async with connect(
                     self.base.replace("http", "ws", 1) + "/v1/ws",
                     additional_headers={"Authorization": f"Bearer {self._access}"},
-                    subprotocols=[SUBPROTOCOL],  # type: ignore[list-item]
+                    subprotocols=[SUBPROTOCOL],  # type: ignore[list-item]  # a NewType of str
                     compression=None,
                     open_timeout=10,
                     proxy=None,

@@ -296,10 +296,10 @@ class _Share(Sampler):
         parent_context: Context | None,
         trace_id: int,
         name: str,  # noqa: ARG002 - the SDK's signature
-        kind: SpanKind | None = None,  # noqa: ARG002
+        kind: SpanKind | None = None,  # noqa: ARG002 - likewise
         attributes: Attributes = None,
-        links: Sequence[Link] | None = None,  # noqa: ARG002
-        trace_state: TraceState | None = None,  # noqa: ARG002
+        links: Sequence[Link] | None = None,  # noqa: ARG002 - likewise
+        trace_state: TraceState | None = None,  # noqa: ARG002 - likewise
     ) -> SamplingResult:
         parent = get_current_span(parent_context).get_span_context()
         kept = parent.trace_flags.sampled if parent.is_valid else self.keeps(trace_id)

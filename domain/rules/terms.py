@@ -34,7 +34,7 @@ class Terms:
     @classmethod
     def read(cls, stored: dict[str, Any]) -> Self:
         """What was stored with an offer; unknown keys are somebody else's."""
-        return cls(**{name: stored.get(name) for name in cls.__slots__})  # type: ignore[arg-type]
+        return cls(**{name: stored.get(name) for name in cls.__slots__})  # type: ignore[arg-type]  # JSON
 
 
 def terms(

@@ -41,7 +41,7 @@ async def have_met(db: AsyncSession, one: UUID, other: UUID) -> bool:
             )
         )
 
-    return bool((await db.execute(select(or_(joins(Engagement), joins(Offer))))).scalar_one())  # type: ignore[arg-type]
+    return bool((await db.execute(select(or_(joins(Engagement), joins(Offer))))).scalar_one())  # type: ignore[arg-type]  # SQL
 
 
 async def around(db: AsyncSession, people: Collection[UUID]) -> dict[UUID, frozenset[UUID]]:

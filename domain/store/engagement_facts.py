@@ -1,4 +1,4 @@
-"""Everything a reader of an engagement is shown, fetched for many at once: three statements, whatever the number."""
+"""Everything a reader of an engagement is shown, fetched for many at once: three statements a market, however many."""
 
 from collections import defaultdict
 from collections.abc import Sequence

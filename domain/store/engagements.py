@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from domain.rules.states import ACTIVE_ENGAGEMENT, EngagementState
-from domain.store.tables import Action, Engagement, EventRow, Message, Request, Share
+from domain.store.tables import Action, Engagement, EventRow, Message, Share
 
 _ACTIVE = sorted(state.value for state in ACTIVE_ENGAGEMENT)
 
@@ -283,14 +283,3 @@ async def shared(db: AsyncSession, token_hash: str) -> Engagement | None:
     """The engagement that a public link follows."""
     statement = select(Engagement).join(Share, Share.engagement_id == Engagement.id)
     return (await db.execute(statement.where(Share.token_hash == token_hash))).scalar_one_or_none()
-
-
-async def lock_request(db: AsyncSession, request_id: UUID) -> Request:
-    """The request of an engagement, locked: before the engagement, in the order of the house."""
-    statement = (
-        select(Request)
-        .where(Request.id == request_id)
-        .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
-    )
-    return (await db.execute(statement)).scalar_one()

@@ -34,6 +34,7 @@ from domain.rules.states import (
 from domain.rules.wire import moment
 from domain.store import engagements as store
 from domain.store import stations, timers
+from domain.store.requests import lock as lock_request
 from domain.store.tables import Engagement
 from domain.store.timers import TimerKind
 from domain.usecases import access, engagements, money, requests
@@ -132,7 +133,7 @@ async def _start(work: Work, engagement: Engagement, role: Role, deed: Deed) -> 
 
 
 async def _finish(work: Work, engagement: Engagement, role: Role, _: Deed) -> Engagement:
-    await store.lock_request(work.db, engagement.request_id)
+    await lock_request(work.db, engagement.request_id)
     spec = await engagements.spec_of(work, engagement)
     ended = await engagements.end(work, engagement, EngagementState.COMPLETED, role=role, reason=None)
     if spec.completion.kind == "pin":
@@ -158,7 +159,7 @@ async def _confirm(work: Work, engagement: Engagement, role: Role, deed: Deed) -
 
 
 async def _cancel(work: Work, engagement: Engagement, role: Role, deed: Deed) -> Engagement:
-    request = await store.lock_request(work.db, engagement.request_id)
+    request = await lock_request(work.db, engagement.request_id)
     before = EngagementState(engagement.state)
     ended = await engagements.cancel(work, engagement, role, deed.reason)
     if engagements.leaves_request_open(before, role):
@@ -173,7 +174,7 @@ async def _no_show(work: Work, engagement: Engagement, role: Role, deed: Deed) -
     not_before = there + timedelta(seconds=work.knobs.no_show_after)
     if work.now < not_before:
         raise TooEarly("wait for the other party a little longer", not_before=moment(not_before))
-    await store.lock_request(work.db, engagement.request_id)
+    await lock_request(work.db, engagement.request_id)
     spec = await engagements.spec_of(work, engagement)
     owed = cancellation.no_show_fee(spec.cancellation, role, engagement.price_cents)
     ended = await engagements.end(
@@ -189,7 +190,7 @@ async def _dispute(work: Work, engagement: Engagement, role: Role, deed: Deed) -
     before = EngagementState(engagement.state)
     await timers.forget(work.db, (TimerKind.AUTO_CONFIRM, engagement.id))
     if before is EngagementState.IN_PROGRESS:
-        await store.lock_request(work.db, engagement.request_id)
+        await lock_request(work.db, engagement.request_id)
         moved = await engagements.end(
             work, engagement, EngagementState.DISPUTED, role=role, reason=deed.reason
         )

@@ -113,8 +113,8 @@ async def withdraw_offers(work: Work, provider_id: UUID, *, why: str, dispatched
     offers = await store.withdraw_offers(
         work.db, provider_id, why=why, now=work.now, dispatched_only=dispatched_only
     )
+    await timers.forget(work.db, *((TimerKind.OFFER_EXPIRES, offer.id) for offer in offers))
     for offer in sorted(offers, key=lambda row: row.id):
-        await timers.forget(work.db, (TimerKind.OFFER_EXPIRES, offer.id))
         work.count(Deed.OFFER_WITHDRAWN, offer.market_id)
         told = {"offer_id": str(offer.id), "request_id": str(offer.request_id), "reason": why}
         work.emit(offer.provider_id, EventType.OFFER_WITHDRAWN, told)

@@ -15,6 +15,7 @@ from domain.store import engagements as store
 from domain.store import holds, supply
 from domain.store import money as payments
 from domain.store.engagement_facts import facts_of
+from domain.store.requests import lock as lock_request
 from domain.store.tables import Account, Engagement, Offer, Request, Stop
 from domain.usecases import access, engagements, money
 from domain.usecases.views.engagements import first_name
@@ -155,7 +156,7 @@ async def _plan(work: Work, engagement_id: UUID, provider_id: UUID, *, lock: boo
     access.require_ops(work.actor)
     engagement, _ = await access.engagement_of_party(work, engagement_id)
     if lock:
-        await store.lock_request(work.db, engagement.request_id)
+        await lock_request(work.db, engagement.request_id)
     if engagement.state not in _MOVABLE:
         raise IllegalMove(
             "only work that has not begun can be handed on", state=engagement.state, verb="reassign"
