@@ -135,7 +135,7 @@ async def running(settings: Settings, database_url: str, parts: Part = Part.ALL)
             metrics = RoundMetrics(registry)
             loops += [MarketDispatcher(looping, market, metrics).run for market in sorted(cities)]
         if Part.RELAY in parts:
-            sender = fcm or ConsoleSender(tools)
+            sender = fcm or ConsoleSender(looping)
             stack.push_async_callback(sender.close)
             pusher = Pusher(looping, sender, registry)
             timekeeper = Timekeeper(looping, HANDLERS, TimerSeries(registry))

@@ -18,10 +18,14 @@ from app.settings import Settings
 from domain.rules.events import EventType
 from domain.usecases.work import ENGINE, Actor, Tools, working
 from realtime.bus_inproc import InProcBus
-from tests.factories import an_account, make_tools
+from tests.factories import an_account, at_present, make_tools
 from tests.realtime.ears import Ear
 
 pytestmark = pytest.mark.timeout(120)
+SENT = text("select count(*) from sent_messages where kind = 'push'")
+SENT_WITHIN = (
+    30.0  # s; a push gives the socket three, and a connection that never comes is waited for over eight
+)
 SETTINGS = Settings(secret="the secret of a test, which is long enough")
 
 
@@ -52,6 +56,21 @@ async def test_requests_that_hold_every_connection_leave_the_loops_theirs(
         ((subject, payload),) = await ear.until(1)
     assert subject == f"account.{somebody.id}"
     assert json.loads(payload)["seq"] == 1
+
+
+async def test_and_what_the_console_is_given_to_push_arrives(engine: AsyncEngine, database_url: str):
+    elsewhere = make_tools(engine, clock=at_present())
+    somebody = await an_account(elsewhere, "+37760000001")
+    async with running(SETTINGS, database_url) as whole, AsyncExitStack() as flood:
+        for _ in range(CONNECTIONS):
+            session = await flood.enter_async_context(whole.tools.sessions())
+            await session.execute(text("select 1"))
+        async with working(elsewhere, ENGINE) as work:
+            work.emit(somebody.id, EventType.REQUEST_REOPENED, {"request_id": str(work.new_id())})
+        async with asyncio.timeout(SENT_WITHIN), engine.connect() as looks:
+            while not (await looks.execute(SENT)).scalar_one():
+                await looks.rollback()
+                await asyncio.sleep(0.05)
 
 
 class StoppingBus(InProcBus):
