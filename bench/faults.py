@@ -3,10 +3,15 @@
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Final
 
 from bench.processes import children_of
+
+STANDS_WITHIN: Final = 5.0  # s after SIGSTOP, on a machine whose cores are taken
+LOOK_EVERY: Final = 0.002  # s
 
 
 def family_of(pid: int) -> list[int]:
@@ -22,6 +27,7 @@ def freeze(pid: int) -> list[int]:
     os.kill(pid, signal.SIGSTOP)  # the parent first: it begins no more children
     frozen = family_of(pid)
     _tell(frozen[1:], signal.SIGSTOP)
+    _until_they_stand(frozen)
     return frozen
 
 
@@ -33,6 +39,13 @@ def thaw(pids: Sequence[int]) -> None:
 def stand_still(pids: Sequence[int]) -> bool:
     """Whether there are such processes, and every one of them is stopped."""
     return bool(pids) and all(_state(pid) == "T" for pid in pids)
+
+
+def _until_they_stand(pids: Sequence[int]) -> None:
+    """A signal is sent at once and taken when its process next gets a core."""
+    deadline = time.monotonic() + STANDS_WITHIN
+    while not stand_still(pids) and time.monotonic() < deadline:
+        time.sleep(LOOK_EVERY)
 
 
 def _state(pid: int) -> str:

@@ -16,7 +16,8 @@ from websockets.frames import CloseCode
 
 from bench.bites import Sign
 from bench.rideout import Driver
-from bench.survivors import Survivor, fix, name_of
+from bench.survivors import Deed, Survivor, fix, name_of
+from domain.rules.errors import LostRace
 
 FELT_WITHIN: Final = 120.0  # s from a misdeed to what comes of it, whatever else is away meanwhile
 SOON: Final = 10.0  # s a step of it is waited for before it is tried again: a close leaves within five
@@ -146,7 +147,7 @@ async def _old_fixes_are_refused(driver: Driver) -> bool:
 async def say_old_deeds_again(phone: Survivor) -> set[Sign]:
     """Under their keys: what was done is answered as it was, what was refused is refused.
 
-    A refusal is not stored but judged afresh, and may be for another reason: a race that was lost is over by now.
+    A refusal is not stored but judged afresh: a race that was lost is over by now, and what lost it may be done.
     """
     done = [deed for deed in phone.deeds if deed.is_done]
     again = phone.dice.sample(phone.deeds, min(3, len(phone.deeds)))
@@ -155,13 +156,18 @@ async def say_old_deeds_again(phone: Survivor) -> set[Sign]:
     for deed in again:
         answer = await phone.answer("POST", deed.path, deed.body, key=deed.key)
         status, name = answer.status_code, name_of(answer.json())
-        same = (status, name) == (deed.status, deed.name)
-        if not (same if deed.is_done else 400 <= status < 500):
+        if not _as_before(deed, status, name):
             phone.record.breaks(f"{deed.path}: {deed.status} {deed.name}, then {status} {name}")
         phone.record.seen["deeds said again"] += 1
         if deed.is_done:
             marked.append(answer.headers.get("idempotency-replayed") == "true")
     return {Sign.GIVEN_AGAIN} if marked and all(marked) else set()
+
+
+def _as_before(deed: Deed, status: int, name: str) -> bool:
+    if deed.is_done:
+        return (status, name) == (deed.status, deed.name)
+    return status < 500 if deed.name == LostRace.code else 400 <= status < 500
 
 
 async def until(holds: Callable[[], bool | Awaitable[bool]], within: float = FELT_WITHIN) -> bool:

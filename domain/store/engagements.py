@@ -23,6 +23,17 @@ async def add(db: AsyncSession, values: Mapping[str, Any]) -> Engagement | None:
     return (await db.execute(statement)).scalar_one_or_none()
 
 
+async def lock(db: AsyncSession, engagement_id: UUID) -> Engagement:
+    """The engagement as it is now, locked until the commit. Lock its request first."""
+    statement = (
+        select(Engagement)
+        .where(Engagement.id == engagement_id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    return (await db.execute(statement)).scalar_one()
+
+
 async def hold_running(db: AsyncSession, engagement_id: UUID, provider_id: UUID) -> Engagement | None:
     """A provider's exclusive engagement, locked so that it does not end before the commit; `None` when it has ended."""
     statement = (

@@ -160,6 +160,7 @@ async def _confirm(work: Work, engagement: Engagement, role: Role, deed: Deed) -
 
 async def _cancel(work: Work, engagement: Engagement, role: Role, deed: Deed) -> Engagement:
     request = await lock_request(work.db, engagement.request_id)
+    engagement = await store.lock(work.db, engagement.id)  # a step taken at this very moment changes the fee
     before = EngagementState(engagement.state)
     ended = await engagements.cancel(work, engagement, role, deed.reason)
     if engagements.leaves_request_open(before, role):

@@ -3,30 +3,29 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from domain.rules.errors import AgendaConflict, AlreadyBusy, LostRace, NotYourTurn, Refusal
+from domain.rules.errors import AgendaConflict, AlreadyBusy, LostRace, NotYourTurn
 from domain.rules.states import Verb
 from domain.store.tables import Engagement, Offer, Request
 from domain.usecases.actions import Deed, act
 from domain.usecases.cancelling import cancel_request
 from domain.usecases.offers import accept_offer
-from domain.usecases.work import Actor, Work, working
+from domain.usecases.work import Actor
 from tests.factories import CASINO, LARVOTTO, a_provider, a_ride, a_round, an_account, run_as
+from tests.races.held import outcome, unfinished, until_it_waits
 from tests.usecases.chained import Street, sound
 
 NEXT = {"confirmed": Verb.SET_OFF, "in_progress": Verb.FINISH, "en_route": Verb.ARRIVE}
 AHEAD = sorted(NEXT)
-LOOKS = 2_000  # at the database, before a deed that should wait is given up on
 
 
 @pytest.fixture
@@ -72,15 +71,6 @@ def does(street: Street, engagement: UUID, verb: Verb, actor: Actor | None = Non
     return run_as(street.tools, actor or street.driver, act, engagement, Deed(verb=verb))
 
 
-async def outcome(deed: Awaitable[Any]) -> str:
-    """`won`, or the code of the refusal; anything else fails the test."""
-    try:
-        await deed
-    except Refusal as refusal:
-        return refusal.code
-    return "won"
-
-
 async def standing(street: Street) -> list[Engagement]:
     """What the driver still has ahead, besides the first ride."""
     async with street.tools.sessions() as db:
@@ -92,34 +82,11 @@ async def standing(street: Street) -> list[Engagement]:
         return list((await db.execute(found.order_by(Engagement.id))).scalars())
 
 
-@asynccontextmanager
-async def unfinished(
-    street: Street, use_case: Callable[..., Awaitable[Any]], *args: Any
-) -> AsyncIterator[Work]:
-    """A deed of the driver's that is done and commits at the end of the block."""
-    async with working(street.tools, street.driver) as work:
-        await use_case(work, *args)
-        yield work
-
-
-async def until_it_waits(street: Street, deed: asyncio.Task[str]) -> None:
-    """Look at the database until the deed waits for another's lock there."""
-    waiting = text(
-        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    )
-    for _ in range(LOOKS):
-        async with street.tools.sessions() as db:  # within one transaction the view never changes
-            if (await db.execute(waiting)).scalar_one():
-                return
-        assert not deed.done(), f"it did not wait: {deed.result()}"
-    raise AssertionError("it waits for no lock, and does not end")
-
-
 async def test_a_ride_that_ends_while_the_next_is_agreed_promotes_it(street: Street):
     offer = await an_offer(street, "dispatch", after=street.first)
-    async with unfinished(street, accept_offer, offer):
+    async with unfinished(street.tools, street.driver, accept_offer, offer):
         finish = asyncio.create_task(outcome(does(street, street.first, Verb.FINISH)))
-        await until_it_waits(street, finish)
+        await until_it_waits(street.tools, finish)
     assert await finish == "won"
     (second,) = await standing(street)
     assert (second.exclusive, second.after_id) == (True, None)
@@ -128,9 +95,9 @@ async def test_a_ride_that_ends_while_the_next_is_agreed_promotes_it(street: Str
 
 async def test_the_next_agreed_while_the_ride_ends_binds_at_once(street: Street):
     offer = await an_offer(street, "dispatch", after=street.first)
-    async with unfinished(street, act, street.first, Deed(verb=Verb.FINISH)):
+    async with unfinished(street.tools, street.driver, act, street.first, Deed(verb=Verb.FINISH)):
         accept = asyncio.create_task(outcome(accepts(street, offer)))
-        await until_it_waits(street, accept)
+        await until_it_waits(street.tools, accept)
     assert await accept == "won"
     (second,) = await standing(street)
     assert (second.exclusive, second.after_id, second.promoted_at) == (True, None, None)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -11,7 +10,7 @@ import pytest
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from domain.rules.errors import AgendaConflict, AlreadyBusy, IllegalMove, LostRace, OfferExpired, Refusal
+from domain.rules.errors import AgendaConflict, AlreadyBusy, IllegalMove, LostRace, OfferExpired
 from domain.rules.states import OfferState
 from domain.store.tables import Engagement, EventRow, Offer, Request, Timer
 from domain.usecases.call import Bid, propose
@@ -33,6 +32,7 @@ from tests.factories import (
     run_as,
     the_offers_of,
 )
+from tests.races.held import outcome
 
 RACERS = 16
 
@@ -42,15 +42,6 @@ async def tools(engine: AsyncEngine, database_url: str) -> Tools:
     tools = make_tools(engine, clock=at_present())
     await a_market(tools)
     return tools
-
-
-async def outcome(deed: Awaitable[Any]) -> str:
-    """`won`, or the code of the refusal; anything else fails the test."""
-    try:
-        await deed
-    except Refusal as refusal:
-        return refusal.code
-    return "won"
 
 
 async def everybody_is_offered(tools: Tools, request_id: UUID, drivers: list[Actor]) -> list[UUID]:
