@@ -129,6 +129,19 @@ def explain(
     )
 
 
+def not_looked_at(policy_version: str, language: Language) -> Explanation:
+    """For one who was on duty for the service, and whom a round in a large market left out (`Problem.left_out`)."""
+    return Explanation(
+        words=f"{words(Reason.NOT_NEAREST, language, {})} {NO_PENALTY[language]}",
+        rank=None,
+        of=None,
+        factors=(),
+        reasons=(Reason.NOT_NEAREST,),
+        policy_version=policy_version,
+        nearer_s=None,
+    )
+
+
 def _verdict(problem: Problem, result: Result, ask: Ask, provider: Supply) -> Verdict:
     """The stored verdict, or the one that nobody had to store: not fit for it, or not among the nearest."""
     for verdict in result.verdicts:

@@ -143,7 +143,7 @@ def first_broken(case: Case, checks: Checks) -> NDArray[np.int8]:
     return found
 
 
-def could_come(asks: Sequence[Ask], supply: Sequence[Supply], policy: Policy) -> list[list[int]]:
+def could_come(asks: Sequence[Ask], supply: Sequence[Supply], policy: Policy) -> list[Rows]:
     """For each ask the rows of `supply` that nothing forbids, as far as is known before any travel time."""
     their, own = columns(asks, supply)
     everybody = np.arange(len(supply), dtype=np.intp)
@@ -152,7 +152,7 @@ def could_come(asks: Sequence[Ask], supply: Sequence[Supply], policy: Policy) ->
         np.flatnonzero(
             first_broken(Case(their, own, np.full_like(everybody, i), everybody, here, policy), WITHOUT_A_WAY)
             == FREE
-        ).tolist()
+        )
         for i in range(len(asks))
     ]
 

@@ -25,6 +25,7 @@ Masks: TypeAlias = NDArray[np.uint64]
 
 NOWHERE = -1  # the code of no zone
 WORD = 64  # bits
+WORD_FULL = (1 << WORD) - 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -204,7 +205,7 @@ def columns(asks: Sequence[Ask], supply: Sequence[Supply]) -> tuple[AskColumns, 
     )
     return AskColumns(
         ids=[ask.id for ask in asks],
-        service=masks(([ask.service] for ask in asks), services, len(asks)),
+        service=masks((frozenset((ask.service,)) for ask in asks), services, len(asks)),
         needs=masks((ask.needs for ask in asks), tags, len(asks)),
         age_s=_floats(ask.age_s for ask in asks),
         wave=_whole(ask.wave for ask in asks),
@@ -242,14 +243,21 @@ def columns(asks: Sequence[Ask], supply: Sequence[Supply]) -> tuple[AskColumns, 
     )
 
 
-def masks(sets: Iterable[Iterable[str]], codes: Mapping[str, int], rows: int) -> Masks:
-    """Each row's set as bits; what has no code is left out."""
-    bits = np.zeros((rows, -(-len(codes) // WORD)), dtype=np.uint64)
-    for row, names in enumerate(sets):
-        for name in names:
-            if (code := codes.get(name)) is not None:
-                bits[row, code // WORD] |= np.uint64(1 << code % WORD)
+def masks(sets: Iterable[frozenset[str]], codes: Mapping[str, int], rows: int) -> Masks:
+    """Each row's set as bits; what has no code is left out. Thousands of providers have a few sets between them."""
+    known: dict[frozenset[str], int] = {}
+    bits = np.empty((rows, -(-len(codes) // WORD)), dtype=np.uint64)
+    whole = [_bits(names, codes, known) for names in sets]
+    for word in range(bits.shape[1]):
+        bits[:, word] = [one >> WORD * word & WORD_FULL for one in whole]
     return bits
+
+
+def _bits(names: frozenset[str], codes: Mapping[str, int], known: dict[frozenset[str], int]) -> int:
+    found = known.get(names)
+    if found is None:
+        found = known[names] = sum(1 << codes[name] for name in names if name in codes)
+    return found
 
 
 def lacking(wanted: Masks, held: Masks) -> Flags:

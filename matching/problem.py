@@ -7,7 +7,7 @@ is the one that was stored.
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -187,6 +187,8 @@ class Problem:
     pairs: Pairs
     policy: Policy
     seed: int
+    left_out: int = 0
+    """How many more were on duty and are not in `supply`: for each ask enough others could come, and were nearer."""
 
     def __post_init__(self) -> None:
         asks, ask_at = _in_order("ask", [ask.id for ask in self.asks])
@@ -204,6 +206,25 @@ class Problem:
         object.__setattr__(self, "pairs", pairs)
 
 
+def only(problem: Problem, looked_at: Iterable[int]) -> Problem:
+    """The problem without those of its supply that were not looked at: none of its pairs is theirs."""
+    wanted = sorted(set(looked_at))
+    row_of = np.full(len(problem.supply), -1, dtype=np.intp)
+    row_of[wanted] = np.arange(len(wanted))
+    supply = tuple(problem.supply[j] for j in wanted)
+    names = {one.id for one in supply}
+    return replace(
+        problem,
+        asks=tuple(
+            replace(ask, barred=tuple((who, why) for who, why in ask.barred if who in names))
+            for ask in problem.asks
+        ),
+        supply=supply,
+        pairs=replace(problem.pairs, supply=row_of[problem.pairs.supply]),
+        left_out=problem.left_out + len(problem.supply) - len(wanted),
+    )
+
+
 def to_json(problem: Problem) -> JsonObject:
     """The problem as plain JSON values: objects, lists, numbers, strings; no infinity (null is an infinite
     time)."""
@@ -214,6 +235,7 @@ def to_json(problem: Problem) -> JsonObject:
         "pairs": _pairs_to_json(problem.pairs),
         "policy": _to_json(problem.policy, _POLICY),
         "seed": problem.seed,
+        "left_out": problem.left_out,
     }
 
 
@@ -246,6 +268,7 @@ def from_json(stored: JsonObject) -> Problem:
         ),
         policy=Policy(**{**stored["policy"], "wave_reach_s": tuple(stored["policy"]["wave_reach_s"])}),
         seed=stored["seed"],
+        left_out=stored.get("left_out", 0),
     )
 
 

@@ -111,7 +111,7 @@ _EN: _Sentences = {
         "You were {eta} away; it was worth waiting a little for someone nearer.",
         "It was worth waiting a little for someone nearer.",
     ),
-    Reason.NOT_NEAREST: ("Only the nearest providers were looked at, and enough were nearer than you.",),
+    Reason.NOT_NEAREST: ("Only the nearest who could come were looked at, and there were enough of them.",),
     Reason.WRONG_SERVICE: ("You do not offer this service.",),
     Reason.SUSPENDED: ("Your account was suspended, by a person whose reason you can read and contest.",),
     Reason.OFF_DUTY: ("You were not on duty.",),
@@ -184,7 +184,9 @@ _FR: _Sentences = {
         "Vous étiez à {eta} ; mieux valait attendre un peu quelqu'un de plus proche.",
         "Mieux valait attendre un peu quelqu'un de plus proche.",
     ),
-    Reason.NOT_NEAREST: ("Seuls les plus proches ont été examinés, et assez l'étaient plus que vous.",),
+    Reason.NOT_NEAREST: (
+        "Seuls les plus proches qui pouvaient venir ont été examinés, et il y en avait assez.",
+    ),
     Reason.WRONG_SERVICE: ("Vous ne proposez pas ce service.",),
     Reason.SUSPENDED: (
         "Votre compte était suspendu, par une personne dont vous pouvez lire et contester le motif.",

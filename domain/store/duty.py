@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import exists, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -27,6 +27,20 @@ async def current_session(db: AsyncSession, account_id: UUID) -> DutySession | N
     """The same, to look at only."""
     statement = select(DutySession).where(DutySession.account_id == account_id, DutySession.off_at.is_(None))
     return (await db.execute(statement)).scalar_one_or_none()
+
+
+async def was_on_duty_for(
+    db: AsyncSession, account_id: UUID, market_id: str, service: str, at: datetime
+) -> bool:
+    """Whether somebody was on duty in a market for a service at a moment."""
+    session = exists().where(
+        DutySession.account_id == account_id,
+        DutySession.market_id == market_id,
+        DutySession.services.contains([service]),
+        DutySession.on_at <= at,
+        or_(DutySession.off_at.is_(None), DutySession.off_at > at),
+    )
+    return bool((await db.execute(select(session))).scalar_one())
 
 
 async def begin(

@@ -6,10 +6,23 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Text, case, cast, exists, func, null, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Text,
+    case,
+    cast,
+    exists,
+    func,
+    null,
+    or_,
+    select,
+    true,
+    type_coerce,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import InstrumentedAttribute, aliased
+from sqlalchemy.types import NullType
 
 from domain.rules.states import ACTIVE_ENGAGEMENT, EngagementState, OfferOrigin, OfferState
 from domain.store import blocks
@@ -130,11 +143,11 @@ async def on_duty(db: AsyncSession, market: str, services: Iterable[str], now: d
     statement = (
         select(
             DutySession.account_id,
-            DutySession.services,
-            Provider.services,
-            Provider.tags,
+            _as_sent(DutySession.services),
+            _as_sent(Provider.services),
+            _as_sent(Provider.tags),
             Provider.vehicle,
-            Provider.languages,
+            _as_sent(Provider.languages),
             Account.suspended_at.is_not(None),
             busy | at_work | waiting,
             pending,
@@ -166,8 +179,10 @@ async def on_duty(db: AsyncSession, market: str, services: Iterable[str], now: d
         )
         .order_by(DutySession.account_id)
     )
-    found = (await db.execute(statement)).all()
-    blocked = await blocks.around(db, [row[0] for row in found])
+    found = (
+        await (await db.connection()).execute(statement)
+    ).all()  # rows of thousands, and no object among them
+    blocked = await blocks.around_on_duty(db, market)
     return [
         OnDuty(
             id=row[0],
@@ -191,6 +206,11 @@ async def on_duty(db: AsyncSession, market: str, services: Iterable[str], now: d
         )
         for row in found
     ]
+
+
+def _as_sent(names: InstrumentedAttribute[list[str]]) -> ColumnElement[Any]:
+    """A list of texts as the driver gives it; the type of the column would go through each again."""
+    return type_coerce(names, NullType())
 
 
 def _carrying(columns: Sequence[Any]) -> Carrying | None:
@@ -270,5 +290,5 @@ async def one(db: AsyncSession, provider: UUID) -> OnDuty | None:
         max_travel_s=row.max_travel_s,
         next_hold_at=None,
         free_at=None,
-        blocked=(await blocks.around(db, [provider])).get(provider, frozenset()),
+        blocked=await blocks.around(db, provider),
     )

@@ -25,12 +25,16 @@ from geo.livepoints import LiveSnapshot
 from geo.points import LatLng, crow_m, crow_many_m
 from geo.travel import Profile, Travel
 from matching.feasible import could_come
+from matching.field import Floats, Rows
 from matching.policy import Policy
-from matching.problem import Ask, Pairs, Problem, Supply
+from matching.problem import Ask, Pairs, Problem, Supply, only
 from matching.reasons import Reason
 
-ASKED_BY_ROAD: Final = 256  # candidates a request whose road time is computed: one Dijkstra serves them all
-KEPT_NEAREST: Final = 64  # of them, the nearest by road go into the problem, and into the stored decision
+KEPT_NEAREST: Final = 64  # by road go into the problem, and into the stored decision
+ASKED_A_KEPT: Final = 4  # of those near in a straight line, for each that is kept: one search serves them all
+LARGE: Final = (
+    512  # people on duty, from which a round keeps only those it looked at, where there were enough
+)
 LOOK_AHEAD_S: Final = (
     3_600.0  # a booked job that begins this long after the work's end is reached from anywhere
 )
@@ -96,18 +100,25 @@ class Seeking:
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """Providers on duty and where they would set off: rows of the live snapshot by provider (whoever is about to
-    finish a trip stands where it ends), and each as the matcher knows them, in the same order."""
+    """Providers on duty, each as the matcher knows them, and where they would set off (whoever is about to finish a
+    trip stands where it ends), in the same order."""
 
     people: Sequence[OnDuty]
-    seen: LiveSnapshot
-    row_of: Mapping[UUID, int]
     supply: Sequence[Supply]
+    lat: Floats
+    """Degrees; NaN: nobody knows where they are."""
+    lon: Floats
+    homeward: Sequence[int]
+    """Those who want work on their way home only, where it is known where they are."""
 
     @property
     def idle(self) -> int:
         """How many could be offered something now."""
         return sum(1 for one in self.supply if one.available)
+
+    def place(self, j: int) -> LatLng:
+        """Where one of them is."""
+        return LatLng(float(self.lat[j]), float(self.lon[j]))
 
 
 def crowd_of(
@@ -119,38 +130,48 @@ def crowd_of(
 ) -> Crowd:
     """People joined with what the live index knows of them; those named as finishing count as free soon."""
     seen = work.tools.live.of(market).snapshot(work.now.timestamp())
-    row_of = {provider: row for row, provider in enumerate(seen.ids)}
     known, soon = incomes or {}, finishing or {}
+    rows = list(map({provider: row for row, provider in enumerate(seen.ids)}.get, (one.id for one in people)))
+    age_s, stale = seen.age_s.tolist(), seen.stale.tolist()
 
-    def told(one: OnDuty) -> Supply:
-        row, income = row_of.get(one.id), known.get(one.id)
-        if row is None:
-            return as_supply(one, work.now, fix_age_s=GONE_AFTER, stale=True, income_per_hour=income)
-        age, stale = float(seen.age_s[row]), bool(seen.stale[row])
-        supply = as_supply(one, work.now, fix_age_s=age, stale=stale, income_per_hour=income)
-        return replace(supply, busy=False, free_in_s=soon[one.id].free_in_s) if one.id in soon else supply
+    def told(one: OnDuty, row: int | None) -> Supply:
+        trip = soon.get(one.id)
+        return as_supply(
+            one if trip is None or row is None else replace(one, busy=False),
+            work.now,
+            fix_age_s=GONE_AFTER if row is None else age_s[row],
+            stale=row is None or stale[row],
+            income_per_hour=known.get(one.id),
+            free_in_s=0.0 if trip is None or row is None else trip.free_in_s,
+        )
 
-    return Crowd(people, _at_ends(seen, row_of, soon), row_of, [told(one) for one in people])
+    lat, lon = _where(seen, rows)
+    for j, one in enumerate(people):
+        if rows[j] is not None and (trip := soon.get(one.id)) is not None:
+            lat[j], lon[j] = trip.place.lat, trip.place.lon
+    homeward = [j for j, one in enumerate(people) if one.towards is not None and rows[j] is not None]
+    return Crowd(people, list(map(told, people, rows)), lat, lon, homeward)
 
 
-def _at_ends(
-    seen: LiveSnapshot, row_of: Mapping[UUID, int], finishing: Mapping[UUID, Finishing]
-) -> LiveSnapshot:
-    if not finishing:
-        return seen
-    lat, lon = seen.lat.copy(), seen.lon.copy()
-    for provider, trip in finishing.items():
-        if (row := row_of.get(provider)) is not None:
-            lat[row], lon[row] = trip.place.lat, trip.place.lon
-    return replace(seen, lat=lat, lon=lon)
+def _where(seen: LiveSnapshot, rows: Sequence[int | None]) -> tuple[Floats, Floats]:
+    """Degrees by row of the snapshot; NaN where there is none."""
+    at = np.array([-1 if row is None else row for row in rows], dtype=np.intp)
+    return np.append(seen.lat, np.nan)[at], np.append(seen.lon, np.nan)[at]
 
 
 def as_supply(
-    one: OnDuty, now: datetime, *, fix_age_s: float, stale: bool, income_per_hour: float | None = None
+    one: OnDuty,
+    now: datetime,
+    *,
+    fix_age_s: float,
+    stale: bool,
+    income_per_hour: float | None = None,
+    free_in_s: float = 0.0,
 ) -> Supply:
     """A provider as the matcher knows them. Nobody is put in touch with themselves."""
+    name = str(one.id)
     return Supply(
-        id=str(one.id),
+        id=name,
         services=one.services,
         tags=one.tags,
         fix_age_s=fix_age_s,
@@ -163,9 +184,10 @@ def as_supply(
         income_per_hour=income_per_hour,
         queue_rank=one.queue_rank,
         queue_zone=one.queue_zone,
-        blocked_customers=frozenset(map(str, one.blocked | {one.id})),
+        blocked_customers=frozenset((name, *map(str, one.blocked))),
         next_start_s=None if one.next_start_at is None else (one.next_start_at - now).total_seconds(),
         suspended=one.suspended,
+        free_in_s=free_in_s,
     )
 
 
@@ -183,12 +205,14 @@ async def look_around(
     nearest by road are judged."""
     rows: list[tuple[int, int, float, float]] = []
     asks = [replace(seeking.as_ask(work.now), barred=_barred(crowd, seeking)) for seeking in seekings]
-    sources = set[str]()
+    sources, looked_at, enough = set[str](), set[int](), True
     for i, (seeking, could) in enumerate(zip(seekings, could_come(asks, crowd.supply, policy), strict=True)):
         first_in_line = _first_in_line(crowd.people, could, seeking)
-        near = list(dict.fromkeys([*first_in_line, *_nearest(crowd, could, seeking.first)]))
+        near = list(dict.fromkeys([*first_in_line, *_nearest(crowd, could, seeking.first, keep)]))
+        looked_at.update(near)
+        enough &= len(near) >= keep
         if near:
-            travel = await _travel(work, market, seeking, [_place(crowd, j) for j in near])
+            travel = await _travel(work, market, seeking, [crowd.place(j) for j in near])
             sources.add(travel.source)
             there_s = travel.seconds + np.array([crowd.supply[j].free_in_s for j in near], dtype=np.float32)
             kept = dict.fromkeys([*range(len(first_in_line)), *_kept(there_s, keep)])
@@ -202,27 +226,18 @@ async def look_around(
             onward = await _onward(work, market, seeking, [crowd.people[j] for j, _, _ in ways])
             asks[i] = replace(asks[i], barred=asks[i].barred + too_long, onward_s=onward)
     # A round answered by two sources is trusted as far as the worse of them.
-    source = "crow" if "crow" in sources else min(sources, default="streets")
-    return Problem(
-        asks=tuple(asks),
-        supply=tuple(crowd.supply),
-        pairs=Pairs.of(rows, source),
-        policy=policy,
-        seed=seed,
-    )
+    pairs = Pairs.of(rows, "crow" if "crow" in sources else min(sources, default="streets"))
+    stated = Problem(asks=tuple(asks), supply=tuple(crowd.supply), pairs=pairs, policy=policy, seed=seed)
+    return only(stated, looked_at) if enough and len(crowd.people) > LARGE else stated
 
 
 def _barred(crowd: Crowd, seeking: Seeking) -> tuple[tuple[str, Reason], ...]:
     """Whom their own way home, or the length of their day, keeps from this request."""
-    found = []
-    for one in crowd.people:
-        row = crowd.row_of.get(one.id)
-        if one.id in seeking.worked_out:
-            found.append((str(one.id), Reason.HOURS_WORKED))
-        if one.towards is not None and row is not None:
-            here = LatLng(float(crowd.seen.lat[row]), float(crowd.seen.lon[row]))
-            if crow_m(seeking.last, one.towards) >= crow_m(here, one.towards):
-                found.append((str(one.id), Reason.NOT_HOMEWARD))
+    found = [(str(who), Reason.HOURS_WORKED) for who in seeking.worked_out]
+    for j in crowd.homeward:
+        home = crowd.people[j].towards
+        if home is not None and crow_m(seeking.last, home) >= crow_m(crowd.place(j), home):
+            found.append((crowd.supply[j].id, Reason.NOT_HOMEWARD))
     return tuple(found)
 
 
@@ -254,25 +269,19 @@ def seed_of(row_id: UUID) -> int:
     return row_id.int & 0x3FFF_FFFF_FFFF_FFFF
 
 
-def _nearest(crowd: Crowd, could: list[int], place: LatLng) -> list[int]:
+def _nearest(crowd: Crowd, could: Rows, place: LatLng, keep: int) -> list[int]:
     """The nearest in a straight line, few enough to ask the way for; ties in order of id."""
-    rows = [crowd.row_of[crowd.people[j].id] for j in could]
-    away = crow_many_m(crowd.seen.lat[rows], crowd.seen.lon[rows], place)
-    order = np.argsort(away, kind="stable")[:ASKED_BY_ROAD]
-    return [could[k] for k in sorted(order.tolist())]
+    away = crow_many_m(crowd.lat[could], crowd.lon[could], place)
+    order = np.argsort(away, kind="stable")[: keep * ASKED_A_KEPT]
+    return sorted(could[order].tolist())
 
 
-def _first_in_line(people: Sequence[OnDuty], could: list[int], seeking: Seeking) -> list[int]:
+def _first_in_line(people: Sequence[OnDuty], could: Rows, seeking: Seeking) -> list[int]:
     """The first of the station's queue: they are looked at however many stand nearer."""
     if seeking.zone is None:
         return []
-    waiting = [j for j in could if people[j].queue_zone == seeking.zone]
+    waiting = [j for j in could.tolist() if people[j].queue_zone == seeking.zone]
     return sorted(waiting, key=lambda j: (people[j].queue_rank, j))[:FIRST_IN_LINE]
-
-
-def _place(crowd: Crowd, j: int) -> LatLng:
-    row = crowd.row_of[crowd.people[j].id]
-    return LatLng(float(crowd.seen.lat[row]), float(crowd.seen.lon[row]))
 
 
 async def _travel(work: Work, market: str, seeking: Seeking, origins: Sequence[LatLng]) -> Travel:

@@ -43,11 +43,11 @@ async def finishing(
     index = work.tools.live.of(market)
     near: list[tuple[float, UUID, Carrying]] = []
     for one in people:
-        fix = index.newest(one.id)
-        if one.carrying is not None and fix is not None:
-            left_m = crow_m(fix.place, one.carrying.to)
-            if left_m / FASTEST_MPS <= within_s:
-                near.append((left_m, one.id, one.carrying))
+        if one.carrying is None or (fix := index.newest(one.id)) is None:
+            continue
+        left_m = crow_m(fix.place, one.carrying.to)
+        if left_m / FASTEST_MPS <= within_s:
+            near.append((left_m, one.id, one.carrying))
     found = {}
     for _, who, trip in sorted(near, key=lambda row: row[:2])[:MOST_FINISHING]:
         left_s = await rest_s(work, market, who, trip)

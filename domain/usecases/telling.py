@@ -21,7 +21,6 @@ from domain.usecases.passing import Bound, detours
 from domain.usecases.specs import specs_of
 from domain.usecases.views.requests import call_over_view, request_view
 from domain.usecases.work import Work
-from geo.points import LatLng
 from matching.policy import Policy
 from matching.problem import Problem
 from matching.reach import reach_s
@@ -104,10 +103,10 @@ async def tell_over(work: Work, request: Request, event: EventType, *, winner: U
 def _bound(crowd: Crowd, on_duty: Sequence[OnDuty]) -> list[Bound]:
     """Who goes somewhere anyway, of those whose place is known now."""
     found = []
-    for one in on_duty:
-        to, row = one.towards or one.heading, crowd.row_of.get(one.id)
-        if to is not None and row is not None and not crowd.seen.stale[row]:
-            found.append(Bound(one.id, LatLng(float(crowd.seen.lat[row]), float(crowd.seen.lon[row])), to))
+    for j, one in enumerate(on_duty):
+        to = one.towards or one.heading
+        if to is not None and not crowd.supply[j].stale:
+            found.append(Bound(one.id, crowd.place(j), to))
     return found
 
 

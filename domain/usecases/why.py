@@ -9,14 +9,14 @@ from uuid import UUID
 
 from domain.rules.errors import NotFound
 from domain.rules.states import OfferOrigin, Role
+from domain.store import duty, rounds
 from domain.store import offers as store
-from domain.store import rounds
 from domain.store.tables import Decision, Round
 from domain.usecases import access
 from domain.usecases.comparing import own_terms
 from domain.usecases.views.decisions import Written, decision_view, explanation_view, round_view
 from domain.usecases.work import Work
-from matching.explain import NotInRound, explain
+from matching.explain import NotInRound, explain, not_looked_at
 from matching.reasons import Language
 
 MOST_ROUNDS: Final = 100  # of one request; the newest
@@ -51,6 +51,11 @@ async def why_not_me(work: Work, request_id: UUID) -> dict[str, Any]:
         mine = next((one for one in row.problem["supply"] if one["id"] == str(account)), None)
         if mine is not None and service in mine["services"]:
             return _explained(work, row, request_id, account)
+        left_out = mine is None and bool(row.problem.get("left_out")) and service is not None
+        if left_out and await duty.was_on_duty_for(work.db, account, row.market_id, str(service), row.at):
+            language = language_of(work)
+            told = not_looked_at(row.policy_version, language)
+            return explanation_view(told, round_id=row.id, at=row.at, language=language)
     raise NotFound
 
 

@@ -133,4 +133,5 @@ def test_a_market_is_looked_through_at_once_and_says_what_it_would_one_by_one(qu
         [j for j, other in enumerate(question.supply) if feasible(one, other, None, question.policy) is None]
         for one in question.asks
     ]
-    assert could_come(question.asks, question.supply, question.policy) == one_by_one
+    at_once = could_come(question.asks, question.supply, question.policy)
+    assert [rows.tolist() for rows in at_once] == one_by_one
