@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import insert
+from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from app.clock import new_id
@@ -87,6 +87,9 @@ class Registry:
             for table, rows in rows_of:
                 for start in range(0, len(rows), ROWS_AT_ONCE):
                     await db.execute(insert(table), rows[start : start + ROWS_AT_ONCE])
+                await db.execute(
+                    text(f"ANALYZE {table.__tablename__}")
+                )  # as an installation that lives has it
             await db.commit()
 
     def _person(self, now: datetime) -> tuple[Person, UUID]:

@@ -75,6 +75,16 @@ async def turns(db: AsyncSession, market: str) -> list[Turn]:
     ]
 
 
+async def waiting_at(db: AsyncSession, market: str, zones: Collection[str]) -> set[UUID]:
+    """Everybody with a place in the queue of one of these stations."""
+    if not zones:
+        return set()
+    statement = select(StationTurn.provider_id).where(
+        StationTurn.market_id == market, StationTurn.zone.in_(zones)
+    )
+    return set((await db.execute(statement)).scalars())
+
+
 async def free_of(db: AsyncSession, market: str, providers: Collection[UUID]) -> set[UUID]:
     """Those who may wait in a queue: on duty in the market, and not taken up by work."""
     if not providers:

@@ -1,14 +1,16 @@
 """Who could be asked in a market at this moment: one query over duty, accounts, engagements, offers and agendas."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
+    Double,
     Text,
+    Uuid,
     case,
     cast,
     exists,
@@ -79,8 +81,42 @@ class OnDuty:
     carrying: Carrying | None = None
 
 
-async def on_duty(db: AsyncSession, market: str, services: Iterable[str], now: datetime) -> list[OnDuty]:
-    """Everybody on duty in a market for any of these services, by id."""
+class Box(NamedTuple):
+    """Degrees."""
+
+    south: float
+    north: float
+    west: float
+    east: float
+
+
+async def ending_in(db: AsyncSession, market: str, boxes: Sequence[Box]) -> set[UUID]:
+    """Whose trip under way goes to, or by, a place in one of the boxes."""
+    degrees = [cast(list(side), ARRAY(Double)) for side in zip(*boxes, strict=True)]
+    box = func.unnest(*degrees).table_valued(*Box._fields).render_derived()
+    statement = (
+        select(Engagement.provider_id)
+        .join(Stop, Stop.request_id == Engagement.request_id)
+        .join(box, Stop.lat.between(box.c.south, box.c.north) & Stop.lon.between(box.c.west, box.c.east))
+        .where(
+            Engagement.market_id == market,
+            Engagement.exclusive,
+            Engagement.state == EngagementState.IN_PROGRESS,
+            Stop.seq > 0,
+        )
+    )
+    return set((await db.execute(statement)).scalars())
+
+
+async def on_duty(
+    db: AsyncSession,
+    market: str,
+    services: Iterable[str],
+    now: datetime,
+    *,
+    among: Collection[UUID] | None = None,
+) -> list[OnDuty]:
+    """Everybody on duty in a market for any of these services, by id; of these people only, where some are named."""
     held = (Hold.resource_id == DutySession.account_id) & (Hold.state == "held")
     active = Engagement.state.in_(sorted(ACTIVE_ENGAGEMENT))
     waiting = exists().where(
@@ -179,6 +215,9 @@ async def on_duty(db: AsyncSession, market: str, services: Iterable[str], now: d
         )
         .order_by(DutySession.account_id)
     )
+    if among is not None:
+        named = func.unnest(cast(list(among), ARRAY(Uuid)))
+        statement = statement.where(DutySession.account_id.in_(select(named)))
     found = (
         await (await db.connection()).execute(statement)
     ).all()  # rows of thousands, and no object among them

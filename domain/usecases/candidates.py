@@ -39,6 +39,7 @@ LOOK_AHEAD_S: Final = (
     3_600.0  # a booked job that begins this long after the work's end is reached from anywhere
 )
 NO_WAY_S: Final = 86_400.0  # stands for "no way there": a day is late for anything
+TO_THE_METER: Final = 1.0  # two ways of measuring a straight line agree to less
 FIRST_IN_LINE: Final = 16  # of a station's queue, looked at besides: one is asked, the others may lack a tag
 
 
@@ -200,13 +201,22 @@ async def look_around(
     policy: Policy,
     seed: int,
     keep: int = KEPT_NEAREST,
-) -> Problem:
+    within_m: Mapping[UUID, float] | None = None,
+    left_out: int = 0,
+) -> Problem | None:
     """The round's problem. Travel times are asked for once a request, for those who could come at all; the `keep`
-    nearest by road are judged."""
+    nearest by road are judged.
+
+    `within_m`: how far about each request everybody is in the crowd (`sight.Sight`); `left_out`: how many more there
+    are. `None` where that is not far enough: somebody who is not there might be nearer than some who are.
+    """
     rows: list[tuple[int, int, float, float]] = []
     asks = [replace(seeking.as_ask(work.now), barred=_barred(crowd, seeking)) for seeking in seekings]
     sources, looked_at, enough = set[str](), set[int](), True
-    for i, (seeking, could) in enumerate(zip(seekings, could_come(asks, crowd.supply, policy), strict=True)):
+    could_of = could_come(asks, crowd.supply, policy)
+    if within_m is not None and not _far_enough(crowd, seekings, could_of, within_m, keep * ASKED_A_KEPT):
+        return None
+    for i, (seeking, could) in enumerate(zip(seekings, could_of, strict=True)):
         first_in_line = _first_in_line(crowd.people, could, seeking)
         near = list(dict.fromkeys([*first_in_line, *_nearest(crowd, could, seeking.first, keep)]))
         looked_at.update(near)
@@ -227,8 +237,31 @@ async def look_around(
             asks[i] = replace(asks[i], barred=asks[i].barred + too_long, onward_s=onward)
     # A round answered by two sources is trusted as far as the worse of them.
     pairs = Pairs.of(rows, "crow" if "crow" in sources else min(sources, default="streets"))
-    stated = Problem(asks=tuple(asks), supply=tuple(crowd.supply), pairs=pairs, policy=policy, seed=seed)
+    stated = Problem(
+        asks=tuple(asks),
+        supply=tuple(crowd.supply),
+        pairs=pairs,
+        policy=policy,
+        seed=seed,
+        left_out=left_out,
+    )
     return only(stated, looked_at) if enough and len(crowd.people) > LARGE else stated
+
+
+def _far_enough(
+    crowd: Crowd,
+    seekings: Sequence[Seeking],
+    could_of: Sequence[Rows],
+    within_m: Mapping[UUID, float],
+    wanted: int,
+) -> bool:
+    """Whether of each request so many could come from as far as everybody there was read."""
+    for seeking, could in zip(seekings, could_of, strict=True):
+        reach_m = within_m[seeking.request.id]
+        away_m = crow_many_m(crowd.lat[could], crowd.lon[could], seeking.first)
+        if reach_m != math.inf and np.count_nonzero(away_m <= reach_m - TO_THE_METER) < wanted:
+            return False
+    return True
 
 
 def _barred(crowd: Crowd, seeking: Seeking) -> tuple[tuple[str, Reason], ...]:

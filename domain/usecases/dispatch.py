@@ -18,14 +18,15 @@ from domain.rules.events import EventType
 from domain.rules.rounds import USUAL, Rest, RoundSettings, candidates_for, read_round_settings, rest_after
 from domain.rules.states import OfferOrigin, OfferState
 from domain.rules.terms import terms
-from domain.store import catalogue, earnings, offers, requests, stations, supply
+from domain.store import catalogue, earnings, offers, requests, stations
 from domain.store.supply import OnDuty
 from domain.store.tables import Offer, Request
 from domain.store.timers import TimerKind
-from domain.usecases.candidates import Seeking, crowd_of, look_around, seed_of
+from domain.usecases.candidates import Crowd, Seeking, crowd_of, look_around, seed_of
 from domain.usecases.chains import Finishing, finishing
 from domain.usecases.decisions import Pair, Solved, keep, keep_if_news
 from domain.usecases.incomes import Incomes
+from domain.usecases.sight import Horizon, Sight
 from domain.usecases.specs import specs_of
 from domain.usecases.views.offers import offer_view
 from domain.usecases.work import Work
@@ -60,22 +61,29 @@ class RoundReport:
     fairness: FairnessPrice | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """What was solved: the requests in it, and who of the people is about to finish a trip."""
+
+    seekings: Sequence[Seeking]
+    soon: Mapping[UUID, Finishing]
+    solved: Solved
+    report: RoundReport
+
+
 async def run_round(work: Work, market: str, incomes: Incomes | None = None) -> RoundReport:
     """Match everything open in a market once. The engine's own use case: nobody calls it from outside.
 
     `incomes` are those of earlier rounds, where somebody keeps them.
     """
     found = await requests.to_match(work.db, market, work.now, MOST_OPEN)
-    seekings = await _seekings(work, found) if found else []
-    if not seekings:
+    wanting = await _seekings(work, found) if found else []
+    if not wanting:
         rest = rest_after(requests=0, idle=0, usual_s=work.knobs.round_window)
         return RoundReport(open=0, offers=0, unserved=0, round_id=None, rest=rest)
-    slugs = {seeking.request.service_slug for seeking in seekings}
-    people = await supply.on_duty(work.db, market, slugs, work.now)
-    seekings = _in_turn(seekings, people)
     settings = read_round_settings((await catalogue.market(work.db, market)).settings)
-    soon = await finishing(work, market, people, settings.chain_within_s)
-    solved, report = await _solved(work, market, seekings, people, soon, settings, incomes or Incomes(market))
+    round_ = await _first_that_sees_enough(work, market, wanting, settings, incomes or Incomes(market))
+    seekings, soon, solved, report = round_.seekings, round_.soon, round_.solved, round_.report
     still_open = await requests.still_open(work.db, (seeking.request.id for seeking in seekings))
     offered = solved.result.offers
     put = await _put(work, [s for s in seekings if s.request.id in still_open], offered, soon, solved.id)
@@ -89,25 +97,54 @@ async def run_round(work: Work, market: str, incomes: Incomes | None = None) -> 
     return replace(report, offers=len(put), round_id=solved.id if stored else None)
 
 
+async def _first_that_sees_enough(
+    work: Work, market: str, seekings: Sequence[Seeking], settings: RoundSettings, incomes: Incomes
+) -> "_Round":
+    """The round over as many people as it takes."""
+    horizon = Horizon.of(work, market, (seeking.request.service_slug for seeking in seekings))
+    keep = candidates_for(requests=len(seekings), idle=horizon.idle, settings=settings)
+    async for sight in horizon.sights(seekings, keep, ends_too=settings.chain_within_s > 0):
+        soon = await finishing(work, market, sight.people, settings.chain_within_s)
+        known = (
+            await incomes.of(work, [one.id for one in sight.people], settings)
+            if settings.fairness_s
+            else None
+        )
+        crowd = crowd_of(work, market, sight.people, known, soon)
+        turn = await _within_hours(work, _in_turn(seekings, sight.people), sight.people, settings)
+        idle = horizon.idle if horizon.large else crowd.idle
+        solved = await _solved(work, market, turn, crowd, sight, settings, idle)
+        if solved is not None:
+            return _Round(turn, soon, *solved)
+    raise AssertionError("the last sight is of everybody")
+
+
 async def _solved(
     work: Work,
     market: str,
     seekings: Sequence[Seeking],
-    people: Sequence[OnDuty],
-    soon: Mapping[UUID, Finishing],
+    crowd: Crowd,
+    sight: Sight,
     settings: RoundSettings,
-    incomes: Incomes,
-) -> tuple[Solved, RoundReport]:
-    """The round solved under the market's settings, and what there is to say of it before anything is offered."""
-    known = await incomes.of(work, [one.id for one in people], settings) if settings.fairness_s else None
-    crowd = crowd_of(work, market, people, known, soon)
-    seekings = await _within_hours(work, seekings, people, settings)
-    wanted, idle = len(seekings), crowd.idle
+    idle: int,
+) -> tuple[Solved, RoundReport] | None:
+    """The round solved under the market's settings, and what there is to say of it before anything is offered; `None`
+    where the sight is not wide enough."""
+    wanted = len(seekings)
     round_id, nearest = work.new_id(), candidates_for(requests=wanted, idle=idle, settings=settings)
-    policy = _policy(market, settings)
     problem = await look_around(
-        work, market, seekings, crowd, policy=policy, seed=seed_of(round_id), keep=nearest
+        work,
+        market,
+        seekings,
+        crowd,
+        policy=_policy(market, settings),
+        seed=seed_of(round_id),
+        keep=nearest,
+        within_m=sight.within_m,
+        left_out=sight.left_out,
     )
+    if problem is None:
+        return None
     began = work.tools.clock.now()
     result = solve(problem)
     took_ms = (work.tools.clock.now() - began).total_seconds() * 1_000

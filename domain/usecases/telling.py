@@ -11,13 +11,14 @@ from uuid import UUID
 
 from domain.rules.events import EventType
 from domain.rules.states import Allocator, Role
-from domain.store import requests, supply
+from domain.store import requests
 from domain.store.supply import OnDuty
 from domain.store.tables import Request
 from domain.usecases import access
-from domain.usecases.candidates import Crowd, Seeking, crowd_of, look_around, seed_of
+from domain.usecases.candidates import KEPT_NEAREST, Crowd, Seeking, crowd_of, look_around, seed_of
 from domain.usecases.decisions import Solved, keep, keep_if_news
 from domain.usecases.passing import Bound, detours
+from domain.usecases.sight import Horizon
 from domain.usecases.specs import specs_of
 from domain.usecases.views.requests import call_over_view, request_view
 from domain.usecases.work import Work
@@ -47,17 +48,8 @@ async def tell(work: Work, request: Request) -> int:
         within_s=spec.call.within_s,
         already_asked=frozenset(told | left),
     )
-    # A posted job is read at work and between offers too: whoever is on duty for the service hears of it.
-    on_duty = await supply.on_duty(work.db, request.market_id, [request.service_slug], work.now)
-    people = [
-        replace(one, busy=False, pending_offer=False, next_hold_at=None, towards=None, max_pickup_m=None)
-        for one in on_duty
-    ]
     round_id = work.new_id()
-    crowd = crowd_of(work, request.market_id, people)
-    problem = await look_around(
-        work, request.market_id, [seeking], crowd, policy=POLICY, seed=seed_of(round_id)
-    )
+    problem, crowd, on_duty = await _looked(work, seeking, seed_of(round_id))
     passing = await detours(work, seeking, _bound(crowd, on_duty))
     problem = _reached(problem, passing, len(told))
     solved = Solved(round_id, request.market_id, problem, solve(problem), 0.0)
@@ -98,6 +90,34 @@ async def tell_over(work: Work, request: Request, event: EventType, *, winner: U
     told = (await requests.told_of(work.db, [request.id])).get(request.id, set())
     for provider in sorted(told - {winner}):
         work.emit(provider, event, call_over_view(request))
+
+
+async def _looked(work: Work, seeking: Seeking, seed: int) -> tuple[Problem, Crowd, Sequence[OnDuty]]:
+    """The question, who was looked at, and the same people as they are.
+
+    A posted job is read at work and between offers too: whoever is on duty for the service hears of it.
+    """
+    market = seeking.request.market_id
+    horizon = Horizon.of(work, market, [seeking.request.service_slug])
+    async for sight in horizon.sights([seeking], KEPT_NEAREST, ends_too=False):
+        people = [
+            replace(one, busy=False, pending_offer=False, next_hold_at=None, towards=None, max_pickup_m=None)
+            for one in sight.people
+        ]
+        crowd = crowd_of(work, market, people)
+        problem = await look_around(
+            work,
+            market,
+            [seeking],
+            crowd,
+            policy=POLICY,
+            seed=seed,
+            within_m=sight.within_m,
+            left_out=sight.left_out,
+        )
+        if problem is not None:
+            return problem, crowd, sight.people
+    raise AssertionError("the last sight is of everybody")
 
 
 def _bound(crowd: Crowd, on_duty: Sequence[OnDuty]) -> list[Bound]:

@@ -1,0 +1,109 @@
+"""Whom a round reads: everybody on duty; in a large market those about its requests, as many as it takes (ADR 16).
+
+A round then costs what it looks at, and not what is on duty. What comes of it is what would come of reading everybody.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import cos, degrees, inf, radians
+from typing import Final
+from uuid import UUID
+
+import numpy as np
+
+from domain.store import stations, supply
+from domain.store.supply import Box, OnDuty
+from domain.usecases.candidates import ASKED_A_KEPT, LARGE, Seeking
+from domain.usecases.work import Work
+from geo.points import EARTH_RADIUS_M, HALF_WAY_ROUND_M, LatLng
+from geo.units import Meters
+
+ASKED_ALREADY: Final = (
+    2  # read for each who is asked the way for: some have an offer to answer, or lack a tag
+)
+WIDER: Final = 4  # times, where too few of those could come
+ENDS_WITHIN_M: Final = 3_000.0  # of a pickup, at most: trips that end there
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """People on duty who were read.
+
+    `within_m`: by request, how far about it they are everybody who offers one of the services, whose place is known and
+    who has nothing in hand (as the live index has it: what changed a moment ago counts in the next round); infinite:
+    wherever they are. `left_out`: how many more there are, of those.
+    """
+
+    people: Sequence[OnDuty]
+    within_m: Mapping[UUID, float]
+    left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Horizon:
+    """What the live index knows of a market: how many offer the services and were heard of lately, and how many of
+    them have nothing in hand."""
+
+    work: Work
+    market: str
+    services: frozenset[str]
+    offering: int
+    idle: int
+
+    @classmethod
+    def of(cls, work: Work, market: str, services: Iterable[str]) -> "Horizon":
+        """As of the round's moment."""
+        wanted = frozenset(services)
+        seen = work.tools.live.of(market).snapshot(work.now.timestamp())
+        offering = seen.offering(work.tools.live.mask_of(wanted))
+        return cls(
+            work, market, wanted, int(offering.sum()), int(np.count_nonzero(offering & seen.available))
+        )
+
+    @property
+    def large(self) -> bool:
+        """Whether not everybody is read."""
+        return self.offering > LARGE
+
+    async def sights(self, seekings: Sequence[Seeking], keep: int, *, ends_too: bool) -> AsyncIterator[Sight]:
+        """One after another, each wider, the last of everybody: the first in which enough could come is the round's.
+
+        `keep`: how many are judged for each request. `ends_too`: with those whose trip ends about a pickup.
+        """
+        k = keep * ASKED_A_KEPT * ASKED_ALREADY
+        while self.large and k * len(seekings) < self.offering:
+            yield await self._nearest(seekings, k, ends_too=ends_too)
+            k *= WIDER
+        everybody = await supply.on_duty(self.work.db, self.market, self.services, self.work.now)
+        yield Sight(everybody, {seeking.request.id: inf for seeking in seekings})
+
+    async def _nearest(self, seekings: Sequence[Seeking], k: int, *, ends_too: bool) -> Sight:
+        """The `k` nearest of each, with those who stand in line there."""
+        db, index = self.work.db, self.work.tools.live.of(self.market)
+        rows, away_m = index.nearest_many(
+            [seeking.first.lat for seeking in seekings],
+            [seeking.first.lon for seeking in seekings],
+            k=k,
+            within_m=Meters(HALF_WAY_ROUND_M),
+            services_mask=self.work.tools.live.mask_of(self.services),
+            now=self.work.now.timestamp(),
+        )
+        within_m = away_m[:, -1].tolist()
+        named = {one for one in index.providers_of(np.unique(rows)) if one is not None}
+        named |= await stations.waiting_at(db, self.market, {one.zone for one in seekings if one.zone})
+        if ends_too:
+            reach_m = [min(m, ENDS_WITHIN_M) for m in within_m]
+            boxes = [_about(one.first, m) for one, m in zip(seekings, reach_m, strict=True)]
+            named |= await supply.ending_in(db, self.market, boxes)
+        return Sight(
+            people=await supply.on_duty(db, self.market, self.services, self.work.now, among=named),
+            within_m={one.request.id: m for one, m in zip(seekings, within_m, strict=True)},
+            left_out=max(0, self.offering - len(named)),  # those at work among them
+        )
+
+
+def _about(place: LatLng, within_m: float) -> Box:
+    """A box with everything so near to a place."""
+    north = degrees(within_m / EARTH_RADIUS_M)
+    east = north / max(0.01, cos(radians(place.lat)))
+    return Box(place.lat - north, place.lat + north, place.lon - east, place.lon + east)
