@@ -33,7 +33,7 @@ class RequestRow:
     id: UUID
     state: str
     service: str
-    created_at: datetime
+    since: datetime  # it is looked for: later than it was made where it is for later, or is open again
     place: LatLng
 
 
@@ -80,7 +80,9 @@ async def read(db: AsyncSession, market: str, *, now: datetime, hour_ago: dateti
     return MapRows(
         providers=await _on_duty(db, market),
         requests=[
-            RequestRow(row.id, row.state, row.service_slug, row.created_at, places[row.id][0])
+            RequestRow(
+                row.id, row.state, row.service_slug, max(row.created_at, row.due_at), places[row.id][0]
+            )
             for row in shown
             if row.id in places
         ],

@@ -271,7 +271,7 @@ def _request_item(row: RequestRow, at: datetime) -> RequestItem:
         lon=round(row.place.lon, PLACE_DIGITS),
         state=row.state,
         service=row.service,
-        age_s=_step((at - row.created_at).total_seconds(), AGE_STEP),
+        age_s=_step(max(0.0, (at - row.since).total_seconds()), AGE_STEP),
     )
 
 

@@ -73,6 +73,20 @@ async def reports(house: House, place: LatLng) -> None:
     )
 
 
+async def test_a_request_that_is_open_again_has_waited_since_then(house: House):
+    await reports(house, PORT)
+    await house.town.ask()
+    phone, screen = await looks(house), Screen()
+    house.clock.move(40)
+    await second(house, phone, screen)
+    assert [one["age_s"] for one in screen.of("request")] == [40]
+    engagement = await house.town.accept()
+    house.clock.move(60)
+    await house.town.do(house.town.driver, engagement, "cancel")
+    await second(house, phone, screen)
+    assert [(one["state"], one["age_s"]) for one in screen.of("request")] == [("open", 0)]
+
+
 async def test_ops_see_the_town_and_what_changes_in_it(house: House):
     phone, screen = await looks(house), Screen()
     await reports(house, PORT)
