@@ -40,7 +40,7 @@ def _published(where: Path) -> Iterator[Instance]:
     if (folder / "best_known.csv").exists():
         with (folder / "best_known.csv").open() as lines:
             best = {
-                row["instance"]: (int(row["vehicles"]), float(row["distance"]))
+                row["instance"].lower(): (int(row["vehicles"]), float(row["distance"]))
                 for row in csv.DictReader(lines)
             }
     texts = {file.stem: file.read_text() for file in folder.glob("*.txt")}
@@ -52,7 +52,7 @@ def _published(where: Path) -> Iterator[Instance]:
                 if member.name.endswith(".txt") and handle is not None:
                     texts[Path(member.name).stem] = handle.read().decode()
     for name in sorted(texts):
-        yield Instance(name, read(texts[name]), best.get(name))
+        yield Instance(name, read(texts[name]), best.get(name.lower()))
 
 
 def read(text: str) -> TourProblem:
