@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Select, delete, exists, literal, or_, select
+from sqlalchemy import Select, Uuid, delete, exists, literal, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -46,7 +46,7 @@ async def have_met(db: AsyncSession, one: UUID, other: UUID) -> bool:
 
 async def around(db: AsyncSession, account: UUID) -> frozenset[UUID]:
     """With whom somebody is not put in touch."""
-    return (await _among(db, select(literal(account)))).get(account, frozenset())
+    return (await _among(db, select(literal(account, Uuid)))).get(account, frozenset())
 
 
 async def around_on_duty(db: AsyncSession, market: str) -> Mapping[UUID, frozenset[UUID]]:

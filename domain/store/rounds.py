@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import delete, func, insert, select, tuple_
@@ -11,15 +11,19 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from domain.store.prepared import table_of
 from domain.store.tables import Account, Decision, Round
 
 LEASE_CLASS = 0x0D15_0A7C  # the first key of our advisory locks; the second is the market
 
 
+_DECIDE: Final = insert(table_of(Decision))
+
+
 async def decide(db: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
     """Store what a round decided: rows with the same names, whatever is null in them."""
-    if rows:  # one batch: without the option each run of rows with the same nulls is one of its own
-        await db.execute(insert(Decision).execution_options(render_nulls=True), rows)
+    if rows:
+        await (await db.connection()).execute(_DECIDE, rows)
 
 
 async def last_verdicts(

@@ -3,14 +3,17 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
+    DateTime,
     Double,
+    Select,
     Text,
     Uuid,
+    bindparam,
     case,
     cast,
     exists,
@@ -108,15 +111,15 @@ async def ending_in(db: AsyncSession, market: str, boxes: Sequence[Box]) -> set[
     return set((await db.execute(statement)).scalars())
 
 
-async def on_duty(
-    db: AsyncSession,
-    market: str,
-    services: Iterable[str],
-    now: datetime,
-    *,
-    among: Collection[UUID] | None = None,
-) -> list[OnDuty]:
-    """Everybody on duty in a market for any of these services, by id; of these people only, where some are named."""
+def _as_sent(names: InstrumentedAttribute[list[str]]) -> ColumnElement[Any]:
+    """A list of texts as the driver gives it; the type of the column would go through each again."""
+    return type_coerce(names, NullType())
+
+
+def _on_duty(*, named: bool) -> Select[*tuple[Any, ...]]:
+    """The statement behind `on_duty`, over everybody or over those whose ids are bound as `among`."""
+    market, now = bindparam("market", type_=Text), bindparam("now", type_=DateTime(timezone=True))
+    wanted = bindparam("services", type_=ARRAY(Text))
     held = (Hold.resource_id == DutySession.account_id) & (Hold.state == "held")
     active = Engagement.state.in_(sorted(ACTIVE_ENGAGEMENT))
     waiting = exists().where(
@@ -175,7 +178,6 @@ async def on_duty(
         .where(StationTurn.market_id == market)
         .subquery()
     )
-    wanted = cast(sorted(set(services)), ARRAY(Text))
     statement = (
         select(
             DutySession.account_id,
@@ -215,12 +217,29 @@ async def on_duty(
         )
         .order_by(DutySession.account_id)
     )
-    if among is not None:
-        named = func.unnest(cast(list(among), ARRAY(Uuid)))
-        statement = statement.where(DutySession.account_id.in_(select(named)))
-    found = (
-        await (await db.connection()).execute(statement)
-    ).all()  # rows of thousands, and no object among them
+    if not named:
+        return statement
+    among = func.unnest(bindparam("among", type_=ARRAY(Uuid)))
+    return statement.where(DutySession.account_id.in_(select(among)))
+
+
+_EVERYBODY: Final = _on_duty(named=False)
+_THOSE_NAMED: Final = _on_duty(named=True)
+
+
+async def on_duty(
+    db: AsyncSession,
+    market: str,
+    services: Iterable[str],
+    now: datetime,
+    *,
+    among: Collection[UUID] | None = None,
+) -> list[OnDuty]:
+    """Everybody on duty in a market for any of these services, by id; of these people only, where some are named."""
+    statement = _EVERYBODY if among is None else _THOSE_NAMED
+    asked = {"market": market, "services": sorted(set(services)), "now": now, "among": list(among or ())}
+    # Rows of thousands, and no object among them: the session would look for some.
+    found = (await (await db.connection()).execute(statement, asked)).all()
     blocked = await blocks.around_on_duty(db, market)
     return [
         OnDuty(
@@ -245,11 +264,6 @@ async def on_duty(
         )
         for row in found
     ]
-
-
-def _as_sent(names: InstrumentedAttribute[list[str]]) -> ColumnElement[Any]:
-    """A list of texts as the driver gives it; the type of the column would go through each again."""
-    return type_coerce(names, NullType())
 
 
 def _carrying(columns: Sequence[Any]) -> Carrying | None:
