@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Delete, Text, Uuid, bindparam, delete, func, insert, select
+from sqlalchemy import ARRAY, DateTime, Delete, Insert, Text, Uuid, bindparam, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.types import TypeEngine
 
 from domain.store.prepared import table_of
 from domain.store.tables import Timer
@@ -26,13 +27,37 @@ class TimerKind(StrEnum):
     ENGAGEMENT_REMIND = "engagement_remind"  # engagement: a scheduled start is near
 
 
-_SCHEDULE: Final = insert(table_of(Timer))
+class Due(NamedTuple):
+    """Have `kind` done for `ref` at `at` (or as soon after as somebody is there to do it)."""
+
+    timer_id: UUID
+    kind: TimerKind
+    ref: UUID
+    at: datetime
 
 
-async def schedule(db: AsyncSession, timer_id: UUID, kind: TimerKind, ref: UUID, due_at: datetime) -> None:
-    """Have `kind` done for `ref` at `due_at` (or as soon after as somebody is there to do it)."""
-    row = {"id": timer_id, "kind": kind.value, "ref": ref, "due_at": due_at, "attempts": 0}
-    await db.execute(_SCHEDULE, row)
+def _schedule() -> Insert:
+    columns: dict[str, TypeEngine[Any]] = {
+        "id": Uuid(),
+        "kind": Text(),
+        "ref": Uuid(),
+        "due_at": DateTime(timezone=True),
+    }
+    given = select(
+        *(func.unnest(bindparam(f"{name}s", type_=ARRAY(type_))) for name, type_ in columns.items())
+    )
+    return insert(table_of(Timer)).from_select(list(columns), given)
+
+
+_SCHEDULE: Final = _schedule()
+
+
+async def schedule(db: AsyncSession, due: Sequence[Due]) -> None:
+    """Set timers. One statement, none for none."""
+    if due:
+        ids, kinds, refs, moments = zip(*due, strict=True)
+        values = {"ids": ids, "kinds": kinds, "refs": refs, "due_ats": moments}
+        await db.execute(_SCHEDULE, {name: list(column) for name, column in values.items()})
 
 
 def _forget() -> Delete:

@@ -140,8 +140,8 @@ async def _finish(work: Work, engagement: Engagement, role: Role, _: Deed) -> En
         await money.take(work, ended, ended.price_cents, ended.fee_cents)
     else:
         wait = min(spec.completion.auto_confirm_s, work.knobs.auto_confirm)
-        await work.schedule(TimerKind.AUTO_CONFIRM, ended.id, work.after(wait))
-    await work.schedule(TimerKind.REVIEWS_PUBLISH, ended.id, work.after(work.knobs.review_window))
+        work.schedule(TimerKind.AUTO_CONFIRM, ended.id, work.after(wait))
+    work.schedule(TimerKind.REVIEWS_PUBLISH, ended.id, work.after(work.knobs.review_window))
     await requests.close(work, ended.request_id)
     return await _told(work, ended, role, Verb.FINISH)
 

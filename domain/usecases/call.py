@@ -255,7 +255,7 @@ async def _put(
     if not inserted:
         raise AlreadyProposed
     work.count(Deed.OFFER_CREATED, request.market_id)
-    await work.schedule(TimerKind.OFFER_EXPIRES, inserted[0].id, inserted[0].answer_by)
+    work.schedule(TimerKind.OFFER_EXPIRES, inserted[0].id, inserted[0].answer_by)
     return inserted[0]
 
 

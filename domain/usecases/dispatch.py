@@ -317,7 +317,7 @@ async def _put(
         work.emit(
             offer.provider_id, EventType.OFFER_CREATED, _told(offer, seeking), not_after=offer.answer_by
         )
-        await work.schedule(TimerKind.OFFER_EXPIRES, offer.id, offer.answer_by)
+        work.schedule(TimerKind.OFFER_EXPIRES, offer.id, offer.answer_by)
     return put
 
 

@@ -66,7 +66,7 @@ async def confirm(work: Work, *, request: Request, offer: Offer, spec: ServiceSp
         work.db, request.id, engagement_id=engagement.id, provider_id=offer.provider_id, now=work.now
     )
     if start_at is not None and span[0] - REMINDED_BEFORE > work.now:
-        await work.schedule(TimerKind.ENGAGEMENT_REMIND, engagement.id, span[0] - REMINDED_BEFORE)
+        work.schedule(TimerKind.ENGAGEMENT_REMIND, engagement.id, span[0] - REMINDED_BEFORE)
     _note_consent(work, engagement, request, offer)
     if before is None and (promise := await promise_of(work, engagement, request, spec)):
         engagement.promise = promise
@@ -144,9 +144,9 @@ async def end(
     if moved is None:
         raise LostRace
     await holds.release(work.db, moved.id)
-    await work.schedule(TimerKind.PLACES_FADE, moved.request_id, work.now)
+    work.schedule(TimerKind.PLACES_FADE, moved.request_id, work.now)
     if moved.en_route_at is not None:
-        await work.schedule(TimerKind.TRACK_ERASE, moved.id, work.after(work.knobs.track_kept))
+        work.schedule(TimerKind.TRACK_ERASE, moved.id, work.after(work.knobs.track_kept))
     work.signal(f"duty.{moved.provider_id}")
     return moved
 

@@ -72,7 +72,7 @@ async def tip(work: Work, engagement: Engagement, amount_cents: int, method: str
     await work.db.flush()
     await _authorise_now(work, payment)
     if payment.state == PaymentState.AUTHORISED:
-        await work.schedule(TimerKind.MONEY, payment.id, work.now)
+        work.schedule(TimerKind.MONEY, payment.id, work.now)
     return payment
 
 
@@ -150,13 +150,13 @@ async def _authorise_now(work: Work, payment: Payment) -> None:
     try:
         answer = await _bounded(work, _ask_authorise(work, payment))
     except PspTimeout:
-        await work.schedule(TimerKind.MONEY, payment.id, work.after(1.0))
+        work.schedule(TimerKind.MONEY, payment.id, work.after(1.0))
         return
     if answer.outcome is PspOutcome.DECLINED:
         raise PaymentDeclined(answer.reason or "the payment was declined")
     payment.psp_ref = answer.ref
     if answer.outcome is PspOutcome.PENDING:
-        await work.schedule(TimerKind.MONEY, payment.id, work.after(1.0))
+        work.schedule(TimerKind.MONEY, payment.id, work.after(1.0))
         return
     payment.state = move(PAYMENT_MOVES, PaymentState.PENDING, PaymentMove.AUTHORISE)
     await work.db.flush()
@@ -174,7 +174,7 @@ async def _authorise(work: Work, payment: Payment, answer: PspAnswer) -> Payment
         return moved
     work.emit(moved.customer_id, EventType.PAYMENT_AUTHORISED, payment_view(moved))
     if moved.want != "hold":
-        await work.schedule(TimerKind.MONEY, moved.id, work.now)
+        work.schedule(TimerKind.MONEY, moved.id, work.now)
     return moved
 
 
@@ -251,7 +251,7 @@ def _new(
 async def _want(work: Work, payment: Payment, want: str, **values: Any) -> None:
     """Write down what should become of a payment, and have it done as soon as this commits."""
     _still(await store.move(work.db, payment, work.now, want=want, **values))
-    await work.schedule(TimerKind.MONEY, payment.id, work.now)
+    work.schedule(TimerKind.MONEY, payment.id, work.now)
 
 
 async def _move(work: Work, payment: Payment, verb: PaymentMove, **values: Any) -> Payment:

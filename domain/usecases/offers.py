@@ -143,7 +143,7 @@ async def on_offer_expired(work: Work, offer_id: UUID) -> None:
     if expired is None:
         offer = await store.fresh(work.db, offer_id)
         if offer is not None and offer.state == OfferState.PENDING:
-            await work.schedule(TimerKind.OFFER_EXPIRES, offer.id, max(offer.answer_by, work.now) + EARLY_BY)
+            work.schedule(TimerKind.OFFER_EXPIRES, offer.id, max(offer.answer_by, work.now) + EARLY_BY)
         return
     work.count(Deed.OFFER_EXPIRED, expired.market_id)
     view = offer_ended_view(expired)

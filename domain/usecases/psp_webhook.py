@@ -29,4 +29,4 @@ async def hear(work: Work, body: bytes, signature: str) -> None:
     payment = await store.by_ref(work.db, ref) if isinstance(ref, str) else None
     if payment is None:
         raise NotFound
-    await work.schedule(TimerKind.MONEY, payment.id, work.now)
+    work.schedule(TimerKind.MONEY, payment.id, work.now)

@@ -75,7 +75,7 @@ async def create_request(work: Work, wish: Wish) -> Request:
         raise Invalid.field("/budget/currency", f"prices here are in {row.currency}")
     await work.db.flush()
     work.opens(row.id)
-    await work.schedule(TimerKind.REQUEST_EXPIRES, row.id, row.expires_at)
+    work.schedule(TimerKind.REQUEST_EXPIRES, row.id, row.expires_at)
     if spec.allocator is Allocator.CALL:
         await telling.tell(work, row)
     elif row.price_cents is not None:
@@ -181,7 +181,7 @@ async def patience(work: Work, row: Request) -> tuple[datetime, datetime]:
 async def set_patience_timer(work: Work, row: Request) -> None:
     """Have the timer of a request's patience ring at its `expires_at`, whenever it was to ring before."""
     await timers.forget(work.db, (TimerKind.REQUEST_EXPIRES, row.id))
-    await work.schedule(TimerKind.REQUEST_EXPIRES, row.id, row.expires_at)
+    work.schedule(TimerKind.REQUEST_EXPIRES, row.id, row.expires_at)
 
 
 async def on_request_expired(work: Work, request_id: UUID) -> None:
@@ -195,7 +195,7 @@ async def on_request_expired(work: Work, request_id: UUID) -> None:
     last = await store.last_answer_by(work.db, request_id)
     until = row.expires_at if last is None else max(row.expires_at, last + GRACE)
     if until > work.now:
-        await work.schedule(TimerKind.REQUEST_EXPIRES, request_id, until)
+        work.schedule(TimerKind.REQUEST_EXPIRES, request_id, until)
         return
     outcome = await nextbest.outcome_of(work, row)
     expired = await store.move(work.db, request_id, RequestMove.EXPIRE, ended_at=work.now, outcome=outcome)
@@ -211,7 +211,7 @@ async def _end(work: Work, row: Request, event: EventType) -> None:
     await offers.withdraw_pending(work, row, why=offers.REQUEST_OVER)
     await money.release_for_request(work, row)
     await timers.forget(work.db, (TimerKind.REQUEST_EXPIRES, row.id))
-    await work.schedule(TimerKind.PLACES_FADE, row.id, work.now)
+    work.schedule(TimerKind.PLACES_FADE, row.id, work.now)
     customer = await work.db.get_one(Account, row.customer_id)
     work.emit(row.customer_id, event, request_ended_view(row, customer.language))
     await telling.tell_over(work, row, event)

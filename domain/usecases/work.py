@@ -16,7 +16,7 @@ from domain.rules.ports import Bus, Clock, Psp, TravelTimes
 from domain.rules.traces import Traces, requests_of
 from domain.store import streams, timers
 from domain.store.engagement_facts import EngagementFacts
-from domain.store.timers import TimerKind
+from domain.store.timers import Due, TimerKind
 from geo.live import LiveIndex
 from geo.points import LatLng
 from matching.forecast import Forecast
@@ -152,7 +152,7 @@ NOBODY = Actor(account_id=None)
 class Work:
     """One use case at work: its transaction, its actor, its moment.
 
-    Events are collected and written when the transaction ends (accounts in id order, after every row
+    Timers and events are collected and written when the transaction ends (accounts in id order, after every row
     lock: the lock order is request, offer, engagement, provider, stream, always). Signals go out after the commit only.
     """
 
@@ -161,6 +161,7 @@ class Work:
     actor: Actor
     now: datetime
     events: list[Event] = field(default_factory=list)
+    due: list[Due] = field(default_factory=list)
     signals: list[tuple[str, bytes]] = field(default_factory=list)
     deeds: list[Counted] = field(default_factory=list)
     opened: list[UUID] = field(default_factory=list)
@@ -199,16 +200,17 @@ class Work:
         self.concerned.append(request_id)
 
     def forget(self) -> None:
-        """Nothing of what was to be told is told (any more)."""
+        """Nothing of what was to be told, or done later, is (any more)."""
         self.events.clear()
+        self.due.clear()
         self.signals.clear()
         self.deeds.clear()
         self.opened.clear()
         self.concerned.clear()
 
-    async def schedule(self, kind: TimerKind, ref: UUID, due_at: datetime) -> None:
-        """Set a durable timer in this transaction."""
-        await timers.schedule(self.db, self.new_id(), kind, ref, due_at)
+    def schedule(self, kind: TimerKind, ref: UUID, due_at: datetime) -> None:
+        """Set a durable timer; written with the rows."""
+        self.due.append(Due(self.new_id(), kind, ref, due_at))
         self.signal("wake.timers")
 
     def after(self, seconds: float) -> datetime:
@@ -228,6 +230,7 @@ async def working(tools: Tools, actor: Actor) -> AsyncIterator[Work]:
 async def commit(work: Work) -> None:
     """Number the events, commit, then tell the bus. A failed commit signals nothing."""
     await work.db.flush()
+    await timers.schedule(work.db, work.due)
     if work.events:
         await streams.append(work.db, work.events, now=work.now, epoch=f"{work.now.timestamp():.0f}")
         work.signal("wake.relay")

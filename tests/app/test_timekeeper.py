@@ -49,7 +49,7 @@ class Deeds:
 async def set_timers(tools: Tools, *refs: UUID, after: float = 0.0) -> None:
     async with working(tools, ENGINE) as work:
         for ref in refs:
-            await work.schedule(TimerKind.MONEY, ref, work.after(after))
+            work.schedule(TimerKind.MONEY, ref, work.after(after))
 
 
 async def left(tools: Tools) -> Sequence[Timer]:
@@ -93,7 +93,7 @@ async def test_one_that_fails_rings_again_later_and_later_and_holds_up_nobody(
 
 async def test_what_a_failing_deed_wrote_and_said_is_undone(tools: Tools) -> None:
     async def half_done(work: Work, ref: UUID) -> None:
-        await work.schedule(TimerKind.MONEY, UUID(int=9), work.after(60))
+        work.schedule(TimerKind.MONEY, UUID(int=9), work.after(60))
         raise ZeroDivisionError
 
     await set_timers(tools, REF)

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import event, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from domain.store.tables import Engagement
+from domain.store.tables import Engagement, Market
 from domain.usecases.catalogue import busyness
 from domain.usecases.work import NOBODY, Tools
 from tests.factories import a_market, a_provider, an_account, make_tools, run_as
@@ -38,7 +38,15 @@ async def test_an_empty_market_and_one_of_four_people_look_the_same(engine: Asyn
     assert (await now(tools))["on_duty"] == 5, "the sixth is not seen to come"
 
 
+async def far_from_midnight(town: Town) -> None:
+    """It is forenoon in the market, whenever the test runs: its day ends with no ride in between."""
+    ahead = max(-12, 10 - town.clock.at.hour)
+    async with town.tools.sessions.begin() as db:
+        await db.execute(update(Market).values(timezone=f"Etc/GMT{-ahead:+d}"))
+
+
 async def test_what_waits_runs_and_was_done_today_is_counted(town: Town) -> None:
+    await far_from_midnight(town)
     done = []
     for _ in range(5):
         ride = await town.ride()
