@@ -2,10 +2,24 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from geoalchemy2 import Geometry
-from sqlalchemy import ColumnElement, Float, ScalarSelect, cast, func, literal, select, update
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Double,
+    Float,
+    ScalarSelect,
+    Select,
+    bindparam,
+    cast,
+    func,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.functions import Function
 
@@ -81,20 +95,48 @@ async def known_slugs(db: AsyncSession, slugs: Sequence[str]) -> set[str]:
     return set((await db.execute(statement)).scalars())
 
 
+def _market_of_point() -> Select[str]:
+    here = func.ST_SetSRID(
+        func.ST_MakePoint(bindparam("lon", type_=Double), bindparam("lat", type_=Double)), 4326
+    )
+    statement = select(ZoneRow.market_id).where(
+        ZoneRow.kind == "service_area", func.ST_Covers(ZoneRow.area, here)
+    )
+    return statement.order_by(ZoneRow.market_id).limit(1)
+
+
+_MARKET_OF_POINT: Final = _market_of_point()
+
+
 async def market_of_point(db: AsyncSession, p: LatLng) -> str | None:
     """The market whose service area covers a point."""
-    statement = select(ZoneRow.market_id).where(
-        ZoneRow.kind == "service_area", func.ST_Covers(ZoneRow.area, _point(p))
-    )
-    return (await db.execute(statement.order_by(ZoneRow.market_id).limit(1))).scalar_one_or_none()
+    return (await db.execute(_MARKET_OF_POINT, {"lat": p.lat, "lon": p.lon})).scalar_one_or_none()
 
 
-async def zones_at(db: AsyncSession, market_id: str, p: LatLng) -> Sequence[tuple[str, str]]:
-    """`(slug, kind)` of each zone of a market that covers a point."""
-    statement = select(ZoneRow.slug, ZoneRow.kind).where(
-        ZoneRow.market_id == market_id, func.ST_Covers(ZoneRow.area, _point(p))
+def _zones_at() -> Select[int, str, str]:
+    degrees = [bindparam(name, type_=ARRAY(Double)) for name in ("lats", "lons")]
+    place = func.unnest(*degrees).table_valued("lat", "lon", with_ordinality="nth").render_derived()
+    here = func.ST_SetSRID(func.ST_MakePoint(place.c.lon, place.c.lat), 4326)
+    return (
+        select(place.c.nth, ZoneRow.slug, ZoneRow.kind)
+        .join(ZoneRow, func.ST_Covers(ZoneRow.area, here))
+        .where(ZoneRow.market_id == bindparam("market"))
+        .order_by(place.c.nth, ZoneRow.slug)
     )
-    return [(slug, kind) for slug, kind in await db.execute(statement.order_by(ZoneRow.slug))]
+
+
+_ZONES_AT: Final = _zones_at()
+
+
+async def zones_at(
+    db: AsyncSession, market_id: str, points: Sequence[LatLng]
+) -> Sequence[Sequence[tuple[str, str]]]:
+    """Of each point the zones of a market that cover it, `(slug, kind)`."""
+    asked = {"market": market_id, "lats": [p.lat for p in points], "lons": [p.lon for p in points]}
+    found: list[list[tuple[str, str]]] = [[] for _ in points]
+    for nth, slug, kind in await db.execute(_ZONES_AT, asked):
+        found[nth - 1].append((slug, kind))
+    return found
 
 
 async def nearest_served(db: AsyncSession, market_id: str, p: LatLng) -> LatLng | None:

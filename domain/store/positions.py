@@ -1,10 +1,11 @@
 """Who may report positions: providers on duty, and those at work. Read only; no position is ever written here."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ARRAY, Select, Uuid, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.rules.states import ACTIVE_ENGAGEMENT, TRACKED_ENGAGEMENT
@@ -41,31 +42,36 @@ class Duty:
         return not any(one.exclusive for one in self.work)
 
 
+def _named() -> Select[UUID]:
+    """The accounts bound as `accounts`, as a table: hashed, however many they are and however the plan was made."""
+    return select(func.unnest(bindparam("accounts", type_=ARRAY(Uuid))))
+
+
+_SESSIONS: Final = select(DutySession.account_id, DutySession.market_id, DutySession.services).where(
+    DutySession.account_id.in_(_named()), DutySession.off_at.is_(None)
+)
+_WORK: Final = (
+    select(
+        Engagement.provider_id, Engagement.id, Engagement.market_id, Engagement.state, Engagement.exclusive
+    )
+    .where(Engagement.provider_id.in_(_named()), Engagement.state.in_(_ACTIVE))
+    .order_by(Engagement.id)
+)
+
+
 async def duties_of(db: AsyncSession, accounts: Collection[UUID]) -> dict[UUID, Duty]:
     """The duty of each account; an empty one for those with neither an open session nor work."""
     if not accounts:
         return {}
-    sessions = select(DutySession.account_id, DutySession.market_id, DutySession.services).where(
-        DutySession.account_id.in_(accounts), DutySession.off_at.is_(None)
-    )
-    on: dict[UUID, tuple[str | None, tuple[str, ...]]] = {
-        account: (market, tuple(services)) for account, market, services in await db.execute(sessions)
-    }
-    engaged = (
-        select(
-            Engagement.provider_id,
-            Engagement.id,
-            Engagement.market_id,
-            Engagement.state,
-            Engagement.exclusive,
-        )
-        .where(Engagement.provider_id.in_(accounts), Engagement.state.in_(_ACTIVE))
-        .order_by(Engagement.id)
-    )
+    asked, line = {"accounts": list(accounts)}, await db.connection()
     work: dict[UUID, list[RunningWork]] = {}
-    for provider, engagement, market, state, exclusive in await db.execute(engaged):
+    for provider, engagement, market, state, exclusive in await line.execute(_WORK, asked):
         running = RunningWork(engagement, market, state in TRACKED_ENGAGEMENT, exclusive)
         work.setdefault(provider, []).append(running)
-    return {
-        account: Duty(*on.get(account, (None, ())), work=tuple(work.get(account, ()))) for account in accounts
-    }
+    duties = {account: Duty(None, (), tuple(work.get(account, ()))) for account in accounts}
+    alike: dict[tuple[str, tuple[str, ...]], Duty] = {}  # thousands wait for the same work in the same market
+    for account, market, services in await line.execute(_SESSIONS, asked):
+        where = (market, tuple(services))
+        free = alike.get(where) or alike.setdefault(where, Duty(*where, work=()))
+        duties[account] = replace(free, work=duties[account].work) if account in work else free
+    return duties

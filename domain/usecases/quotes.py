@@ -229,8 +229,8 @@ async def _market_of(work: Work, places: Sequence[Place]) -> str:
 async def _zones(work: Work, market_id: str, places: Sequence[Place]) -> tuple[str, ...]:
     """The zones of the first and the last stop; refuses places outside the area and forbidden pickups."""
     touched: list[str] = []
-    for index, place in enumerate(places):
-        zones = await store.zones_at(work.db, market_id, place.point)
+    zones_of = await store.zones_at(work.db, market_id, [place.point for place in places])
+    for index, (place, zones) in enumerate(zip(places, zones_of, strict=True)):
         kinds = {kind for _, kind in zones}
         if "service_area" not in kinds:
             await _refuse_outside(work, market_id, place, index)
