@@ -258,8 +258,10 @@ def _far_enough(
     """Whether of each request so many could come from as far as everybody there was read."""
     for seeking, could in zip(seekings, could_of, strict=True):
         reach_m = within_m[seeking.request.id]
+        if reach_m == math.inf:
+            continue
         away_m = crow_many_m(crowd.lat[could], crowd.lon[could], seeking.first)
-        if reach_m != math.inf and np.count_nonzero(away_m <= reach_m - TO_THE_METER) < wanted:
+        if np.count_nonzero(away_m <= reach_m - TO_THE_METER) < wanted:
             return False
     return True
 
@@ -304,9 +306,14 @@ def seed_of(row_id: UUID) -> int:
 
 def _nearest(crowd: Crowd, could: Rows, place: LatLng, keep: int) -> list[int]:
     """The nearest in a straight line, few enough to ask the way for; ties in order of id."""
-    away = crow_many_m(crowd.lat[could], crowd.lon[could], place)
-    order = np.argsort(away, kind="stable")[: keep * ASKED_A_KEPT]
-    return sorted(could[order].tolist())
+    away, wanted = crow_many_m(crowd.lat[could], crowd.lon[could], place), keep * ASKED_A_KEPT
+    if (
+        len(could) > wanted
+    ):  # all at most as far as the last that is wanted, and of those as far the first by id
+        last = np.partition(away, wanted - 1)[wanted - 1]
+        nearer, as_far = np.flatnonzero(away < last), np.flatnonzero(away == last)
+        could = could[np.sort(np.concatenate((nearer, as_far[: wanted - len(nearer)])))]
+    return list(map(int, could))
 
 
 def _first_in_line(people: Sequence[OnDuty], could: Rows, seeking: Seeking) -> list[int]:

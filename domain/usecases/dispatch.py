@@ -5,7 +5,7 @@ under the schema's guards: whoever got another offer meanwhile is passed over, w
 """
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
@@ -87,8 +87,9 @@ async def run_round(work: Work, market: str, incomes: Incomes | None = None) -> 
     still_open = await requests.still_open(work.db, (seeking.request.id for seeking in seekings))
     offered = solved.result.offers
     put = await _put(work, [s for s in seekings if s.request.id in still_open], offered, soon, solved.id)
+    found_for = Counter(match.ask_id for match in offered)
     for seeking in seekings:
-        _grow(seeking, still_open, sum(1 for match in offered if match.ask_id == str(seeking.request.id)))
+        _grow(seeking, still_open, found_for[str(seeking.request.id)])
     stored = True
     if put:
         await keep(work, solved, put)

@@ -85,7 +85,9 @@ class DutyBook:
             if page is not None and page.read_at > now:  # somebody began later and was faster
                 found[account] = page.duty
             elif page is not None:
-                if page.duty != duty:  # the same object as long as nothing changes: whoever keeps it sees that at once
+                if (
+                    page.duty != duty
+                ):  # the same object as long as nothing changes: whoever keeps it sees that at once
                     page.duty = duty
                 found[account], page.read_at = page.duty, now
                 page.wanted_at = page.wanted_at if wanted_at is None else wanted_at
