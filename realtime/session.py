@@ -56,7 +56,7 @@ class Session:
         "_held",
         "_hello",
         "_opened_at",
-        "_pinged",
+        "_pinged_at",
         "_renewing",
         "account",
         "channels",
@@ -75,7 +75,7 @@ class Session:
         self._bearer = bearer
         self._opened_at = self._heard_at = self._allowed_at = now
         self._allowance = FRAMES_BURST
-        self._pinged = False
+        self._pinged_at: float | None = None
         self._expires_at: float | None = None
         self._hello: frames.Hello | None = None
         self._held: list[Up] = []
@@ -88,7 +88,7 @@ class Session:
         """One text frame has come."""
         if self.phase is Phase.CLOSED:
             return []
-        self._heard_at, self._pinged = now, False
+        self._heard_at, self._pinged_at = now, None
         if not self._within_rate(now):
             return self.close(CloseCode.TOO_FAST, f"more than {FRAMES_PER_S:.0f} frames a second")
         if len(text) > frames.MAX_FRAME_BYTES:
@@ -279,11 +279,11 @@ class Session:
         if self._expires_at is not None and now >= self._expires_at:
             return self.close(CloseCode.TOKEN_EXPIRED, "the token has expired")
         silence = now - self._heard_at
-        if silence >= HEARTBEAT_EVERY + PONG_WITHIN:
+        if self._pinged_at is not None and now - self._pinged_at >= PONG_WITHIN:
             return self.close(CloseCode.PING_TIMEOUT, f"nothing heard for {silence:.0f} s")
         effects = self.cursor.tick(now)
-        if silence >= HEARTBEAT_EVERY and not self._pinged:
-            self._pinged = True
+        if silence >= HEARTBEAT_EVERY and self._pinged_at is None:
+            self._pinged_at = now  # the answer's time runs from the question, however late we were to ask
             effects.append(Send(_PING))
         return effects
 

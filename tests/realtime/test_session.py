@@ -226,6 +226,17 @@ def test_a_silent_client_is_asked_then_left():
     assert close_of(session.tick(35.0)) == 4001
 
 
+def test_who_is_asked_late_has_as_long_to_answer():
+    """A server that stood still is not the client's fault."""
+    session, _ = a_live_session()
+    assert {"t": "ping"} in sent(session.tick(60.0))
+    assert close_of(session.tick(69.0)) is None
+    session.receive(up("pong"), 69.5)
+    assert close_of(session.tick(94.0)) is None
+    assert {"t": "ping"} in sent(session.tick(95.0))
+    assert close_of(session.tick(105.0)) == 4001
+
+
 def test_any_frame_is_a_sign_of_life():
     session, _ = a_live_session()
     for second in range(0, 200, 20):
