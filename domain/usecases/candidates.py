@@ -32,9 +32,7 @@ from matching.reasons import Reason
 
 KEPT_NEAREST: Final = 64  # by road go into the problem, and into the stored decision
 ASKED_A_KEPT: Final = 4  # of those near in a straight line, for each that is kept: one search serves them all
-LARGE: Final = (
-    512  # people on duty, from which a round keeps only those it looked at, where there were enough
-)
+LARGE: Final = 512  # on duty; of more, a round keeps only those it looked at, where there were enough
 LOOK_AHEAD_S: Final = (
     3_600.0  # a booked job that begins this long after the work's end is reached from anywhere
 )
@@ -309,7 +307,7 @@ def _nearest(crowd: Crowd, could: Rows, place: LatLng, keep: int) -> list[int]:
     away, wanted = crow_many_m(crowd.lat[could], crowd.lon[could], place), keep * ASKED_A_KEPT
     if (
         len(could) > wanted
-    ):  # all at most as far as the last that is wanted, and of those as far the first by id
+    ):  # all who are nearer than the last that is wanted, and of those as far the first by id
         last = np.partition(away, wanted - 1)[wanted - 1]
         nearer, as_far = np.flatnonzero(away < last), np.flatnonzero(away == last)
         could = could[np.sort(np.concatenate((nearer, as_far[: wanted - len(nearer)])))]
