@@ -305,9 +305,8 @@ def seed_of(row_id: UUID) -> int:
 def _nearest(crowd: Crowd, could: Rows, place: LatLng, keep: int) -> list[int]:
     """The nearest in a straight line, few enough to ask the way for; ties in order of id."""
     away, wanted = crow_many_m(crowd.lat[could], crowd.lon[could], place), keep * ASKED_A_KEPT
-    if (
-        len(could) > wanted
-    ):  # all who are nearer than the last that is wanted, and of those as far the first by id
+    # All who are nearer than the last that is wanted, and of those as far as that one the first by id.
+    if len(could) > wanted:
         last = np.partition(away, wanted - 1)[wanted - 1]
         nearer, as_far = np.flatnonzero(away < last), np.flatnonzero(away == last)
         could = could[np.sort(np.concatenate((nearer, as_far[: wanted - len(nearer)])))]
