@@ -18,9 +18,7 @@ from domain.usecases.work import Work
 from geo.points import EARTH_RADIUS_M, HALF_WAY_ROUND_M, LatLng
 from geo.units import Meters
 
-ASKED_ALREADY: Final = (
-    2  # read for each who is asked the way for: some have an offer to answer, or lack a tag
-)
+ASKED_ALREADY: Final = 2  # read for each who is asked the way for: some have an offer, or lack a tag
 WIDER: Final = 4  # times, where too few of those could come
 ENDS_WITHIN_M: Final = 3_000.0  # of a pickup, at most: trips that end there
 
@@ -30,8 +28,8 @@ class Sight:
     """People on duty who were read.
 
     `within_m`: by request, how far about it they are everybody who offers one of the services, whose place is known and
-    who has nothing in hand (as the live index has it: what changed a moment ago counts in the next round); infinite:
-    wherever they are. `left_out`: how many more there are, of those.
+    who, unless those at work count too, has nothing in hand; infinite: wherever they are. As the live index has it:
+    what changed a moment ago counts in the next round. `left_out`: how many more there are, of those.
     """
 
     people: Sequence[OnDuty]
@@ -65,19 +63,22 @@ class Horizon:
         """Whether not everybody is read."""
         return self.offering > LARGE
 
-    async def sights(self, seekings: Sequence[Seeking], keep: int, *, ends_too: bool) -> AsyncIterator[Sight]:
+    async def sights(
+        self, seekings: Sequence[Seeking], keep: int, *, at_work: bool = False, ends_too: bool = False
+    ) -> AsyncIterator[Sight]:
         """One after another, each wider, the last of everybody: the first in which enough could come is the round's.
 
-        `keep`: how many are judged for each request. `ends_too`: with those whose trip ends about a pickup.
+        `keep`: how many are judged for each request. `at_work`: whoever has work in hand could come like anybody else;
+        `ends_too`: with those whose trip ends about a pickup.
         """
         k = keep * ASKED_A_KEPT * ASKED_ALREADY
         while self.large and k * len(seekings) < self.offering:
-            yield await self._nearest(seekings, k, ends_too=ends_too)
+            yield await self._nearest(seekings, k, at_work=at_work, ends_too=ends_too)
             k *= WIDER
         everybody = await supply.on_duty(self.work.db, self.market, self.services, self.work.now)
         yield Sight(everybody, {seeking.request.id: inf for seeking in seekings})
 
-    async def _nearest(self, seekings: Sequence[Seeking], k: int, *, ends_too: bool) -> Sight:
+    async def _nearest(self, seekings: Sequence[Seeking], k: int, *, at_work: bool, ends_too: bool) -> Sight:
         """The `k` nearest of each, with those who stand in line there."""
         db, index = self.work.db, self.work.tools.live.of(self.market)
         rows, away_m = index.nearest_many(
@@ -87,6 +88,7 @@ class Horizon:
             within_m=Meters(HALF_WAY_ROUND_M),
             services_mask=self.work.tools.live.mask_of(self.services),
             now=self.work.now.timestamp(),
+            only_available=not at_work,
         )
         within_m = away_m[:, -1].tolist()
         named = {one for one in index.providers_of(np.unique(rows)) if one is not None}

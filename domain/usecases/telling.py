@@ -99,7 +99,7 @@ async def _looked(work: Work, seeking: Seeking, seed: int) -> tuple[Problem, Cro
     """
     market = seeking.request.market_id
     horizon = Horizon.of(work, market, [seeking.request.service_slug])
-    async for sight in horizon.sights([seeking], KEPT_NEAREST, ends_too=False):
+    async for sight in horizon.sights([seeking], KEPT_NEAREST, at_work=True):
         people = [
             replace(one, busy=False, pending_offer=False, next_hold_at=None, towards=None, max_pickup_m=None)
             for one in sight.people

@@ -8,13 +8,14 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.rules.errors import NotFound
-from domain.store import supply
+from domain.store import requests, supply
 from domain.store.tables import Market, Offer, Request, Round
 from domain.usecases import candidates, sight
 from domain.usecases.dispatch import run_round
 from domain.usecases.offers import accept_offer
+from domain.usecases.specs import specs_of
 from domain.usecases.why import why_not_me
-from domain.usecases.work import ENGINE, Actor, Tools, working
+from domain.usecases.work import ENGINE, Actor, Tools, Work, working
 from geo.points import LatLng
 from matching.replay import agrees
 from tests.factories import (
@@ -208,3 +209,27 @@ async def test_a_posted_job_reads_as_far_as_it_must(tools: Tools, read: list[int
     jobbers = [await a_provider(tools, ["odd-job"], at=PORT) for _ in range(3)]
     await a_posted_job(tools, await an_account(tools))
     assert read[-1] == len(jobbers)
+
+
+async def test_a_posted_job_is_told_to_those_at_work_who_are_nearest(tools: Tools, read: list[int]):
+    """They are asked for nothing now, so being at work keeps nobody from hearing of it."""
+    for nth in range(600):
+        put_at(tools, tools.new_id(), LatLng(LARVOTTO.lat + nth * 1e-5, LARVOTTO.lon), ["odd-job"])
+    busy = await a_provider(tools, ["odd-job"], at=PORT)
+    tools.live.of("monaco").set_available(busy.id, False)
+    work = await run_as(tools, ENGINE, look_at, await a_posted_job(tools, await an_account(tools)))
+    assert str(busy.id) in work
+
+
+async def look_at(work: Work, request: UUID) -> set[str]:
+    """Who is in the first sight of a posted job."""
+    row = await work.db.get_one(Request, request)
+    horizon = sight.Horizon.of(work, "monaco", ["odd-job"])
+    stops = (await requests.stops_of(work.db, [request]))[request]
+    spec = (await specs_of(work, [row]))[row.service_id]
+    seeking = candidates.Seeking(
+        row, spec, stops, wave=0, wanted=1, within_s=900.0, already_asked=frozenset()
+    )
+    async for seen in horizon.sights([seeking], 1, at_work=True):
+        return {str(one.id) for one in seen.people}
+    return set()
