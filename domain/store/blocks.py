@@ -1,15 +1,17 @@
 """Queries on blocked pairs: two who are not put in touch, whichever of them wished it."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Select, Uuid, delete, exists, literal, or_, select
+from sqlalchemy import delete, exists, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.store.tables import Block, DutySession, Engagement, Offer
+from domain.store.prepared import named
+from domain.store.tables import Block, Engagement, Offer
 
 
 async def put(db: AsyncSession, blocker: UUID, blocked: UUID, now: datetime) -> None:
@@ -44,26 +46,17 @@ async def have_met(db: AsyncSession, one: UUID, other: UUID) -> bool:
     return bool((await db.execute(select(or_(joins(Engagement), joins(Offer))))).scalar_one())  # type: ignore[arg-type]  # SQL
 
 
-async def around(db: AsyncSession, account: UUID) -> frozenset[UUID]:
-    """With whom somebody is not put in touch."""
-    return (await _among(db, select(literal(account, Uuid)))).get(account, frozenset())
+_AROUND: Final = select(Block.blocker_id, Block.blocked_id).where(
+    or_(named(Block.blocker_id, "people"), named(Block.blocked_id, "people"))
+)
 
 
-async def around_on_duty(db: AsyncSession, market: str) -> Mapping[UUID, frozenset[UUID]]:
-    """The same of each who is on duty in a market, and of those whom they or who blocked them. Named by a query: a
-    list of five thousand costs more to spell than to answer."""
-    on_duty = select(DutySession.account_id).where(
-        DutySession.market_id == market, DutySession.off_at.is_(None)
-    )
-    return await _among(db, on_duty)
-
-
-async def _among(db: AsyncSession, people: Select[UUID]) -> Mapping[UUID, frozenset[UUID]]:
-    pairs = select(Block.blocker_id, Block.blocked_id).where(
-        or_(Block.blocker_id.in_(people), Block.blocked_id.in_(people))
-    )
+async def around(db: AsyncSession, people: Collection[UUID]) -> dict[UUID, frozenset[UUID]]:
+    """With whom each of these is not put in touch."""
+    if not people:
+        return {}
     found: defaultdict[UUID, set[UUID]] = defaultdict(set)
-    for blocker, blocked in await db.execute(pairs):
+    for blocker, blocked in await db.execute(_AROUND, {"people": list(people)}):
         found[blocker].add(blocked)
         found[blocked].add(blocker)
-    return {who: frozenset(others) for who, others in found.items()}
+    return {who: frozenset(found[who]) for who in people if who in found}

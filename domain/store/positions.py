@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Select, Uuid, bindparam, func, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.rules.states import ACTIVE_ENGAGEMENT, TRACKED_ENGAGEMENT
+from domain.store.prepared import named
 from domain.store.tables import DutySession, Engagement
 
 _ACTIVE = sorted(state.value for state in ACTIVE_ENGAGEMENT)
@@ -42,19 +43,14 @@ class Duty:
         return not any(one.exclusive for one in self.work)
 
 
-def _named() -> Select[UUID]:
-    """The accounts bound as `accounts`, as a table: hashed, however many they are and however the plan was made."""
-    return select(func.unnest(bindparam("accounts", type_=ARRAY(Uuid))))
-
-
 _SESSIONS: Final = select(DutySession.account_id, DutySession.market_id, DutySession.services).where(
-    DutySession.account_id.in_(_named()), DutySession.off_at.is_(None)
+    named(DutySession.account_id, "accounts"), DutySession.off_at.is_(None)
 )
 _WORK: Final = (
     select(
         Engagement.provider_id, Engagement.id, Engagement.market_id, Engagement.state, Engagement.exclusive
     )
-    .where(Engagement.provider_id.in_(_named()), Engagement.state.in_(_ACTIVE))
+    .where(named(Engagement.provider_id, "accounts"), Engagement.state.in_(_ACTIVE))
     .order_by(Engagement.id)
 )
 

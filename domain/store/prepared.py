@@ -5,8 +5,9 @@ Values are bound by name at each call. For any number of values there is one tex
 """
 
 from typing import Any, TypeVar
+from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Table, any_, bindparam
+from sqlalchemy import ARRAY, ColumnElement, Table, Uuid, any_, bindparam, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from domain.store.tables.base import Base
@@ -19,10 +20,18 @@ def among(column: "InstrumentedAttribute[T] | ColumnElement[T]", name: str) -> C
 
     For an indexed column and some hundred values at most. A statement that has been asked five times is planned
     without its values, and a table that is scanned then is compared with each of them: five thousand drivers by five
-    thousand took a database ten seconds. `IN` writes its values out, and the server hashes them.
+    thousand took a database ten seconds: `named` is for those.
     """
     values: ColumnElement[Any] = bindparam(name, type_=ARRAY(column.type))
     return column == any_(values)
+
+
+def named(column: InstrumentedAttribute[UUID], name: str) -> ColumnElement[bool]:
+    """A condition: the column is one of the ids bound by this name (a list), however many thousand.
+
+    They are a table to the server, which it hashes or looks up by, whatever it knew of them when it planned.
+    """
+    return column.in_(select(func.unnest(bindparam(name, type_=ARRAY(Uuid)))))
 
 
 def table_of(entity: type[Base]) -> Table:

@@ -12,7 +12,6 @@ from sqlalchemy import (
     Double,
     Select,
     Text,
-    Uuid,
     bindparam,
     case,
     cast,
@@ -31,6 +30,7 @@ from sqlalchemy.types import NullType
 
 from domain.rules.states import ACTIVE_ENGAGEMENT, EngagementState, OfferOrigin, OfferState
 from domain.store import blocks
+from domain.store.prepared import named
 from domain.store.tables import (
     Account,
     DutySession,
@@ -116,7 +116,7 @@ def _as_sent(names: InstrumentedAttribute[list[str]]) -> ColumnElement[Any]:
     return type_coerce(names, NullType())
 
 
-def _on_duty(*, named: bool) -> Select[*tuple[Any, ...]]:
+def _on_duty(*, some: bool) -> Select[*tuple[Any, ...]]:
     """The statement behind `on_duty`, over everybody or over those whose ids are bound as `among`."""
     market, now = bindparam("market", type_=Text), bindparam("now", type_=DateTime(timezone=True))
     wanted = bindparam("services", type_=ARRAY(Text))
@@ -217,14 +217,11 @@ def _on_duty(*, named: bool) -> Select[*tuple[Any, ...]]:
         )
         .order_by(DutySession.account_id)
     )
-    if not named:
-        return statement
-    among = func.unnest(bindparam("among", type_=ARRAY(Uuid)))
-    return statement.where(DutySession.account_id.in_(select(among)))
+    return statement.where(named(DutySession.account_id, "among")) if some else statement
 
 
-_EVERYBODY: Final = _on_duty(named=False)
-_THOSE_NAMED: Final = _on_duty(named=True)
+_EVERYBODY: Final = _on_duty(some=False)
+_THOSE_NAMED: Final = _on_duty(some=True)
 
 
 async def on_duty(
@@ -240,7 +237,7 @@ async def on_duty(
     asked = {"market": market, "services": sorted(set(services)), "now": now, "among": list(among or ())}
     # Rows of thousands, and no object among them: the session would look for some.
     found = (await (await db.connection()).execute(statement, asked)).all()
-    blocked = await blocks.around_on_duty(db, market)
+    blocked = await blocks.around(db, [row[0] for row in found])
     return [
         OnDuty(
             id=row[0],
@@ -343,5 +340,5 @@ async def one(db: AsyncSession, provider: UUID) -> OnDuty | None:
         max_travel_s=row.max_travel_s,
         next_hold_at=None,
         free_at=None,
-        blocked=await blocks.around(db, provider),
+        blocked=(await blocks.around(db, [provider])).get(provider, frozenset()),
     )
