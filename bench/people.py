@@ -87,9 +87,8 @@ class Registry:
             for table, rows in rows_of:
                 for start in range(0, len(rows), ROWS_AT_ONCE):
                     await db.execute(insert(table), rows[start : start + ROWS_AT_ONCE])
-                await db.execute(
-                    text(f"ANALYZE {table.__tablename__}")
-                )  # as an installation that lives has it
+                # An installation that lives has its statistics; a fresh one has none for a minute.
+                await db.execute(text(f"ANALYZE {table.__tablename__}"))
             await db.commit()
 
     def _person(self, now: datetime) -> tuple[Person, UUID]:
