@@ -4,6 +4,7 @@ Both allocators that ask people (`dispatch` and `call`) look around with these e
 """
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -32,13 +33,14 @@ from matching.reasons import Reason
 
 KEPT_NEAREST: Final = 64  # by road go into the problem, and into the stored decision
 ASKED_A_KEPT: Final = 4  # of those near in a straight line, for each that is kept: one search serves them all
+KEPT_AT_MOST: Final = 256  # for a request among many others at one place: what is left is for the next round
 LARGE: Final = 512  # on duty; of more, a round keeps only those it looked at, where there were enough
 LOOK_AHEAD_S: Final = (
     3_600.0  # a booked job that begins this long after the work's end is reached from anywhere
 )
 NO_WAY_S: Final = 86_400.0  # stands for "no way there": a day is late for anything
 TO_THE_METER: Final = 1.0  # two ways of measuring a straight line agree to less
-FIRST_IN_LINE: Final = 16  # of a station's queue, looked at besides: one is asked, the others may lack a tag
+FIRST_IN_LINE: Final = 16  # of a station's queue, beside one a request: some may lack a tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +205,7 @@ async def look_around(
     left_out: int = 0,
 ) -> Problem | None:
     """The round's problem. Travel times are asked for once a request, for those who could come at all; the `keep`
-    nearest by road are judged.
+    nearest by road are judged, more where requests contend for them.
 
     `within_m`: how far about each request everybody is in the crowd (`sight.Sight`); `left_out`: how many more there
     are. `None` where that is not far enough: somebody who is not there might be nearer than some who are.
@@ -212,18 +214,23 @@ async def look_around(
     asks = [replace(seeking.as_ask(work.now), barred=_barred(crowd, seeking)) for seeking in seekings]
     sources, looked_at, enough = set[str](), set[int](), True
     could_of = could_come(asks, crowd.supply, policy)
-    if within_m is not None and not _far_enough(crowd, seekings, could_of, within_m, keep * ASKED_A_KEPT):
+    keeps = _keeps(crowd, seekings, could_of, keep)
+    asked = [kept + (ASKED_A_KEPT - 1) * keep for kept in keeps]
+    if within_m is not None and not _far_enough(crowd, seekings, could_of, within_m, asked):
         return None
+    in_line = Counter(seeking.zone for seeking in seekings)
     for i, (seeking, could) in enumerate(zip(seekings, could_of, strict=True)):
-        first_in_line = _first_in_line(crowd.people, could, seeking)
-        near = list(dict.fromkeys([*first_in_line, *_nearest(crowd, could, seeking.first, keep)]))
+        first_in_line = _first_in_line(crowd.people, could, seeking, in_line[seeking.zone])
+        near = list(
+            dict.fromkeys([*first_in_line, *_nearest(crowd, could, seeking.first, asked[i]).tolist()])
+        )
         looked_at.update(near)
         enough &= len(near) >= keep
         if near:
             travel = await _travel(work, market, seeking, [crowd.place(j) for j in near])
             sources.add(travel.source)
             there_s = travel.seconds + np.array([crowd.supply[j].free_in_s for j in near], dtype=np.float32)
-            kept = dict.fromkeys([*range(len(first_in_line)), *_kept(there_s, keep)])
+            kept = dict.fromkeys([*range(len(first_in_line)), *_kept(there_s, keeps[i])])
             ways = [(near[k], *_way(travel, k)) for k in kept]
             rows += [(i, *way) for way in ways]
             too_long = tuple(
@@ -246,15 +253,33 @@ async def look_around(
     return only(stated, looked_at) if enough and len(crowd.people) > LARGE else stated
 
 
+def contended(nearest: Sequence[Rows], wanted: Sequence[int], people: int) -> list[int]:
+    """For each request how many are wanted, by itself and others, of those who are among its nearest: with fewer to
+    judge, requests from one place would leave each other nobody. `nearest`: rows below `people`, a request."""
+    demand = np.zeros(people, dtype=np.intp)
+    for rows, many in zip(nearest, wanted, strict=True):
+        demand[rows] += many
+    return [min(KEPT_AT_MOST, int(demand[rows].max(initial=0))) for rows in nearest]
+
+
+def _keeps(crowd: Crowd, seekings: Sequence[Seeking], could_of: Sequence[Rows], keep: int) -> list[int]:
+    """How many are judged for each request."""
+    nearest = [
+        _nearest(crowd, could, seeking.first, keep) for seeking, could in zip(seekings, could_of, strict=True)
+    ]
+    wanted = [seeking.wanted for seeking in seekings]
+    return [max(keep, many) for many in contended(nearest, wanted, len(crowd.people))]
+
+
 def _far_enough(
     crowd: Crowd,
     seekings: Sequence[Seeking],
     could_of: Sequence[Rows],
     within_m: Mapping[UUID, float],
-    wanted: int,
+    wanted_of: Sequence[int],
 ) -> bool:
-    """Whether of each request so many could come from as far as everybody there was read."""
-    for seeking, could in zip(seekings, could_of, strict=True):
+    """Whether of each request as many as are wanted could come from as far as everybody there was read."""
+    for seeking, could, wanted in zip(seekings, could_of, wanted_of, strict=True):
         reach_m = within_m[seeking.request.id]
         if reach_m == math.inf:
             continue
@@ -302,23 +327,23 @@ def seed_of(row_id: UUID) -> int:
     return row_id.int & 0x3FFF_FFFF_FFFF_FFFF
 
 
-def _nearest(crowd: Crowd, could: Rows, place: LatLng, keep: int) -> list[int]:
-    """The nearest in a straight line, few enough to ask the way for; ties in order of id."""
-    away, wanted = crow_many_m(crowd.lat[could], crowd.lon[could], place), keep * ASKED_A_KEPT
+def _nearest(crowd: Crowd, could: Rows, place: LatLng, wanted: int) -> Rows:
+    """The nearest in a straight line, so many; ties in order of id."""
+    if len(could) <= wanted:
+        return could
+    away = crow_many_m(crowd.lat[could], crowd.lon[could], place)
     # All who are nearer than the last that is wanted, and of those as far as that one the first by id.
-    if len(could) > wanted:
-        last = np.partition(away, wanted - 1)[wanted - 1]
-        nearer, as_far = np.flatnonzero(away < last), np.flatnonzero(away == last)
-        could = could[np.sort(np.concatenate((nearer, as_far[: wanted - len(nearer)])))]
-    return list(map(int, could))
+    last = np.partition(away, wanted - 1)[wanted - 1]
+    nearer, as_far = np.flatnonzero(away < last), np.flatnonzero(away == last)
+    return could[np.sort(np.concatenate((nearer, as_far[: wanted - len(nearer)])))]
 
 
-def _first_in_line(people: Sequence[OnDuty], could: Rows, seeking: Seeking) -> list[int]:
-    """The first of the station's queue: they are looked at however many stand nearer."""
+def _first_in_line(people: Sequence[OnDuty], could: Rows, seeking: Seeking, waiting: int) -> list[int]:
+    """The first of the station's queue: they are looked at however many stand nearer. `waiting`: requests there."""
     if seeking.zone is None:
         return []
-    waiting = [j for j in could.tolist() if people[j].queue_zone == seeking.zone]
-    return sorted(waiting, key=lambda j: (people[j].queue_rank, j))[:FIRST_IN_LINE]
+    line = [j for j in could.tolist() if people[j].queue_zone == seeking.zone]
+    return sorted(line, key=lambda j: (people[j].queue_rank, j))[: FIRST_IN_LINE + waiting]
 
 
 async def _travel(work: Work, market: str, seeking: Seeking, origins: Sequence[LatLng]) -> Travel:

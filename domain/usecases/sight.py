@@ -13,13 +13,15 @@ import numpy as np
 
 from domain.store import stations, supply
 from domain.store.supply import Box, OnDuty
-from domain.usecases.candidates import ASKED_A_KEPT, LARGE, Seeking
+from domain.usecases.candidates import ASKED_A_KEPT, LARGE, Seeking, contended
 from domain.usecases.work import Work
 from geo.points import EARTH_RADIUS_M, HALF_WAY_ROUND_M, LatLng
 from geo.units import Meters
+from matching.field import Floats, Rows
 
 ASKED_ALREADY: Final = 2  # read for each who is asked the way for: some have an offer, or lack a tag
 WIDER: Final = 4  # times, where too few of those could come
+MOST_OF_THEM: Final = 0.5  # of the market: where so many would be named, everybody is read
 ENDS_WITHIN_M: Final = 3_000.0  # of a pickup, at most: trips that end there
 
 
@@ -71,17 +73,28 @@ class Horizon:
         `keep`: how many are judged for each request. `at_work`: whoever has work in hand could come like anybody else;
         `ends_too`: with those whose trip ends about a pickup.
         """
-        k = keep * ASKED_A_KEPT * ASKED_ALREADY
-        while self.large and k * len(seekings) < self.offering:
-            yield await self._nearest(seekings, k, at_work=at_work, ends_too=ends_too)
+        k = self._enough_at_first(seekings, keep, at_work=at_work) if self.large else 0
+        while self.large and k < self.offering:
+            rows, away_m = self._about(seekings, k, at_work=at_work)
+            seen = np.unique(rows)
+            if len(seen) >= self.offering * MOST_OF_THEM:
+                break
+            yield await self._nearest(seekings, seen, away_m[:, -1].tolist(), ends_too=ends_too)
             k *= WIDER
         everybody = await supply.on_duty(self.work.db, self.market, self.services, self.work.now)
         yield Sight(everybody, {seeking.request.id: inf for seeking in seekings})
 
-    async def _nearest(self, seekings: Sequence[Seeking], k: int, *, at_work: bool, ends_too: bool) -> Sight:
-        """The `k` nearest of each, with those who stand in line there."""
-        db, index = self.work.db, self.work.tools.live.of(self.market)
-        rows, away_m = index.nearest_many(
+    def _enough_at_first(self, seekings: Sequence[Seeking], keep: int, *, at_work: bool) -> int:
+        """How many of each request's nearest are read at first: as many as are asked the way for, and some more."""
+        rows, _ = self._about(seekings, keep, at_work=at_work)
+        people, nearest = np.unique(rows, return_inverse=True)
+        wanted = [seeking.wanted for seeking in seekings]
+        most = max(contended(list(nearest.reshape(rows.shape)), wanted, len(people)))
+        return (max(keep, most) + (ASKED_A_KEPT - 1) * keep) * ASKED_ALREADY
+
+    def _about(self, seekings: Sequence[Seeking], k: int, *, at_work: bool) -> tuple[Rows, Floats]:
+        """The index's `k` nearest of each: rows, and how far they are."""
+        return self.work.tools.live.of(self.market).nearest_many(
             [seeking.first.lat for seeking in seekings],
             [seeking.first.lon for seeking in seekings],
             k=k,
@@ -90,12 +103,17 @@ class Horizon:
             now=self.work.now.timestamp(),
             only_available=not at_work,
         )
-        within_m = away_m[:, -1].tolist()
-        named = {one for one in index.providers_of(np.unique(rows)) if one is not None}
+
+    async def _nearest(
+        self, seekings: Sequence[Seeking], rows: Rows, within_m: Sequence[float], *, ends_too: bool
+    ) -> Sight:
+        """Those of these rows of the index, with those who stand in line there."""
+        db, index = self.work.db, self.work.tools.live.of(self.market)
+        named = {one for one in index.providers_of(rows) if one is not None}
         named |= await stations.waiting_at(db, self.market, {one.zone for one in seekings if one.zone})
         if ends_too:
             reach_m = [min(m, ENDS_WITHIN_M) for m in within_m]
-            boxes = [_about(one.first, m) for one, m in zip(seekings, reach_m, strict=True)]
+            boxes = [_box(one.first, m) for one, m in zip(seekings, reach_m, strict=True)]
             named |= await supply.ending_in(db, self.market, boxes)
         return Sight(
             people=await supply.on_duty(db, self.market, self.services, self.work.now, among=named),
@@ -104,7 +122,7 @@ class Horizon:
         )
 
 
-def _about(place: LatLng, within_m: float) -> Box:
+def _box(place: LatLng, within_m: float) -> Box:
     """A box with everything so near to a place."""
     north = degrees(within_m / EARTH_RADIUS_M)
     east = north / max(0.01, cos(radians(place.lat)))

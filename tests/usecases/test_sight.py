@@ -3,6 +3,7 @@
 import random
 from uuid import UUID
 
+import numpy as np
 import pytest
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -11,12 +12,14 @@ from domain.rules.errors import NotFound
 from domain.store import requests, supply
 from domain.store.tables import Market, Offer, Request, Round
 from domain.usecases import candidates, sight
+from domain.usecases.candidates import KEPT_AT_MOST, contended
 from domain.usecases.dispatch import run_round
 from domain.usecases.offers import accept_offer
 from domain.usecases.specs import specs_of
 from domain.usecases.why import why_not_me
 from domain.usecases.work import ENGINE, Actor, Tools, Work, working
 from geo.points import LatLng
+from matching.field import Rows
 from matching.replay import agrees
 from tests.factories import (
     CASINO,
@@ -37,7 +40,7 @@ from tests.factories import (
 from tests.usecases.chained import Street
 
 ONE = {"candidates_ample": 1, "candidates": 1, "candidates_scarce": 1}
-"""Is judged for a request; four are asked the way for, and eight are read at first."""
+"""Is judged for a request, or as many as a wave asks: three. Twice as many are read as are asked the way for."""
 DRIVERS = 100
 
 
@@ -126,7 +129,7 @@ async def test_it_comes_to_what_it_would_over_everybody(
 
 
 async def test_where_those_nearby_cannot_come_it_looks_further(tools: Tools, read: list[int]):
-    for _ in range(70):
+    for _ in range(120):
         asked = await a_provider(tools, at=PORT)
         async with tools.sessions.begin() as db:
             db.add(pending(tools, asked, await a_ride(tools, await an_account(tools))))
@@ -136,8 +139,23 @@ async def test_where_those_nearby_cannot_come_it_looks_further(tools: Tools, rea
     read.clear()
     await a_ride(tools, await an_account(tools), pickup=PORT)
     await a_round(tools)
-    assert read == [8, 32, 71]
+    assert read == [12, 48, 121]
     assert len(await the_offers_of(tools, free)) == 1
+
+
+@pytest.mark.parametrize("large", [False, True])
+async def test_requests_from_one_place_do_not_leave_each_other_nobody(
+    tools: Tools, read: list[int], large: bool, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(sight, "LARGE", 10 if large else DRIVERS)
+    for _ in range(DRIVERS):
+        await a_provider(tools, at=LatLng(PORT.lat, PORT.lon + 1e-4))
+    rides = [await a_ride(tools, await an_account(tools), pickup=PORT) for _ in range(5)]
+    await a_round(tools)
+    async with tools.sessions() as db:
+        asked = list((await db.execute(select(Offer.request_id))).scalars())
+    assert {ride: asked.count(ride) for ride in rides} == dict.fromkeys(rides, 3)
+    assert (read[0] < DRIVERS) == large
 
 
 def pending(tools: Tools, driver: Actor, request: UUID) -> Offer:
@@ -233,3 +251,13 @@ async def look_at(work: Work, request: UUID) -> set[str]:
     async for seen in horizon.sights([seeking], 1, at_work=True):
         return {str(one.id) for one in seen.people}
     return set()
+
+
+def rows(*of: int) -> Rows:
+    return np.array(of, dtype=np.intp)
+
+
+def test_as_many_are_judged_as_are_wanted_by_all_who_contend():
+    nearest = [rows(0, 1), rows(1, 2), rows(7, 8), rows()]
+    assert contended(nearest, [3, 3, 1, 2], 9) == [6, 6, 1, 0]
+    assert contended([rows(0)] * 200, [3] * 200, 1) == [KEPT_AT_MOST] * 200
