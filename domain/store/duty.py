@@ -1,7 +1,8 @@
 """Queries on sessions on duty, and on the offers that end with them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import exists, or_, select, update
@@ -9,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.rules.states import OFFER_MOVES, OfferMove, OfferOrigin, sources
+from domain.store.prepared import named
 from domain.store.tables import DutySession, Offer
 
 
@@ -25,8 +27,20 @@ async def open_session(db: AsyncSession, account_id: UUID) -> DutySession | None
 
 async def current_session(db: AsyncSession, account_id: UUID) -> DutySession | None:
     """The same, to look at only."""
-    statement = select(DutySession).where(DutySession.account_id == account_id, DutySession.off_at.is_(None))
-    return (await db.execute(statement)).scalar_one_or_none()
+    return (await current_sessions(db, [account_id])).get(account_id)
+
+
+_CURRENT: Final = select(DutySession).where(
+    named(DutySession.account_id, "accounts"), DutySession.off_at.is_(None)
+)
+
+
+async def current_sessions(db: AsyncSession, accounts: Collection[UUID]) -> dict[UUID, DutySession]:
+    """The sessions of those of them who are on duty."""
+    if not accounts:
+        return {}
+    found = (await db.execute(_CURRENT, {"accounts": list(accounts)})).scalars()
+    return {session.account_id: session for session in found}
 
 
 async def was_on_duty_for(

@@ -4,10 +4,11 @@ Values are bound by name at each call. For any number of values there is one tex
 `IN` anew for each number of them, on each connection.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Table, Uuid, any_, bindparam, func, select
+from sqlalchemy import ARRAY, ColumnElement, Insert, Table, Uuid, any_, bindparam, func, insert, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from domain.store.tables.base import Base
@@ -39,3 +40,15 @@ def table_of(entity: type[Base]) -> Table:
     table = entity.__table__
     assert isinstance(table, Table)
     return table
+
+
+def rows_into(table: Table, names: Sequence[str]) -> Insert:
+    """Insert any number of rows, given as `columns`: one statement to the server, where rows bound one by one are as
+    many as they are."""
+    given = (func.unnest(bindparam(name, type_=ARRAY(table.c[name].type))) for name in names)
+    return insert(table).from_select(list(names), select(*given))
+
+
+def columns(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """These rows, for `rows_into`."""
+    return {name: [row[name] for row in rows] for name in names}

@@ -8,13 +8,14 @@ from uuid import UUID
 
 import shapely
 from geoalchemy2 import Geometry
-from sqlalchemy import ColumnElement, Select, bindparam, cast, delete, exists, func, select
+from sqlalchemy import ColumnElement, Select, cast, delete, exists, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from domain.rules.states import ACTIVE_ENGAGEMENT
 from domain.rules.stations import Turn
+from domain.store.prepared import named
 from domain.store.tables import DutySession, Engagement, StationTurn, Stop, ZoneRow
 from geo.zones import Zone, ZoneKind, Zones
 
@@ -123,29 +124,31 @@ async def leave(db: AsyncSession, providers: Collection[UUID]) -> None:
         )
 
 
-def _place_of() -> Select[str, int, int]:
+def _places_of() -> Select[UUID, str, int, int]:
     mine, theirs = aliased(DutySession), aliased(DutySession)
     own, other = aliased(StationTurn), aliased(StationTurn)
     ahead = (other.joined_at < own.joined_at) | (
         (other.joined_at == own.joined_at) & (other.provider_id <= own.provider_id)
     )
     return (
-        select(own.zone, func.count().filter(ahead), func.count())
+        select(own.provider_id, own.zone, func.count().filter(ahead), func.count())
         .join(mine, (mine.account_id == own.provider_id) & mine.off_at.is_(None))
         .join(other, (other.market_id == own.market_id) & (other.zone == own.zone))
         .join(theirs, (theirs.account_id == other.provider_id) & theirs.off_at.is_(None))
-        .where(own.provider_id == bindparam("provider"), theirs.services.overlap(mine.services))
-        .group_by(own.zone)
+        .where(named(own.provider_id, "providers"), theirs.services.overlap(mine.services))
+        .group_by(own.provider_id, own.zone)
     )
 
 
-_PLACE_OF: Final = _place_of()  # built once: four aliases cost more than the query
+_PLACES_OF: Final = _places_of()  # built once: four aliases cost more than the query
 
 
-async def place_of(db: AsyncSession, provider: UUID) -> Place | None:
-    """A provider's own place; `None` when they wait nowhere."""
-    found = (await db.execute(_PLACE_OF, {"provider": provider})).first()
-    return None if found is None else Place(*found)
+async def places_of(db: AsyncSession, providers: Collection[UUID]) -> dict[UUID, Place]:
+    """The place of each of them who waits somewhere."""
+    if not providers:
+        return {}
+    found = await db.execute(_PLACES_OF, {"providers": list(providers)})
+    return {provider: Place(zone, rank, waiting) for provider, zone, rank, waiting in found}
 
 
 _session, _work = aliased(DutySession), aliased(Engagement)

@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ARRAY, DateTime, Delete, Insert, Text, Uuid, bindparam, delete, func, insert, select
+from sqlalchemy import ARRAY, Delete, Text, Uuid, bindparam, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.types import TypeEngine
 
-from domain.store.prepared import table_of
+from domain.store.prepared import columns, rows_into, table_of
 from domain.store.tables import Timer
 
 
@@ -36,28 +35,14 @@ class Due(NamedTuple):
     at: datetime
 
 
-def _schedule() -> Insert:
-    columns: dict[str, TypeEngine[Any]] = {
-        "id": Uuid(),
-        "kind": Text(),
-        "ref": Uuid(),
-        "due_at": DateTime(timezone=True),
-    }
-    given = select(
-        *(func.unnest(bindparam(f"{name}s", type_=ARRAY(type_))) for name, type_ in columns.items())
-    )
-    return insert(table_of(Timer)).from_select(list(columns), given)
-
-
-_SCHEDULE: Final = _schedule()
+_COLUMNS: Final = ("id", "kind", "ref", "due_at")
+_SCHEDULE: Final = rows_into(table_of(Timer), _COLUMNS)
 
 
 async def schedule(db: AsyncSession, due: Sequence[Due]) -> None:
     """Set timers. One statement, none for none."""
     if due:
-        ids, kinds, refs, moments = zip(*due, strict=True)
-        values = {"ids": ids, "kinds": kinds, "refs": refs, "due_ats": moments}
-        await db.execute(_SCHEDULE, {name: list(column) for name, column in values.items()})
+        await db.execute(_SCHEDULE, columns(_COLUMNS, [dict(zip(_COLUMNS, one, strict=True)) for one in due]))
 
 
 def _forget() -> Delete:

@@ -26,7 +26,7 @@ async def read_duty(work: Work) -> dict[str, Any]:
     """Whether the actor is on duty, where and for what, and their place in a station's queue."""
     account_id = require_account(work.actor)
     session = await store.current_session(work.db, account_id)
-    return duty_view(session, await stations.place_of(work.db, account_id))
+    return duty_view(session, (await stations.places_of(work.db, [account_id])).get(account_id))
 
 
 async def go_on_duty(work: Work, market: str, services: Sequence[str] | None) -> DutySession:

@@ -4,7 +4,7 @@ The moments of joining are rows, so that a restart or a standby keeps the order;
 in memory only, as positions are: after a restart everybody has their whole time to be heard of again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
@@ -49,8 +49,7 @@ class Stations:
         )
         await store.leave(work.db, [turn.provider for turn in changes.lost])
         joined = await store.join(work.db, self._market, changes.joined)
-        for turn in (*changes.lost, *joined):
-            await self._tell(work, turn.provider)
+        await self._tell(work, [turn.provider for turn in (*changes.lost, *joined)])
         self._absent, self._looked_at = changes.absent, now
         return changes
 
@@ -71,9 +70,10 @@ class Stations:
             for row in rows
         ]
 
-    async def _tell(self, work: Work, provider: UUID) -> None:
-        session = await duty.current_session(work.db, provider)
-        if session is not None:
-            place = await store.place_of(work.db, provider)
-            data = {**duty_view(session, place), "market": session.market_id}
-            work.emit(provider, EventType.DUTY_CHANGED, data)
+    async def _tell(self, work: Work, providers: Sequence[UUID]) -> None:
+        sessions = await duty.current_sessions(work.db, providers)
+        places = await store.places_of(work.db, providers)
+        for provider in providers:
+            if (session := sessions.get(provider)) is not None:
+                data = {**duty_view(session, places.get(provider)), "market": session.market_id}
+                work.emit(provider, EventType.DUTY_CHANGED, data)
