@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from bench import accepts, chaos, corridor, crowd, index, machine, offers, pooling, start, town, travel
+from bench import accepts, apart, chaos, corridor, crowd, index, machine, offers, pooling, start, town, travel
 from bench import round as rounds
 from bench.figures import RESULTS, Outcome, keep, table
 
@@ -24,6 +24,7 @@ BENCHMARKS: Final[dict[str, Callable[[int, Say], Outcome]]] = {
     "index": lambda seed, say: asyncio.run(index.measure(index.Sizes(), seed, say)),
     "travel": lambda seed, say: travel.measure(travel.Sizes(), seed, say),
     "phones": lambda seed, say: asyncio.run(crowd.measure(crowd.Sizes(), seed, say)),
+    "apart": lambda seed, say: asyncio.run(apart.measure(apart.Sizes(), seed, say)),
     "chaos": lambda seed, say: asyncio.run(chaos.measure(chaos.Sizes(), seed, say)),
     "town": lambda seed, say: asyncio.run(town.measure(town.Sizes(), seed, say)),
     "pooling": lambda seed, say: pooling.measure(pooling.Sizes(), seed, say),

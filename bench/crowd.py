@@ -64,15 +64,15 @@ class Ingest:
 
 async def measure(sizes: Sizes, seed: int, say: Say) -> Outcome:
     """The bare server first, then the engine over a database of its own."""
-    files = _more_files()
+    files = more_files()
     if files < sizes.sockets + SPARE_FILES:
         raise RuntimeError(f"{sizes.sockets} sockets need more than {files} open files (ulimit -n)")
     with _bare() as (port, pid):
         strangers = [Person.nobody()] * (sizes.bare_sockets + WARM)
         bare_ears = Ears()
-        bare = await _hold(port, pid, strangers, bare_ears)
+        bare = await hold(port, pid, strangers, bare_ears)
         bare_ingest = await _ingest(port, pid, bare.lines[: sizes.reporting], strangers, bare_ears, sizes)
-        _hang_up(bare.lines)
+        hang_up(bare.lines)
     say(f"bare: {bare.kb:.1f} KB a socket, {bare_ingest.single.cpu_us:.1f} us a fix (load {load()[0]})")
     with data() as directory, engine(directory) as process:
         pid = process.process.pid
@@ -81,7 +81,7 @@ async def measure(sizes: Sizes, seed: int, say: Say) -> Outcome:
             drivers = everybody[WARM : WARM + sizes.drivers]
             await people.on_duty(drivers, MARKET, SERVICE)
         ears = Ears()
-        held = await _hold(process.port, pid, everybody, ears, say)
+        held = await hold(process.port, pid, everybody, ears, say)
         say(f"{len(held.lines)} held: {held.kb:.1f} KB each (load {load()[0]})")
         before = cost_of(pid).cpu_s
         await asyncio.sleep(sizes.idle_s)
@@ -95,11 +95,16 @@ async def measure(sizes: Sizes, seed: int, say: Say) -> Outcome:
         for requests, per_s in sizes.paces:
             ask, customers = customers[:requests], customers[requests:]
             ridden = rides[f"_at_{per_s:g}_a_s"] = Rides(
-                process, held.lines[: sizes.drivers], ask, database, seed
+                [process.url],
+                lambda: {"engine": cost_of(pid).cpu_s},
+                held.lines[: sizes.drivers],
+                ask,
+                database,
+                seed,
             )
             await ridden.run(per_s)
             say(f"{requests} requests at {per_s:g} a second: {len(ridden.wrong)} errors (load {load()[0]})")
-        _hang_up(held.lines)
+        hang_up(held.lines)
     lost = sum(line.closed_with is not None for line in held.lines)
     notes = [
         f"{len(held.lines)} sockets held, {lost} closed by the server",
@@ -179,13 +184,13 @@ async def _ingest(
     return Ingest(single, tens, posted)
 
 
-async def _hold(port: int, pid: int, people: Sequence[Person], ears: Ears, say: Say = lambda _: None) -> Held:
+async def hold(port: int, pid: int, people: Sequence[Person], ears: Ears, say: Say = lambda _: None) -> Held:
     """Open a socket for each and say hello; the first `WARM` are hung up and not counted."""
-    _hang_up(await _open(port, people[:WARM], ears))
+    hang_up(await opened(port, people[:WARM], ears))
     await asyncio.sleep(1)
     before, lines = cost_of(pid), []
     for start in range(WARM, len(people), 500):
-        lines += await _open(port, people[start : start + 500], ears)
+        lines += await opened(port, people[start : start + 500], ears)
         say(f"{len(lines)} sockets")
     after = cost_of(pid)
     await asyncio.sleep(1)
@@ -193,7 +198,7 @@ async def _hold(port: int, pid: int, people: Sequence[Person], ears: Ears, say: 
     return Held(lines, kb, (after.cpu_s - before.cpu_s) / len(lines) * 1e6)
 
 
-async def _open(port: int, people: Sequence[Person], ears: Ears) -> list[Line]:
+async def opened(port: int, people: Sequence[Person], ears: Ears) -> list[Line]:
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def one(person: Person) -> Line:
@@ -210,7 +215,7 @@ async def _open(port: int, people: Sequence[Person], ears: Ears) -> list[Line]:
     return list(await asyncio.gather(*(one(person) for person in people)))
 
 
-def _hang_up(lines: Sequence[Line]) -> None:
+def hang_up(lines: Sequence[Line]) -> None:
     for line in lines:
         line.end()
 
@@ -229,7 +234,7 @@ def _bare() -> Iterator[tuple[int, int]]:
             server.stdin.close()
 
 
-def _more_files() -> int:
+def more_files() -> int:
     """Raise the soft limit of open files to the hard one, for this process and those it starts."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

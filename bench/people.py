@@ -103,9 +103,15 @@ class Registry:
 @asynccontextmanager
 async def registry(directory: Path) -> AsyncIterator[Registry]:
     """The registry of the engine that runs over this data directory."""
-    database = open_database(cluster_of(directory).url())
+    async with registry_of(cluster_of(directory).url(), keys(Settings(), directory).tokens) as people:
+        yield people
+
+
+@asynccontextmanager
+async def registry_of(database_url: str, secret: bytes) -> AsyncIterator[Registry]:
+    """The registry of an installation over this database, whose tokens have this key."""
+    database = open_database(database_url)
     try:
-        secret = keys(Settings(), directory).tokens
         yield Registry(async_sessionmaker(database, expire_on_commit=False), secret)
     finally:
         await database.dispose()

@@ -4,9 +4,10 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import cycle
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -16,7 +17,6 @@ import httpx
 from bench.figures import Spread
 from bench.offers import DROP, MARKET, PICKUP, SERVICE
 from bench.people import Person
-from bench.processes import EngineProcess, cost_of
 from bench.wire import Line
 
 REPORT_EVERY: Final = 5.0  # s between two fixes of a driver
@@ -61,14 +61,17 @@ class Rides:
 
     def __init__(
         self,
-        process: EngineProcess,
+        gateways: Sequence[str],
+        spent: Callable[[], Mapping[str, float]],
         drivers: Sequence[Line],
         customers: Sequence[tuple[Line, Person]],
         database: str,
         seed: int,
     ) -> None:
-        """`database`: the URL of the engine's, to read what was stored of the rounds."""
-        self._process, self._database, self._dice = process, database, random.Random(seed)
+        """`gateways`: the URLs that customers ask at, in turn; `spent`: processor time so far, s, by what spent it;
+        `database`: the URL of the engine's, to read what was stored of the rounds."""
+        self._gateways, self._spent = list(gateways), spent
+        self._database, self._dice = database, random.Random(seed)
         self._drivers, self._customers = drivers, customers
         self._rides: dict[str, Ride] = {}
         self._early: dict[str, list[tuple[float, Line, dict[str, Any]]]] = {}
@@ -80,7 +83,9 @@ class Rides:
             for _ in self._drivers
         ]
         self._probes: list[float] = []
-        self._frames, self._frames_s, self._cpu_ms = 0, 1.0, 0.0
+        self._frames, self._frames_s = 0, 1.0
+        self.calm: dict[str, float] = {}  # cores, before anybody asks
+        self.busy: dict[str, float] = {}  # and from the first request to the last track
         self.wrong: list[str] = []
 
     async def run(self, per_s: float) -> None:
@@ -88,17 +93,20 @@ class Rides:
         for line in (*self._drivers, *(line for line, _ in self._customers)):
             line.take = self._heard
         fixes = asyncio.create_task(self._report())
-        await asyncio.sleep(REPORT_EVERY + 1)
+        await asyncio.sleep(REPORT_EVERY)
+        quiet, since = self._spent(), time.perf_counter()
+        await asyncio.sleep(REPORT_EVERY)
+        before, began = self._spent(), time.perf_counter()
+        self.calm = _rates(quiet, before, began - since)
         probe = asyncio.create_task(self._probe())
-        before, began = cost_of(self._process.process.pid).cpu_s, time.perf_counter()
         self._frames = 0
-        async with httpx.AsyncClient(base_url=self._process.url, timeout=WITHIN) as http:
+        async with httpx.AsyncClient(timeout=WITHIN) as http:
             async with asyncio.TaskGroup() as group:
-                for _, person in self._customers:
-                    group.create_task(self._ask(http, person))
+                for (_, person), gateway in zip(self._customers, cycle(self._gateways), strict=False):
+                    group.create_task(self._ask(http, gateway, person))
                     await asyncio.sleep(1 / per_s)
             self._frames_s = time.perf_counter() - began
-            self._cpu_ms = (cost_of(self._process.process.pid).cpu_s - before) * 1e3
+            self.busy = _rates(before, self._spent(), self._frames_s)
             fixes.cancel()
             probe.cancel()
             await self._look_up_rests()
@@ -115,7 +123,7 @@ class Rides:
         told = [(max(ride.told.values()) - ride.accepted) * 1e3 for ride in rides if len(ride.told) == 2]
         tracks = [(ride.tracked - ride.reported) * 1e3 for ride in rides if ride.tracked]
         figures: dict[str, Spread | float] = {
-            f"rides_cpu_ms_a_request{at}": self._cpu_ms / max(1, len(rides)),
+            f"rides_cpu_ms_a_request{at}": sum(self.cpu_ms_a_request(calm_too=True).values()),
             f"deliveries_per_s{at}": self._frames / self._frames_s,
             f"accepts_refused{at}": float(self.lost),
             f"errors{at}": float(len(self.wrong)),
@@ -133,17 +141,29 @@ class Rides:
                 figures[f"{name}_p99{at}"] = ordered[min(len(ordered) - 1, int(0.99 * len(ordered)))]
         return figures
 
-    async def _ask(self, http: httpx.AsyncClient, person: Person) -> None:
+    def cpu_ms_a_request(self, *, calm_too: bool = False) -> dict[str, float]:
+        """What a request cost, by what spent it; without what the drivers' reports and idle sockets cost anyway."""
+        return {
+            name: (busy - (0.0 if calm_too else self.calm[name]))
+            * self._frames_s
+            / max(1, len(self._rides))
+            * 1e3
+            for name, busy in self.busy.items()
+        }
+
+    async def _ask(self, http: httpx.AsyncClient, gateway: str, person: Person) -> None:
         headers = {"Authorization": f"Bearer {person.token}"}
         stops = [
             {"kind": kind, "lat": lat, "lon": lon}
             for kind, (lat, lon) in (("pickup", PICKUP), ("drop", DROP))
         ]
         try:
-            quote = await http.post("/v1/quotes", json={"service": SERVICE, "stops": stops}, headers=headers)
+            quote = await http.post(
+                f"{gateway}/v1/quotes", json={"service": SERVICE, "stops": stops}, headers=headers
+            )
             asked = time.perf_counter()
             made = await http.post(
-                "/v1/requests",
+                f"{gateway}/v1/requests",
                 json={"quote_id": quote.raise_for_status().json()["quote_id"]},
                 headers={**headers, "Idempotency-Key": str(uuid4())},
             )
@@ -236,7 +256,7 @@ class Rides:
 
     async def _probe(self) -> None:
         """How long an answer that costs nothing takes: what stands in the loop's way, this process's included."""
-        url = f"{self._process.url}/healthz"
+        url = f"{self._gateways[0]}/healthz"
         async with httpx.AsyncClient(timeout=WITHIN) as http:
             while True:
                 began = time.perf_counter()
@@ -258,6 +278,10 @@ class Rides:
                 ride.rest_ms = max(0.0, rest_ms)
             elif ride.offered:
                 self.wrong.append("an offer without a stored round")
+
+
+def _rates(before: Mapping[str, float], after: Mapping[str, float], seconds: float) -> dict[str, float]:
+    return {name: (after[name] - spent) / seconds for name, spent in before.items()}
 
 
 def _fix(lat: float, lon: float) -> bytes:
