@@ -60,6 +60,13 @@ def test_a_token_of_another_secret_or_of_none_is_refused() -> None:
             read_access(SECRET, token, NOON)
 
 
+def test_what_was_believed_once_is_not_believed_by_another_secret() -> None:
+    token = mint_access(SECRET, claims())
+    assert read_access(SECRET, token, NOON) == read_access(SECRET, token, NOON)
+    with pytest.raises(TokenInvalid):
+        read_access(b"x" * 32, token, NOON)
+
+
 @given(st.text(max_size=60))
 def test_only_our_own_refresh_tokens_name_a_family(text: str) -> None:
     with pytest.raises(TokenInvalid):
