@@ -3,16 +3,18 @@
 import json
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, WebSocket, async_playwright
 
 from app.directories import city_directory, web_directory
 from app.postgres import PrivateCluster
 from tests.cluster import copy_of_the_template
+from tests.contract import Frame, NotAsDocumented, check_down, check_up
 from tests.stranger.client import Phone
 from tests.stranger.conftest import SETTINGS, People
 from tests.stranger.engine import EngineProcess
@@ -70,9 +72,21 @@ async def browser(chromium_path: str) -> AsyncIterator[Browser]:
 async def open_page(browser: Browser, engine_process: EngineProcess) -> AsyncIterator[OpenPage]:
     """Opens a page of the engine, in English on a laptop's screen unless told otherwise.
 
-    `phone` is who is signed in there already; `prepared` gets the page before it goes anywhere.
+    `phone` is who is signed in there already; `prepared` gets the page before it goes anywhere. Each frame of its
+    sockets, both ways, must be as the document says.
     """
     contexts: list[BrowserContext] = []
+    undocumented: list[str] = []
+
+    def judge(check: Callable[[Frame], None], frame: str | bytes) -> None:
+        try:
+            check(json.loads(frame))
+        except NotAsDocumented as wrong:
+            undocumented.append(str(wrong))
+
+    def listen(socket: WebSocket) -> None:
+        socket.on("framesent", partial(judge, check_up))
+        socket.on("framereceived", partial(judge, check_down))
 
     async def opened(
         path: str,
@@ -84,6 +98,7 @@ async def open_page(browser: Browser, engine_process: EngineProcess) -> AsyncIte
         contexts.append(await browser.new_context(**context))
         page = await contexts[-1].new_page()
         page.set_default_timeout(PAGE_WITHIN)
+        page.on("websocket", listen)
         if phone is not None:
             await page.add_init_script(_signed_in(path.split("/")[1], phone))
         if prepared is not None:
@@ -94,6 +109,7 @@ async def open_page(browser: Browser, engine_process: EngineProcess) -> AsyncIte
     yield opened
     for context in contexts:
         await context.close()
+    assert undocumented == []
 
 
 def _signed_in(app: str, phone: Phone) -> str:
