@@ -34,6 +34,8 @@ class Seen:
     began: int
     ended: int
     service: str
+    instance: str  # of which process
+    parts: str  # what that process is
     failed: bool
 
 
@@ -52,9 +54,9 @@ class Collector:
         with self.came:
             self.bodies.append(body)
             for of_resource in request.resource_spans:
-                service = _attributes(of_resource.resource.attributes)["service.name"]
+                process = _attributes(of_resource.resource.attributes)
                 for of_scope in of_resource.scope_spans:
-                    self.spans += [_seen(span, service) for span in of_scope.spans]
+                    self.spans += [_seen(span, process) for span in of_scope.spans]
             self.came.notify_all()
 
     def wait(self, enough: Callable[[list[Seen]], bool]) -> list[Seen]:
@@ -144,7 +146,7 @@ def silence() -> Iterator[Silent]:
             held.close()
 
 
-def _seen(span: Span, service: str) -> Seen:
+def _seen(span: Span, process: dict[str, Any]) -> Seen:
     return Seen(
         name=span.name,
         trace=span.trace_id.hex(),
@@ -155,7 +157,9 @@ def _seen(span: Span, service: str) -> Seen:
         links=tuple((link.trace_id.hex(), link.span_id.hex()) for link in span.links),
         began=span.start_time_unix_nano,
         ended=span.end_time_unix_nano,
-        service=service,
+        service=process["service.name"],
+        instance=process["service.instance.id"],
+        parts=process.get("coudmain.parts", ""),
         failed=span.status.code == 2,  # STATUS_CODE_ERROR
     )
 

@@ -1,7 +1,9 @@
 """Out of one process: two gateways, two dispatchers and a relay over a real NATS server and a real database."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
+from uuid import UUID
 
 import asyncpg
 import httpx
@@ -11,6 +13,7 @@ import pytest_asyncio
 from app.postgres import PrivateCluster
 from bench.spread import Installation, Part
 from domain.store.rounds import LEASE_CLASS
+from tests.app.collector import Collector, collecting
 from tests.app.numbers import Numbers
 from tests.cluster import copy_of_the_template
 from tests.stranger.acts import heard, offered, settled, state_of
@@ -36,10 +39,17 @@ def database(cluster: PrivateCluster, database_name: str) -> str:
 
 
 @pytest.fixture(scope="module")
+def collector() -> Iterator[Collector]:
+    with collecting() as collector:
+        yield collector
+
+
+@pytest.fixture(scope="module")
 def installation(
-    database: str, nats_server: str, tmp_path_factory: pytest.TempPathFactory
+    database: str, nats_server: str, collector: Collector, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Installation]:
-    installation = Installation(tmp_path_factory.mktemp("spread"), database, nats_server)
+    traced = {"COUDMAIN_OTLP": collector.url}
+    installation = Installation(tmp_path_factory.mktemp("spread"), database, nats_server, traced)
     try:
         yield installation
     finally:
@@ -135,6 +145,30 @@ async def test_a_ride_crosses_from_one_gateway_to_the_other(
     for socket in (wheel, seat):
         numbers = [event["seq"] for event in socket.events]
         assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
+async def test_a_request_is_one_trace_over_all_processes(
+    driver: Phone, customer: Phone, dispatchers: tuple[Part, Part], collector: Collector
+):
+    wheel = await driver.socket()
+    await is_at(wheel, PORT)
+    engagement_id = await agreed(driver, wheel, customer)
+    engagement = (await driver.get(f"/v1/engagements/{engagement_id}")).must()
+    trace = UUID(engagement["request_id"]).hex
+    accept = "POST /v1/offers/{offer_id}/accept"
+    chain = ("POST /v1/requests", "round", "event offer.created", "socket offer.created", accept)
+    spans = await asyncio.to_thread(
+        collector.wait, lambda spans: set(chain) <= {span.name for span in spans if span.trace == trace}
+    )
+    seen = {span.name: span for span in spans if span.trace == trace}
+    asked, round_, event, socket, accepted = (seen[name] for name in chain)
+    assert [span.parts for span in (asked, round_, event, socket, accepted)] == [
+        "api", "dispatch", "relay", "api", "api",
+    ]  # fmt: skip
+    assert asked.instance != accepted.instance == socket.instance, "two gateways"
+    assert round_.parent == event.parent == accepted.parent == asked.id
+    assert socket.parent == event.id
+    (await customer.post(f"/v1/requests/{engagement['request_id']}/cancel", {"reason": "x"})).must(200)
 
 
 async def test_each_part_tells_its_own_numbers_and_whether_it_is_ready(
