@@ -61,8 +61,8 @@ async def accept_offer(work: Work, offer_id: UUID, *, method: str = "card") -> A
     `PaymentPending` (a dispatched request whose price is not authorised): nothing changes.
     """
     offer, role = await _to_answer(work, offer_id)
-    if offer.state == OfferState.ACCEPTED:
-        return Accepted(await _agreed(work, offer), role)
+    if offer.state != OfferState.PENDING:  # an end is final: the request need not be asked
+        return Accepted(await _agreed_or_refused(work, offer), role)
     may = store.live(offer.id)
     if offer.origin == OfferOrigin.DISPATCH:  # a proposal is paid for when it is awarded, below
         may &= requests.is_funded()
@@ -70,10 +70,10 @@ async def accept_offer(work: Work, offer_id: UUID, *, method: str = "card") -> A
         work.db, offer.request_id, RequestMove.MATCH, only_if=may, matched_at=work.now
     )
     if request is None:
-        return Accepted(await _agreed_or_refused(work, offer.id), role)
+        return Accepted(await _agreed_or_refused(work, await store.fresh(work.db, offer.id)), role)
     won = await store.move(work.db, offer.id, OfferMove.ACCEPT, answered_at=work.now)
     if won is None:  # it was answered while we waited for the request
-        raise await _refusal(work, offer.id)
+        raise await _refusal(work, await store.fresh(work.db, offer.id))
     work.count(Deed.OFFER_ACCEPTED, won.market_id)
     await withdraw_pending(work, request, but=won.id, why=OTHER_WON)
     matched = {
@@ -103,7 +103,7 @@ async def decline_offer(work: Work, offer_id: UUID) -> Offer:
         work.db, offer.id, OfferMove.DECLINE, only_if=~store.is_over(), answered_at=work.now
     )
     if declined is None:
-        raise await _refusal(work, offer.id, OfferMove.DECLINE)
+        raise await _refusal(work, await store.fresh(work.db, offer.id), OfferMove.DECLINE)
     work.count(Deed.OFFER_DECLINED, declined.market_id)
     work.concerns(declined.request_id)
     await timers.forget(work.db, (TimerKind.OFFER_EXPIRES, declined.id))
@@ -125,7 +125,7 @@ async def withdraw_offer(work: Work, offer_id: UUID) -> Offer:
         work.db, offer.id, OfferMove.WITHDRAW, answered_at=work.now, ended_why=BY_AUTHOR
     )
     if withdrawn is None:
-        raise await _refusal(work, offer.id, verb=OfferMove.WITHDRAW)
+        raise await _refusal(work, await store.fresh(work.db, offer.id), OfferMove.WITHDRAW)
     work.count(Deed.OFFER_WITHDRAWN, withdrawn.market_id)
     await timers.forget(work.db, (TimerKind.OFFER_EXPIRES, withdrawn.id))
     work.emit(withdrawn.to_account, EventType.OFFER_WITHDRAWN, offer_ended_view(withdrawn))
@@ -241,17 +241,15 @@ async def _agreed(work: Work, offer: Offer) -> Engagement:
     return found
 
 
-async def _agreed_or_refused(work: Work, offer_id: UUID) -> Engagement:
-    """The request was not there to be taken: a repeated accept that has won already, or the reason why not."""
-    offer = await store.fresh(work.db, offer_id)
+async def _agreed_or_refused(work: Work, offer: Offer | None) -> Engagement:
+    """There is nothing to be taken any more: a repeated accept that has won already, or the reason why not."""
     if offer is not None and offer.state == OfferState.ACCEPTED:
         return await _agreed(work, offer)
-    raise await _refusal(work, offer_id)
+    raise await _refusal(work, offer)
 
 
-async def _refusal(work: Work, offer_id: UUID, verb: OfferMove = OfferMove.ACCEPT) -> Refusal:
-    """Why an offer could not be moved, told from the rows as they are now."""
-    offer = await store.fresh(work.db, offer_id)
+async def _refusal(work: Work, offer: Offer | None, verb: OfferMove = OfferMove.ACCEPT) -> Refusal:
+    """Why an offer could not be moved, told from its row as it is now."""
     if offer is None:
         return NotFound()
     match offer.state:
