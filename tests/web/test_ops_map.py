@@ -77,9 +77,10 @@ async def test_a_running_engagement_has_its_route_its_timeline_and_its_provider(
     await expect(page.get_by_test_id("console")).to_have_attribute("data-routes", "1")
     await in_list(page, "e", trip.engagement_id).click()
     panel = page.get_by_test_id("request-panel")
-    await expect(panel.locator("ol")).to_contain_text("confirmed")
+    await expect(panel.locator("ol")).to_contain_text("accepted provider")
+    await expect(panel.locator("ol")).not_to_contain_text("confirmed")  # the same again
     (await trip.driver.act(trip.engagement_id, "set_off")).must(200)
-    await expect(panel.locator("ol")).to_contain_text("sets off")
+    await expect(panel.locator("ol")).to_contain_text("sets off provider")
     await panel.locator("dl .link").click()
     await expect(page.get_by_test_id("provider-panel")).to_contain_text("on the way")
 

@@ -39,7 +39,29 @@ export interface Happened {
   kind?: string;
   type?: string;
   verb?: string;
+  /** whose deed it was */
+  role?: string;
   text?: string;
+}
+
+/** What a deed makes happen at the same instant: it is said once, as the deed of whoever did it. */
+const ECHO: Record<string, string> = {
+  accept: "confirmed",
+  award: "confirmed",
+  assign: "confirmed",
+  promote: "promoted",
+  set_off: "en_route",
+  arrive: "arrived",
+  start: "started",
+  finish: "completed",
+  cancel: "cancelled",
+  dispute: "disputed",
+};
+
+/** A timeline without the events that only repeat a deed. */
+export function once(timeline: readonly Happened[]): Happened[] {
+  const deeds = new Set(timeline.flatMap(({ at, verb }) => (verb ? [`${at} ${ECHO[verb]}`] : [])));
+  return timeline.filter((one) => one.verb || !deeds.has(`${one.at} ${happened(one)}`));
 }
 
 /** The event's own name without its noun: "engagement.arrived" → "arrived". */

@@ -170,6 +170,10 @@ export const en = {
   "ops.term.approach": "approach",
   "ops.term.fairness": "fairness",
   "ops.term.anticipation": "anticipation",
+  "ops.role.customer": "customer",
+  "ops.role.provider": "provider",
+  "ops.role.ops": "staff",
+  "ops.role.engine": "the engine",
   "ops.timeline": "Timeline",
   "ops.timeline.none": "Nothing yet.",
 
@@ -205,6 +209,10 @@ export const en = {
 
   "happened.ask": "asked",
   "happened.accept": "accepted",
+  "happened.award": "chosen",
+  "happened.propose": "a proposal",
+  "happened.counter": "another price asked for",
+  "happened.assign": "assigned",
   "happened.decline": "declined",
   "happened.matched": "somebody was found",
   "happened.reopened": "looking again",

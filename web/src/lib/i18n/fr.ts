@@ -173,6 +173,10 @@ export const fr: Words = {
   "ops.term.approach": "approche",
   "ops.term.fairness": "équité",
   "ops.term.anticipation": "anticipation",
+  "ops.role.customer": "client",
+  "ops.role.provider": "prestataire",
+  "ops.role.ops": "équipe",
+  "ops.role.engine": "le moteur",
   "ops.timeline": "Chronologie",
   "ops.timeline.none": "Rien pour l’instant.",
 
@@ -208,6 +212,10 @@ export const fr: Words = {
 
   "happened.ask": "demandé",
   "happened.accept": "accepté",
+  "happened.award": "choisi",
+  "happened.propose": "une proposition",
+  "happened.counter": "un autre prix demandé",
+  "happened.assign": "attribué",
   "happened.decline": "refusé",
   "happened.matched": "quelqu’un est trouvé",
   "happened.reopened": "on cherche à nouveau",
