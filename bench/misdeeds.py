@@ -54,11 +54,17 @@ async def fill_its_line(driver: Driver) -> set[Sign]:
     """Ask for more and more and read nothing, until the gateway ends it as too slow; then read why it ends."""
     async with driver.one_fill:
         deadline = time.monotonic() + FELT_WITHIN
-        while time.monotonic() < deadline and await until(lambda: driver.welcomed):
-            line = driver.socket
+        while time.monotonic() < deadline and await until(lambda: _live_line_of(driver) is not None):
+            line = _live_line_of(driver)
             if line is not None and await _is_ended_as_too_slow(driver, line, deadline):
                 return {Sign.TOO_SLOW} | await _welcomed_after(driver, line)
     return set()
+
+
+def _live_line_of(phone: Survivor) -> ClientConnection | None:
+    """The socket it was welcomed on. One that has died stays its socket until it has noticed."""
+    line = phone.socket
+    return line if phone.welcomed and line is not None and line.close_code is None else None
 
 
 async def _welcomed_after(phone: Survivor, line: ClientConnection) -> set[Sign]:

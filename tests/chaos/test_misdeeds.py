@@ -9,6 +9,7 @@ import httpx
 import pytest
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosedError
+from websockets.frames import CloseCode
 
 from bench import misdeeds
 from bench.bites import SIGNS
@@ -103,3 +104,13 @@ async def test_of_two_who_have_one_driver_fill_its_line_each_has_it_ended():
     both = await asyncio.gather(fill_its_line(driver), fill_its_line(driver))
     assert list(both) == [SIGNS[Fault.FILL_BUFFERS]] * 2
     assert gateway.too_slow == 2
+
+
+async def test_a_driver_whose_line_has_died_waits_for_another():
+    gateway = Gateway()
+    driver = gateway.driver(1)
+    cast(Line, driver.socket).close_code = CloseCode.ABNORMAL_CLOSURE
+    filling = asyncio.create_task(fill_its_line(driver))
+    await asyncio.sleep(0)  # it begins
+    gateway.welcome(driver, KEEPS)
+    assert await filling == SIGNS[Fault.FILL_BUFFERS]
