@@ -25,7 +25,8 @@ LOOK_EVERY: Final = 0.05  # s
 AT_ONCE: Final = 1.0  # s for what only our own loop has a part in
 
 ASKS_AT: Final = 80.0  # frames a second of a phone that does not read: under the 100 a socket may send
-ASKS_BETWEEN: Final = 20  # frames between two looks at its numbers: a quarter of a second, a close has five
+ASKS_BETWEEN: Final = 20  # frames between two looks at its numbers: a quarter of a second, a close waits five
+CATCH_UP_WITHIN: Final = 1.0  # s after the first who is ended, for those beside it; its close waits five
 WORTHLESS: Final = 100  # fixes in such a frame, each refused at length: 10 KB that are answered with 4
 TOO_SLOW: Final = 4002
 TOO_SLOW_SO_FAR: Final = re.compile(r'^coudmain_sockets_closed_total\{why="too_slow"\} (\S+)$', re.MULTILINE)
@@ -81,17 +82,17 @@ async def _is_ended_as_too_slow(driver: Driver, line: ClientConnection, deadline
 
 
 async def _asks_and_does_not_read(driver: Driver, line: ClientConnection, deadline: float) -> None:
-    """Until its gateway has ended a socket as too slow, or the line is dead."""
-    gateway = driver.socket_at
+    """Until its gateway has ended a socket as too slow, and those as good as full after it; or the line is dead."""
+    gateway, until_when = driver.socket_at, deadline
     before = await _too_slow_at(driver, gateway)
     driver.reads.clear()
     try:
-        while line.close_code is None and time.monotonic() < deadline:
+        while line.close_code is None and time.monotonic() < until_when:
             for _ in range(ASKS_BETWEEN):
                 await _send(line, _much_to_ask(driver))
                 await asyncio.sleep(1 / ASKS_AT)
-            if await _too_slow_at(driver, gateway) != before:
-                break
+            if until_when == deadline and await _too_slow_at(driver, gateway) != before:
+                until_when = min(deadline, time.monotonic() + CATCH_UP_WITHIN)
     finally:
         driver.reads.set()
 

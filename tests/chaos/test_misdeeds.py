@@ -84,6 +84,7 @@ def soon_is_late(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who waits for what never comes waits longer than a test may take."""
     monkeypatch.setattr(misdeeds, "SOON", 600.0)
     monkeypatch.setattr(misdeeds, "ASKS_AT", 2000.0)
+    monkeypatch.setattr(misdeeds, "CATCH_UP_WITHIN", 0.0)
 
 
 async def test_a_driver_who_does_not_read_is_ended_as_too_slow():
@@ -96,6 +97,18 @@ async def test_a_driver_goes_on_when_it_was_another_who_was_ended():
     both = await asyncio.gather(*map(fill_its_line, drivers))
     assert list(both) == [SIGNS[Fault.FILL_BUFFERS]] * 2
     assert gateway.too_slow == 2
+    assert [driver.pongs for driver in drivers] == [0, 1]
+
+
+async def test_a_driver_whose_line_is_nearly_full_need_not_begin_anew_for_another(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(misdeeds, "CATCH_UP_WITHIN", 1.0)
+    gateway = Gateway()
+    drivers = [gateway.driver(1), gateway.driver(2, KEEPS_MORE)]
+    both = await asyncio.gather(*map(fill_its_line, drivers))
+    assert list(both) == [SIGNS[Fault.FILL_BUFFERS]] * 2
+    assert [driver.pongs for driver in drivers] == [0, 0]
 
 
 async def test_of_two_who_have_one_driver_fill_its_line_each_has_it_ended():
