@@ -23,12 +23,19 @@ def family_of(pid: int) -> list[int]:
 
 
 def freeze(pid: int) -> list[int]:
-    """Stop a process and all it has begun, as a machine that swaps does; whom to `thaw`. Connections stay open."""
-    os.kill(pid, signal.SIGSTOP)  # the parent first: it begins no more children
-    frozen = family_of(pid)
-    _tell(frozen[1:], signal.SIGSTOP)
-    _until_they_stand(frozen)
-    return frozen
+    """Stop a process and all it has begun, as a machine that swaps does; whom to `thaw`. Connections stay open.
+
+    A signal is taken when its process next gets a core, and until then a parent may begin another child: what is
+    found once all that were known stand is all there is.
+    """
+    os.kill(pid, signal.SIGSTOP)
+    family, deadline = [pid], time.monotonic() + STANDS_WITHIN
+    while True:
+        _tell(family, signal.SIGSTOP)
+        stood, known, family = stand_still(family), family, family_of(pid)
+        if (stood and family == known) or time.monotonic() > deadline:
+            return family
+        time.sleep(LOOK_EVERY)
 
 
 def thaw(pids: Sequence[int]) -> None:
@@ -39,13 +46,6 @@ def thaw(pids: Sequence[int]) -> None:
 def stand_still(pids: Sequence[int]) -> bool:
     """Whether there are such processes, and every one of them is stopped."""
     return bool(pids) and all(_state(pid) == "T" for pid in pids)
-
-
-def _until_they_stand(pids: Sequence[int]) -> None:
-    """A signal is sent at once and taken when its process next gets a core."""
-    deadline = time.monotonic() + STANDS_WITHIN
-    while not stand_still(pids) and time.monotonic() < deadline:
-        time.sleep(LOOK_EVERY)
 
 
 def _state(pid: int) -> str:

@@ -25,7 +25,8 @@ LOOK_EVERY: Final = 0.05  # s
 AT_ONCE: Final = 1.0  # s for what only our own loop has a part in
 
 ASKS_AT: Final = 80.0  # frames a second of a phone that does not read: under the 100 a socket may send
-ASKS_BETWEEN: Final = 8  # frames between two looks at how the gateway bears it
+ASKS_BETWEEN: Final = 20  # frames between two looks at its numbers: a quarter of a second, a close waits five
+CATCH_UP_WITHIN: Final = 1.0  # s after the first who is ended, for those beside it; its close waits five
 WORTHLESS: Final = 100  # fixes in such a frame, each refused at length: 10 KB that are answered with 4
 TOO_SLOW: Final = 4002
 TOO_SLOW_SO_FAR: Final = re.compile(r'^coudmain_sockets_closed_total\{why="too_slow"\} (\S+)$', re.MULTILINE)
@@ -51,13 +52,20 @@ async def cut_off(phone: Survivor) -> set[Sign]:
 
 
 async def fill_its_line(driver: Driver) -> set[Sign]:
-    """Ask for more and more and read nothing, until the gateway counts it as too slow; then read why it ends."""
-    deadline = time.monotonic() + FELT_WITHIN
-    while time.monotonic() < deadline and await until(lambda: driver.welcomed):
-        line = driver.socket
-        if line is not None and await _asks_and_does_not_read(driver, line, deadline):
-            return {Sign.TOO_SLOW} | await _welcomed_after(driver, line)
+    """Ask for more and more and read nothing, until the gateway ends it as too slow; then read why it ends."""
+    async with driver.one_fill:
+        deadline = time.monotonic() + FELT_WITHIN
+        while time.monotonic() < deadline and await until(lambda: _live_line_of(driver) is not None):
+            line = _live_line_of(driver)
+            if line is not None and await _is_ended_as_too_slow(driver, line, deadline):
+                return {Sign.TOO_SLOW} | await _welcomed_after(driver, line)
     return set()
+
+
+def _live_line_of(phone: Survivor) -> ClientConnection | None:
+    """The socket it was welcomed on. One that has died stays its socket until it has noticed."""
+    line = phone.socket
+    return line if phone.welcomed and line is not None and line.close_code is None else None
 
 
 async def _welcomed_after(phone: Survivor, line: ClientConnection) -> set[Sign]:
@@ -65,30 +73,47 @@ async def _welcomed_after(phone: Survivor, line: ClientConnection) -> set[Sign]:
     return {Sign.WELCOMED} if again else set()
 
 
-async def _asks_and_does_not_read(driver: Driver, line: ClientConnection, deadline: float) -> bool:
-    """Whether the gateway ended it, in words."""
-    gateway = driver.socket_at
-    before = await _too_slow_at(driver, gateway)
-    driver.reads.clear()
-    try:
-        while line.close_code is None and time.monotonic() < deadline:
-            for _ in range(ASKS_BETWEEN):
-                await _ask_for_much(driver, line)
-                await asyncio.sleep(1 / ASKS_AT)
-            if await _too_slow_at(driver, gateway) != before:
-                break
-    finally:
-        driver.reads.set()
-    await until(lambda: line.close_code is not None, SOON)
+async def _is_ended_as_too_slow(driver: Driver, line: ClientConnection, deadline: float) -> bool:
+    """Whether the gateway ended it, in words. It fills its line again when it was another's that ended."""
+    while line.close_code is None and time.monotonic() < deadline:
+        await _asks_and_does_not_read(driver, line, deadline)
+        await _reads_on(driver, line)
     return line.close_code == TOO_SLOW
 
 
-async def _ask_for_much(driver: Driver, line: ClientConnection) -> None:
-    """What is answered at length and changes nothing; a line that is full or gone takes nothing."""
-    much = json.dumps({"t": "position", "fixes": [{**fix(driver.place), "accuracy_m": -1}] * WORTHLESS})
+async def _asks_and_does_not_read(driver: Driver, line: ClientConnection, deadline: float) -> None:
+    """Until its gateway has ended a socket as too slow, and those as good as full after it; or the line is dead."""
+    gateway, until_when = driver.socket_at, deadline
+    before = await _too_slow_at(driver, gateway)
+    driver.reads.clear()
+    try:
+        while line.close_code is None and time.monotonic() < until_when:
+            for _ in range(ASKS_BETWEEN):
+                await _send(line, _much_to_ask(driver))
+                await asyncio.sleep(1 / ASKS_AT)
+            if until_when == deadline and await _too_slow_at(driver, gateway) != before:
+                until_when = min(deadline, time.monotonic() + CATCH_UP_WITHIN)
+    finally:
+        driver.reads.set()
+
+
+def _much_to_ask(driver: Driver) -> str:
+    """What is answered at length and changes nothing."""
+    return json.dumps({"t": "position", "fixes": [{**fix(driver.place), "accuracy_m": -1}] * WORTHLESS})
+
+
+async def _reads_on(driver: Driver, line: ClientConnection) -> None:
+    """Until the close, or the answer to a ping, which comes behind all it asked for: then the line is not over."""
+    before = driver.pongs
+    await _send(line, '{"t": "ping"}')
+    await until(lambda: line.close_code is not None or driver.pongs != before, SOON)
+
+
+async def _send(line: ClientConnection, text: str) -> None:
+    """A line that is full or gone takes nothing."""
     with contextlib.suppress(OSError, WebSocketException, TimeoutError):
         async with asyncio.timeout(AT_ONCE):
-            await line.send(much)
+            await line.send(text)
 
 
 async def _too_slow_at(phone: Survivor, gateway: str) -> float | None:

@@ -21,6 +21,7 @@ READY_WITHIN: Final = 120.0  # s from exec to /readyz; 3 to 6 on two idle cores
 END_WITHIN: Final = 30.0  # s for a polite end; sockets are sent away first
 LOOK_EVERY: Final = 0.01  # s between two looks: the resolution of a start's time
 TICKS: Final = os.sysconf("SC_CLK_TCK")
+GONE: Final = "ZX"  # the states of a process that has ended (proc(5))
 
 
 class EngineDied(RuntimeError):
@@ -158,11 +159,12 @@ def cost_of(pid: int, *, with_reaped: bool = False) -> Cost:
 
 
 def children_of(pid: int) -> list[int]:
-    """The process's children, alive now."""
+    """The process's children, alive now: not those that have ended and wait to be reaped."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            if int(stat.read_text().rpartition(")")[2].split()[1]) == pid:
+            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
+            if int(parent) == pid and state not in GONE:
                 found.append(int(stat.parent.name))
     return sorted(found)
 

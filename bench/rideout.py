@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import uuid4
 
-from bench.survivors import Frame, Place, Record, Survivor
+from bench.survivors import ANSWERED_WITHIN, Frame, Place, Record, Survivor
+from domain.rules.states import EngagementState
 
 SERVICE: Final = "ride-vtc"
 MARKET: Final = "monaco"
@@ -129,7 +130,7 @@ class Driver(Survivor):
         words = {"id": engagement_id, "text": LONG_WORDS}
         await self.say(json.dumps({"t": "do", "id": str(uuid4()), "op": "message.send", "args": words}))
         for verb, place in (("set_off", CASINO), ("arrive", CASINO), ("start", BEACH), ("finish", BEACH)):
-            pin = await self._pin(engagement_id) if verb == "start" else None
+            pin = await self.pin_of(engagement_id) if verb == "start" else None
             more = {"pin": pin} if pin else {}
             path = f"/v1/engagements/{engagement_id}/actions"
             status, answer = await self.do(path, {"verb": verb, **more})
@@ -140,18 +141,31 @@ class Driver(Survivor):
         self.place = PORT
         self.record.seen["rides finished"] += 1
 
-    async def _pin(self, engagement_id: str) -> str | None:
-        """What the customer tells the driver at the door; nothing where the customer has gone."""
+    async def pin_of(self, engagement_id: str) -> str | None:
+        """What the customer tells the driver at the door; nothing where the ride has ended before they could.
+
+        They hear it by an event, and every fault delays those: while the driver stands there it may yet come.
+        """
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(ANSWERED_WITHIN):
+                while not await self._hears_the_pin(engagement_id):
+                    _, seen = await self.ask("GET", f"/v1/engagements/{engagement_id}")
+                    if seen["state"] != EngagementState.ARRIVED:
+                        break
+        return self.record.pins.get(engagement_id)
+
+    async def _hears_the_pin(self, engagement_id: str) -> bool:
+        """While one fix follows another; whether it is known by then."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FIX_EVERY):
                 while engagement_id not in self.record.pins:  # noqa: ASYNC110 - no event tells
                     await asyncio.sleep(FIX_EVERY / 4)
-        return self.record.pins.get(engagement_id)
+        return engagement_id in self.record.pins
 
     async def _look(self, engagement_id: str, verb: str, refused: str) -> None:
         """A deed is refused where the other side has ended the ride, and for no other reason."""
         _, seen = await self.ask("GET", f"/v1/engagements/{engagement_id}")
-        if seen["state"] != "cancelled":
+        if seen["state"] != EngagementState.CANCELLED:
             self.record.breaks(f"{verb} while {seen['state']}: {refused}")
         self.record.seen["rides cancelled"] += 1
         self.place = PORT

@@ -83,6 +83,8 @@ class Survivor:
         self.events: asyncio.Queue[Frame] = asyncio.Queue()
         self.reads = asyncio.Event()
         self.reads.set()
+        self.one_fill = asyncio.Lock()  # who has it stop reading has it read on before another does
+        self.pongs = 0
         self.skew = timedelta()
         self.one_fix = (
             asyncio.Lock()
@@ -240,6 +242,8 @@ class Survivor:
         match frame["t"]:
             case "ping":
                 await opened.send('{"t": "pong"}')
+            case "pong":
+                self.pongs += 1
             case "welcome":
                 if self._epoch not in {"", frame["epoch"]}:
                     self.record.breaks(f"{self.phone}: another epoch")

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 import pytest
 
 from bench.bites import SIGNS, Seen, Sign, tallied, toothless
-from bench.faults import freeze, stand_still, thaw
+from bench.faults import family_of, freeze, stand_still, thaw
 from bench.schedule import Event, Fault, schedule
 
 PLAN = schedule(3, cycles=2, every=1.0, longest=2.0)
+FREEZES = 100  # of a parent that always begins something: some of them fall between its fork and its standing
 EVERY_SIGN = [(fault, sign) for fault in Fault for sign in sorted(SIGNS[fault])]
 
 
@@ -28,6 +29,14 @@ def seen_of_all(but: tuple[Event, Sign] | None = None) -> Seen:
 def sleeper() -> Iterator[int]:
     """A process that does nothing, and one that it began."""
     with subprocess.Popen(["sh", "-c", "sleep 600 & wait"], start_new_session=True) as shell:
+        yield shell.pid
+        os.killpg(shell.pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def busy_parent() -> Iterator[int]:
+    """A process that begins another as soon as the last has ended."""
+    with subprocess.Popen(["sh", "-c", "while :; do (:); done"], start_new_session=True) as shell:
         yield shell.pid
         os.killpg(shell.pid, signal.SIGKILL)
 
@@ -75,3 +84,12 @@ def test_what_was_frozen_stands_still_until_it_is_thawed(sleeper: int):
     thaw(frozen)
     assert not stand_still([])
     assert not stand_still([2**22 + 1])  # above every pid there can be
+
+
+def test_what_a_process_begins_while_it_is_being_frozen_stands_too(busy_parent: int):
+    for _ in range(FREEZES):
+        frozen = freeze(busy_parent)
+        stood, family = stand_still(frozen), family_of(busy_parent)
+        thaw(frozen)
+        assert stood
+        assert family == frozen
