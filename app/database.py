@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from typing import Any, Final
 
 import msgspec
@@ -33,7 +34,7 @@ swallows, never answers. Under a phone's own patience (20 s and more), so that i
 TAKES_ITS_TIME: Final = "coudmain_takes_its_time"
 """The execution option of a connection whose statements have no deadline."""
 
-_WATCH: Final = "coudmain_watch"
+LOOKS_A_DEADLINE: Final = 20  # an answer that is late is noticed a twentieth later
 
 log = logging.getLogger(__name__)
 
@@ -101,23 +102,24 @@ def _give_deadlines(database: AsyncEngine, within: float) -> None:
     The driver's own `command_timeout` would ask the server to cancel, and wait for it: a frozen one does not.
     What was asked may have been done or not, as when the server dies.
     """
+    deadlines = _Deadlines(within)
 
     def begin(connection: Connection, *_: object) -> None:
         if not connection.invalidated and not connection.get_execution_options().get(TAKES_ITS_TIME):
-            _watch(connection.info, connection.connection.driver_connection, within)
+            deadlines.begin(connection.connection.driver_connection)
 
     def end(connection: Connection, *_: object) -> None:
-        _rest(connection.info)
+        deadlines.end(connection.connection.driver_connection)
 
     def failed(context: Any) -> None:
         if context.connection is not None and not context.is_disconnect:
-            _rest(context.connection.info)
+            end(context.connection)
 
     def put_back(_connection: object, record: Any, _state: object) -> None:
-        _watch(record.info, record.driver_connection, within)
+        deadlines.begin(record.driver_connection)
 
     def is_back(_connection: object, record: Any) -> None:
-        _rest(record.info)
+        deadlines.end(record.driver_connection)
 
     engine = database.sync_engine
     for moment in ("before_cursor_execute", "commit", "rollback"):
@@ -128,19 +130,38 @@ def _give_deadlines(database: AsyncEngine, within: float) -> None:
     event.listen(engine, "checkin", is_back)
 
 
-def _watch(info: dict[Any, Any], driver: Any, within: float) -> None:
-    """From now on, and no longer from whatever was watched before."""
-    _rest(info)
-    if driver is not None:
-        info[_WATCH] = asyncio.get_running_loop().call_later(within, _give_up, driver, within)
+class _Deadlines:
+    """Which connections wait for an answer, and since when. One timer looks at all of them: one a statement was a
+    sixth of the statement's cost."""
 
+    def __init__(self, within: float) -> None:
+        self._within = within
+        self._since: dict[Any, float] = {}
+        self._looking: asyncio.AbstractEventLoop | None = None
 
-def _rest(info: dict[Any, Any]) -> None:
-    watch = info.pop(_WATCH, None)
-    if watch is not None:
-        watch.cancel()
+    def begin(self, driver: Any) -> None:
+        """It is asked something, or given something to do, from now on."""
+        if driver is None:
+            return
+        self._since[driver] = time.monotonic()
+        loop = asyncio.get_running_loop()
+        if self._looking is not loop:
+            self._look_later(loop)
 
+    def end(self, driver: Any) -> None:
+        """It has answered."""
+        self._since.pop(driver, None)
 
-def _give_up(driver: Any, within: float) -> None:
-    log.warning("the database has not answered for %g s; the connection is closed", within)
-    driver.terminate()
+    def _look_later(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._looking = loop
+        loop.call_later(self._within / LOOKS_A_DEADLINE, self._look)
+
+    def _look(self) -> None:
+        late = time.monotonic() - self._within
+        for driver in [driver for driver, since in self._since.items() if since <= late]:
+            self.end(driver)
+            log.warning("the database has not answered for %g s; the connection is closed", self._within)
+            driver.terminate()
+        looking, self._looking = self._looking, None
+        if self._since and looking is not None:
+            self._look_later(looking)
