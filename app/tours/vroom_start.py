@@ -1,6 +1,7 @@
 """A `TourProblem` through VROOM (pyvroom), a well-kept planner: where our own search begins.
 
-VROOM counts whole seconds; ways are rounded up and windows inwards, so that what it plans keeps the real ones.
+VROOM counts whole seconds; ways are rounded up and windows inwards, so that what it plans keeps the real ones. It is
+not asked about what has no whole second: that is left to our search.
 """
 
 import math
@@ -11,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 import vroom
 
-from matching.tours.problem import Halt, TourProblem, Vehicle
+from matching.tours.problem import Errand, Halt, TourProblem, Vehicle
 
 FOREVER: Final = 2**31  # s; VROOM wants a number
 LEVEL: Final = (
@@ -25,11 +26,12 @@ def started(problem: TourProblem, *, fewest: bool, level: int = LEVEL) -> TourPr
 
     Vehicles that have a plan already are left as they are: VROOM is not asked about them.
     """
-    free = [vehicle for vehicle in problem.vehicles if not vehicle.plan]
-    if not free or not problem.errands:
-        return problem
+    free = [v for v in problem.vehicles if not v.plan and _holds_a_second(v.from_s, v.until_s)]
     planned = problem.planned
-    asked = _Asked(problem, [k for k, errand in enumerate(problem.errands) if errand.id not in planned])
+    errands = [k for k, one in enumerate(problem.errands) if one.id not in planned and _can_be_asked(one)]
+    if not free or not errands:
+        return problem
+    asked = _Asked(problem, errands)
     solution = asked.put(free, fewest=fewest).solve(exploration_level=level, nb_threads=1)
     plans = asked.plans(solution, free)
     vehicles = tuple(replace(v, plan=plans.get(v.id, v.plan)) for v in problem.vehicles)
@@ -88,6 +90,14 @@ def _step(number: int, halt: Halt) -> Any:
     return vroom.ShipmentStep(
         number, location=halt.place, default_service=math.ceil(halt.service_s), time_windows=[window]
     )
+
+
+def _can_be_asked(errand: Errand) -> bool:
+    return all(_holds_a_second(halt.earliest_s, halt.latest_s) for halt in (errand.pickup, errand.drop))
+
+
+def _holds_a_second(earliest_s: float, latest_s: float) -> bool:
+    return math.ceil(earliest_s) <= _floor(latest_s)
 
 
 def _floor(moment: float) -> int:

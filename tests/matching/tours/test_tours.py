@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from matching.tours.answer import Tours, Unplanned
+from matching.tours.effort import Effort
 from matching.tours.problem import Errand, Halt, TourProblem, Vehicle
-from matching.tours.solve import Effort, Tours, Unplanned, plan, pool
+from matching.tours.solve import plan, pool
 
 SHORT = Effort(shrink=60, improve=120)
 pytestmark = pytest.mark.timeout(
@@ -255,6 +257,15 @@ def test_why_an_errand_is_left_is_told():
     )
     assert pool(problem).unplanned == told
     assert plan(problem, SHORT).unplanned == told
+
+
+def test_what_is_aboard_is_no_reason_of_its_own():
+    """The vehicle is full until far away; with nothing aboard it could do it."""
+    full = Vehicle(id="v", start=0, capacity=1, onboard=((Halt(place=3), 1),), plan=("=0",), until_s=1_000)
+    problem = TourProblem(
+        errands=(errand("near", 1, 2, by_s=200),), vehicles=(full,), seconds=street(0, 100, 200, 900), seed=0
+    )
+    assert pool(problem).unplanned == (("near", Unplanned.NOBODY_CHEAPER),)
 
 
 def test_fewer_vehicles_come_before_a_shorter_way():
