@@ -16,8 +16,8 @@ from matching.tours.effort import A_DAY, POOLING, Effort
 from matching.tours.problem import TourProblem
 
 PLAN_WITHIN: Final = 60.0
-"""s; four hundred stops take fifteen of CPU, nearly all of it VROOM's. Over it the worker is ended and the caller
-told. Under the patience that proxies have for an answer, as a rule."""
+"""s; the most that may be asked takes five of CPU at worst, and others may come first. Over it the worker is ended and
+the caller told. Proxies have as much patience for an answer, as a rule."""
 
 MOST_WAITING: Final = 4  # callers, the one whose tours are planned included; the next is told to come back
 

@@ -38,10 +38,10 @@ def ready() -> None:
 
 def planned(problem: TourProblem, effort: Effort = A_DAY) -> Tours:
     """Tours of a day: VROOM's, bettered by our search."""
-    from app.tours.vroom_start import started  # noqa: PLC0415 - see above
+    from app.tours.vroom_start import begun  # noqa: PLC0415 - see above
     from matching.tours.solve import plan  # noqa: PLC0415 - see above
 
-    return plan(started(problem, fewest=effort.shrink > 0), effort)
+    return plan(begun(problem, fewest=effort.shrink > 0), effort)
 
 
 def pooled(problem: TourProblem, effort: Effort = POOLING) -> Tours:

@@ -7,12 +7,12 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from app.directories import ROOT
+from app.tours import vroom_start
 from app.tours.planner import MOST_WAITING, TourPlanner
 from app.tours.vroom_start import started
 from app.tours.worker import planned, pooled
@@ -20,6 +20,7 @@ from domain.usecases.work import PlannerAway
 from matching.tours.effort import POOLING, Effort
 from matching.tours.problem import Errand, Halt, TourProblem, Vehicle
 from matching.tours.solve import plan
+from tests.app.workers import is_there, workers_of
 
 SHORT = Effort(shrink=50, improve=100)
 ENDLESS = Effort(shrink=0, improve=10**9)
@@ -87,6 +88,37 @@ def test_what_has_no_whole_second_is_left_to_our_search(day: TourProblem):
     assert "+parcel-0" in [visit.stop for visit in planned(problem, SHORT).tours[1].visits]
     alone = replace(day, errands=day.errands[:1], vehicles=(brief,))
     assert started(alone, fewest=True) is alone
+
+
+def test_where_nothing_fits_anybody_nothing_is_begun(day: TourProblem):
+    heavy = replace(day, errands=tuple(replace(errand, load=99) for errand in day.errands))
+    assert [vehicle.plan for vehicle in started(heavy, fewest=True).vehicles] == [(), (), ()]
+
+
+def test_vroom_is_asked_less_of_more_errands(day: TourProblem, monkeypatch: pytest.MonkeyPatch):
+    asked: list[int] = []
+
+    def noted(problem: TourProblem, *, fewest: bool, level: int) -> TourProblem:
+        asked.append(level)
+        return problem
+
+    monkeypatch.setattr(vroom_start, "started", noted)
+    for count in (1, 60, 61, 120, 121):
+        many = tuple(replace(day.errands[0], id=str(k)) for k in range(count))
+        assert vroom_start.begun(replace(day, errands=many), fewest=True).vehicles == day.vehicles
+    assert asked == [5, 5, 1, 1]
+
+
+def test_as_many_stops_as_are_ever_asked_about_may_be_out_of_reach():
+    """VROOM refuses ways that could add up to more than it can count."""
+    apart = np.full((500, 500), np.inf)
+    np.fill_diagonal(apart, 0.0)
+    errands = tuple(
+        Errand(id=str(k), pickup=Halt(place=2 * k), drop=Halt(place=2 * k + 1)) for k in range(200)
+    )
+    vans = tuple(Vehicle(id=str(k), start=400 + 2 * k, end=401 + 2 * k) for k in range(50))
+    begun = started(TourProblem(errands=errands, vehicles=vans, seconds=apart, seed=0), fewest=True, level=0)
+    assert all(vehicle.plan == () for vehicle in begun.vehicles)
 
 
 async def test_the_worker_answers_as_it_would_here(day: TourProblem, planner: TourPlanner):
@@ -202,18 +234,6 @@ async def test_a_worker_does_not_outlive_a_process_that_is_killed():
     process.kill()
     await process.wait()
     await until(lambda: not is_there(pid))
-
-
-def workers_of(planner: TourPlanner) -> list[int]:
-    return [] if planner._worker is None else list(planner._worker._processes or {})
-
-
-def is_there(pid: int) -> bool:
-    """Running; a zombie is not, it only waits to be asked how it ended."""
-    try:
-        return ") Z" not in Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
 
 
 async def until(holds: Callable[[], bool]) -> None:

@@ -268,6 +268,14 @@ def test_what_is_aboard_is_no_reason_of_its_own():
     assert pool(problem).unplanned == (("near", Unplanned.NOBODY_CHEAPER),)
 
 
+def test_who_could_not_even_go_home_in_time_is_only_left_where_they_are():
+    far = Vehicle(id="far", start=0, end=2, until_s=100)
+    problem = TourProblem(errands=(errand("a", 0, 1),), vehicles=(far,), seconds=street(0, 100, 500), seed=0)
+    for answer in (pool(problem), plan(problem, SHORT)):
+        assert answer.tours[0].visits == ()
+        assert answer.unplanned == (("a", Unplanned.OUT_OF_TIME),)
+
+
 def test_fewer_vehicles_come_before_a_shorter_way():
     """Two cars wait at the two pickups; one could do both jobs in time."""
     problem = TourProblem(
