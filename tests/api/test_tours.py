@@ -110,6 +110,13 @@ async def test_why_one_is_left_over_is_told_in_the_readers_language(
     assert words in left["words"]
 
 
+async def test_what_leaving_an_errand_over_costs_may_be_said(ops: httpx.AsyncClient):
+    for price, left in ((None, []), (0, ["far"]), (86_400, [])):
+        body = question(errand("far", LARVOTTO, ROCK, nobody_s=price), mode="now")
+        told = (await ops.post("/v1/ops/tours", json=body)).json()
+        assert [one["errand"] for one in told["left_over"]] == left
+
+
 def with_errand(**more: Any) -> Body:
     return question(errand("bread") | more)
 

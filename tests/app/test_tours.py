@@ -184,6 +184,20 @@ async def test_whoever_comes_while_many_wait_is_told_to_come_back(day: TourProbl
     assert await planner.plan(day, SHORT) == first
 
 
+async def test_one_that_takes_too_long_costs_those_who_wait_behind_it_nothing(
+    day: TourProblem, planner: TourPlanner
+):
+    await planner.plan(day, SHORT)
+    planner._within_s = 0.5
+    slow = asyncio.create_task(planner.plan(day, ENDLESS))
+    await asyncio.sleep(0)
+    planner._within_s = LONG
+    behind = asyncio.create_task(planner.plan(day, SHORT))
+    with pytest.raises(PlannerAway):
+        await slow
+    assert (await behind).unplanned == ()
+
+
 async def test_a_caller_who_leaves_ends_the_search_and_nobody_waits_behind_it(
     day: TourProblem, planner: TourPlanner
 ):

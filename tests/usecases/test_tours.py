@@ -18,16 +18,18 @@ from app.tours.planner import TourPlanner
 from domain.rules.errors import (
     Unavailable,
 )
+from domain.rules.events import EventType
 from domain.rules.tours import AboardAsked, Promised
 from domain.store.tables import Request
 from domain.usecases.tours import ON_TIME, Mode, plan_tours, ways_between
-from domain.usecases.work import ENGINE, Actor, Planner, PlannerAway, Tools, working
+from domain.usecases.work import ENGINE, Actor, Planner, PlannerAway, Tools, Work, working
 from geo.points import LatLng
 from geo.travel import Profile, Travel
 from matching.tours.answer import Tours
 from matching.tours.problem import TourProblem
 from tests.factories import (
     CASINO,
+    DAWN,
     LARVOTTO,
     PORT,
     ROCK,
@@ -47,8 +49,13 @@ TABLES = ("requests", "offers", "engagements", "rounds", "events", "timers")
 
 
 @pytest.fixture
-async def tools(engine: AsyncEngine, planner: TourPlanner) -> Tools:
-    made = replace(make_tools(engine, clock=FakeClock()), planner=planner)
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+async def tools(engine: AsyncEngine, planner: TourPlanner, clock: FakeClock) -> Tools:
+    made = replace(make_tools(engine, clock=clock), planner=planner)
     await a_market(made)
     return made
 
@@ -134,6 +141,22 @@ async def test_now_keeps_running_plans_and_adds_what_fits(tools: Tools, staff: A
     assert again == told
 
 
+async def test_a_day_may_arrange_a_running_plan_anew_and_now_may_not(tools: Tools, staff: Actor):
+    """Promised: all the way there, back, and there again."""
+    errands = (errand("far", LARVOTTO, LARVOTTO), errand("near", PORT, CASINO, number=1))
+    promised = ["+far", "-far", "+near", "-near"]
+    running = vehicle(
+        plan=tuple(Promised(one[1:], "pickup" if one[0] == "+" else "drop") for one in promised)
+    )
+    now, day = [
+        (await run_as(tools, staff, plan_tours, asked(*errands, vehicles=(running,), mode=mode)))["tours"][0]
+        for mode in (Mode.NOW, Mode.DAY)
+    ]
+    assert stops_of(now) == promised
+    assert stops_of(day) == ["+near", "-near", "+far", "-far"]
+    assert day["drive_m"] < now["drive_m"]
+
+
 async def test_what_was_answered_may_be_asked_again_as_a_running_plan(tools: Tools, staff: Actor):
     bread, post = errand("bread", CASINO, LARVOTTO), errand("post", ROCK, PORT, number=1)
     day = await run_as(tools, staff, plan_tours, asked(bread))
@@ -152,6 +175,17 @@ async def test_the_same_question_gets_the_same_answer(tools: Tools, staff: Actor
     first = await run_as(tools, staff, plan_tours, question)
     assert await run_as(tools, staff, plan_tours, question) == first
     assert [one["vehicle"] for one in first["tours"]] == ["bike", "van"]
+
+
+async def test_the_moment_that_is_told_may_be_said(tools: Tools, staff: Actor, clock: FakeClock):
+    clock.move(0.123_987)
+    at_once = stop(PORT, latest=DAWN + timedelta(milliseconds=123))
+    question = asked(errand("bread", PORT, CASINO, pickup=at_once))
+    first = await run_as(tools, staff, plan_tours, question)
+    assert (first["at"], first["left_over"]) == ("2026-05-04T06:00:00.123Z", [])
+    clock.move(300)
+    said = replace(question, at=datetime.fromisoformat(first["at"]))
+    assert await run_as(tools, staff, plan_tours, said) == first
 
 
 @pytest.mark.parametrize(
@@ -231,6 +265,15 @@ async def test_no_connection_is_held_while_tours_are_planned(tools: Tools, staff
             replace(tools, planner=scripted), staff, plan_tours, asked(errand("bread", PORT, CASINO))
         )
     assert held == [before]
+
+
+async def test_a_connection_is_not_let_go_of_with_something_to_write(tools: Tools, staff: Actor):
+    async def tells(work: Work) -> None:
+        work.emit(staff.id, EventType.DUTY_CHANGED, {"on": True})
+        await work.let_go()
+
+    with pytest.raises(ValueError, match="to be written"):
+        await run_as(tools, staff, tells)
 
 
 async def test_a_worker_killed_between_two_questions_costs_one_answer(
