@@ -35,6 +35,7 @@ from app.pusher import Pusher
 from app.relay import Relay
 from app.settings import Settings, SettingsError, keys
 from app.timekeeper import Timekeeper
+from app.tours.planner import TourPlanner
 from app.warming import Warmer
 from app.watch import house
 from app.watch.deeds import DeedSeries
@@ -110,7 +111,10 @@ async def running(settings: Settings, database_url: str, parts: Part = Part.ALL)
         firebase, fcm = _firebase(settings)
         registry = CollectorRegistry()
         traces = _traces(settings, parts, stack)
-        tools = _tools(settings, database, bus, cities, firebase, registry, traces)
+        planner = TourPlanner() if Part.API in parts else None
+        if planner is not None:
+            stack.callback(planner.close)
+        tools = _tools(settings, database, bus, cities, firebase, registry, traces, planner)
         await migrate.to_head(database)
         osrm = _osrm(settings, stack)
         await _found(tools, cities, osrm)
@@ -156,6 +160,7 @@ def _tools(
     firebase: Firebase | None,
     registry: CollectorRegistry,
     traces: Traces | None,
+    planner: TourPlanner | None,
 ) -> Tools:
     own = keys(settings)
     return Tools(
@@ -173,6 +178,7 @@ def _tools(
         firebase=firebase,
         witness=DeedSeries(registry),
         traces=traces,
+        planner=planner,
     )
 
 

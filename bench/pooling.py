@@ -9,8 +9,10 @@ from typing import Final, TypeVar
 from app.tours.vroom_start import started
 from bench.figures import Outcome, Spread
 from bench.lilim import WHERE, Instance, instances
+from matching.tours.answer import Tours
+from matching.tours.effort import A_DAY, Effort
 from matching.tours.problem import Halt, TourProblem
-from matching.tours.solve import A_DAY, Effort, Tours, plan
+from matching.tours.solve import plan
 
 GRAIN: Final = (
     100  # VROOM counts whole seconds: it is given hundredths of them, as the notes of its makers advise

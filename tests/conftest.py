@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from app.database import JSON
 from app.postgres import PrivateCluster
+from app.tours.planner import TourPlanner
 from tests.cluster import Sweeper, announced, copy_of_the_template
 
 NATS_WITHIN = 10.0  # s for nats-server to write its ports and listen
@@ -85,6 +86,15 @@ def clean(request: pytest.FixtureRequest) -> Iterator[None]:
     sweeper: Sweeper = request.getfixturevalue("sweeper")
     yield
     sweeper.sweep()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def planner() -> AsyncIterator[TourPlanner]:
+    """A planner of tours with a real worker, which starts when it is first asked. On a busy machine it may compile for
+    a minute."""
+    planner = TourPlanner(240.0)
+    yield planner
+    planner.close()
 
 
 @pytest.fixture

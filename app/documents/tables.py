@@ -19,6 +19,7 @@ from domain.usecases.work import Knobs
 from geo.live import GONE_AFTER, STALE_AFTER
 from matching.policy import CALL_PRIORS
 from matching.reasons import SENTENCES, Reason
+from matching.tours.answer import WORDS, Unplanned
 from realtime.commands import COMMANDS
 from realtime.effects import CloseCode
 
@@ -236,6 +237,12 @@ def reasons_table() -> str:
     return _table(("reason", "in words"), rows)
 
 
+def unplanned_table() -> str:
+    """Every reason an errand may be left over for."""
+    rows = ((_code(one.value), WORDS["en"][one]) for one in Unplanned)
+    return _table(("reason", "in words"), rows)
+
+
 def retention_table() -> str:
     """What is kept for how long, from the numbers that the code deletes by."""
     knobs = Knobs()
@@ -315,5 +322,6 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "weights": weights_table,
     "waves": waves_table,
     "reasons": reasons_table,
+    "unplanned": unplanned_table,
     "retention": retention_table,
 }

@@ -117,6 +117,17 @@ async def stops_of(db: AsyncSession, requests: Iterable[UUID]) -> dict[UUID, lis
     return found
 
 
+_IN_MARKET: Final = select(Request).where(
+    among(Request.id, "requests"), Request.market_id == bindparam("market")
+)
+
+
+async def in_market(db: AsyncSession, market: str, requests: Iterable[UUID]) -> dict[UUID, Request]:
+    """Those of these requests that are of one market."""
+    rows = await db.execute(_IN_MARKET, {"requests": list(set(requests)), "market": market})
+    return {row.id: row for row in rows.scalars()}
+
+
 async def of_customer(
     db: AsyncSession, customer: UUID, *, state: RequestState | None, before: UUID | None, limit: int
 ) -> Sequence[Request]:

@@ -13,8 +13,6 @@ from domain.rules.catalogue import ServiceSpec
 from domain.rules.errors import (
     Invalid,
     NotFound,
-    OutsideServiceArea,
-    PickupRestricted,
     QuoteExpired,
     QuoteForged,
     QuoteUsed,
@@ -28,6 +26,7 @@ from domain.rules.wire import maybe_moment, moment
 from domain.store import catalogue as store
 from domain.store.tables import Quote, Service
 from domain.usecases.access import require_account
+from domain.usecases.area import Spot, refuse_outside, zones_of
 from domain.usecases.specs import spec_of
 from domain.usecases.work import Work
 from geo.calibration import P90_PRIOR
@@ -222,33 +221,17 @@ async def _market_of(work: Work, places: Sequence[Place]) -> str:
     if found is not None:
         return found
     for market in await store.markets(work.db):
-        await _refuse_outside(work, market.id, places[0], 0)
+        await refuse_outside(work, market.id, Spot(places[0].point, "/stops/0"))
     raise NotFound("there is no market yet")
 
 
 async def _zones(work: Work, market_id: str, places: Sequence[Place]) -> tuple[str, ...]:
-    """The zones of the first and the last stop; refuses places outside the area and forbidden pickups."""
-    touched: list[str] = []
-    zones_of = await store.zones_at(work.db, market_id, [place.point for place in places])
-    for index, (place, zones) in enumerate(zip(places, zones_of, strict=True)):
-        kinds = {kind for _, kind in zones}
-        if "service_area" not in kinds:
-            await _refuse_outside(work, market_id, place, index)
-        if "no_pickup" in kinds and place.kind == "pickup":
-            nearest = await store.nearest_allowed_pickup(work.db, market_id, place.point)
-            raise PickupRestricted(pointer=f"/stops/{index}", nearest=_lat_lon(nearest))
-        touched += [slug for slug, kind in zones if kind != "service_area"]
-    return tuple(dict.fromkeys(touched))
-
-
-async def _refuse_outside(work: Work, market_id: str, place: Place, index: int) -> None:
-    nearest = await store.nearest_served(work.db, market_id, place.point)
-    detail = OutsideServiceArea.title
-    if abs(place.point.lon) <= 90:
-        swapped = LatLng(place.point.lon, place.point.lat)
-        if await store.market_of_point(work.db, swapped) is not None:
-            detail += "; latitude and longitude look swapped"
-    raise OutsideServiceArea(detail, pointer=f"/stops/{index}", nearest=_lat_lon(nearest))
+    """The zones of all stops; refuses places outside the area and forbidden pickups."""
+    spots = [
+        Spot(place.point, f"/stops/{index}", place.kind == "pickup") for index, place in enumerate(places)
+    ]
+    touched = await zones_of(work, market_id, spots)
+    return tuple(dict.fromkeys(slug for zones in touched for slug in zones))
 
 
 async def _measure(
@@ -289,7 +272,3 @@ def _signed(row: Quote) -> dict[str, Any]:
         "policy": row.policy_version,
         "expires_at": moment(row.expires_at),
     }
-
-
-def _lat_lon(p: LatLng | None) -> dict[str, float] | None:
-    return None if p is None else {"lat": p.lat, "lon": p.lon}

@@ -20,6 +20,8 @@ from domain.store.timers import Due, TimerKind
 from geo.live import LiveIndex
 from geo.points import LatLng
 from matching.forecast import Forecast
+from matching.tours.answer import Tours
+from matching.tours.problem import TourProblem
 
 
 class City(Protocol):
@@ -92,6 +94,22 @@ class Firebase(Protocol):
         ...
 
 
+class PlannerAway(Exception):
+    """No tours in time: the planner is at something else, took too long or died. The next call may succeed."""
+
+
+class Planner(Protocol):
+    """Plans tours beside the event loop, which a search would hold for seconds. Raises `PlannerAway`."""
+
+    async def plan(self, problem: TourProblem) -> Tours:
+        """Tours of a day, from nothing; plans that are there are only where the search begins."""
+        ...
+
+    async def pool(self, problem: TourProblem) -> Tours:
+        """Running plans with as many of the other errands as pay."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Tools:
     """The house's means, wired once by `app/`."""
@@ -114,6 +132,7 @@ class Tools:
     """By the version of a service; see `domain.usecases.specs`."""
     witness: Callable[[Counted], None] = lambda _: None  # hears of deeds once they are committed
     traces: Traces | None = None  # None: nobody records
+    planner: Planner | None = None  # None: in processes that answer nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +226,13 @@ class Work:
         self.deeds.clear()
         self.opened.clear()
         self.concerned.clear()
+
+    async def let_go(self) -> None:
+        """Give the connection back before something slow. For use cases that only read: what they have read stands as
+        values, no row of it may be asked again."""
+        if self.db.new or self.db.dirty or self.events or self.due:
+            raise ValueError("something was to be written")
+        await self.db.rollback()
 
     def schedule(self, kind: TimerKind, ref: UUID, due_at: datetime) -> None:
         """Set a durable timer; written with the rows."""

@@ -101,7 +101,7 @@ def _seat(problem: TourProblem, terrain: Terrain, fleet: Fleet, first_end: int, 
         fleet.vehicle_of[[pair_of[stop] for stop in stops if pair_of[stop] >= 0]] = v
         schedule(terrain, fleet, v)
         late = fleet.begin[v, : len(row)] > fleet.last[v, : len(row)] + 1e-6
-        if bool(late.any()) or int(fleet.aboard[v, : len(row)].max()) > vehicle.capacity:
+        if stops and (bool(late.any()) or int(fleet.aboard[v, : len(row)].max()) > vehicle.capacity):
             raise ValueError(f"vehicle {vehicle.id}: the running plan breaks its own promises")
 
 

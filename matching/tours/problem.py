@@ -5,7 +5,7 @@ running ones may change them in any way that keeps every window.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -132,6 +132,15 @@ class TourProblem:
     def planned(self) -> frozenset[str]:
         """The errands in running plans."""
         return frozenset(s[1:] for v in self.vehicles for s in v.plan if not s.startswith("="))
+
+
+def halt_of(stop: str, vehicle: Vehicle, errands: Mapping[str, Errand]) -> tuple[Halt, int]:
+    """Where a stop of a vehicle's plan is made, and how much is taken aboard there (negative: set down)."""
+    if stop[0] == "=":
+        halt, load = vehicle.onboard[int(stop[1:])]
+        return halt, -load
+    errand = errands[stop[1:]]
+    return (errand.pickup, errand.load) if stop[0] == "+" else (errand.drop, -errand.load)
 
 
 def _in_order(noun: str, records: Iterable[_T]) -> tuple[_T, ...]:

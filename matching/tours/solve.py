@@ -7,70 +7,16 @@ moves what is not promised yet. `plan` makes tours from nothing or from another 
 first if asked, by ruin and recreate.
 """
 
-from dataclasses import dataclass
-from enum import StrEnum
-
 import numpy as np
 from numpy.typing import NDArray
 
 from matching.assign import NOBODY, assign
+from matching.tours.answer import Tour, Tours, Unplanned, Visit
+from matching.tours.effort import A_DAY, POOLING, Effort
 from matching.tours.kernel import Floats, Terrain, cheapest, driven, insert, schedule
 from matching.tours.layout import Layout, lay_out
 from matching.tours.problem import TourProblem, Vehicle
 from matching.tours.search import anneal, recreate, shrink, total
-
-
-class Unplanned(StrEnum):
-    """Why an errand is on no tour."""
-
-    TOO_LARGE = "too_large"  # for every vehicle
-    OUT_OF_TIME = "out_of_time"  # no vehicle could do it alone
-    NOBODY_CHEAPER = "nobody_cheaper"  # it could be done, for more than leaving it costs
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """A stop of a tour: `+id`, `-id` or `=k`, and when its work begins, s."""
-
-    stop: str
-    begin_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Tour:
-    """One vehicle's stops, in order. `drive_s`: on the road, to its end if it has one."""
-
-    vehicle_id: str
-    visits: tuple[Visit, ...]
-    drive_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Tours:
-    """The answer. `objective` is the seconds on the road and the prices of what is left."""
-
-    tours: tuple[Tour, ...]
-    unplanned: tuple[tuple[str, Unplanned], ...]
-    objective: float
-    seed: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Effort:
-    """How long to search, in iterations, so that the same problem gives the same answer on any machine.
-
-    An iteration over a hundred stops takes some 50 us. 8,000 and 10,000 on the Li & Lim instances of 100 tasks:
-    see bench/pooling.py.
-    """
-
-    shrink: int = 8_000
-    """To do with fewer vehicles; 0: as many as there are cost nothing."""
-    improve: int = 10_000
-
-
-A_DAY = Effort()
-POOLING = Effort(shrink=0, improve=200)
-"""Between two rounds of a few seconds."""
 
 
 def pool(problem: TourProblem, effort: Effort = POOLING) -> Tours:
@@ -172,6 +118,7 @@ def _why(problem: TourProblem, layout: Layout, pair: int) -> Unplanned:
     for v in range(len(problem.vehicles)):
         idle.nodes[v, :2] = layout.fleet.nodes[v, [0, layout.fleet.length[v] - 1]]
         schedule(layout.terrain, idle, v)
+        idle.aboard[v] = 0  # what is aboard by now is something else to do
         if cheapest(layout.terrain, idle, v, pair, 0.0, _state(problem.seed))[1] >= 0:
             return Unplanned.NOBODY_CHEAPER
     return Unplanned.OUT_OF_TIME

@@ -45,6 +45,7 @@ NOTHING_LISTED, NOT_FOR_THEM, NOT_THERE = "nothing listed", "403 forbidden", "40
 OPS_ROUTES = {
     ("GET", "/v1/ops/engagements"): NOTHING_LISTED,
     ("GET", "/v1/ops/exceptions"): NOTHING_LISTED,
+    ("POST", "/v1/ops/tours"): NOT_FOR_THEM,
     ("POST", "/v1/ops/services"): NOT_FOR_THEM,
     ("PUT", "/v1/ops/services/{slug}"): NOT_FOR_THEM,
     ("GET", "/v1/ops/markets/{slug}/calibration"): NOT_FOR_THEM,
@@ -59,6 +60,11 @@ OPS_ROUTES = {
 BODIES: dict[str, Any] = {
     "/v1/ops/engagements/{engagement_id}/refund": {"amount": 1, "reason": "x"},
     "/v1/ops/accounts/{account_id}/suspend": {"reason": "x"},
+    "/v1/ops/tours": {
+        "market": "monaco",
+        "vehicles": [{"id": "bike", "start": {"lat": PORT.lat, "lon": PORT.lon}}],
+        "errands": [],
+    },
     "/v1/requests/{request_id}/offers": {"price": {"amount": 5_000, "currency": "EUR"}},
     "/v1/offers/{offer_id}/counter": {"price": {"amount": 5_000, "currency": "EUR"}},
     "/v1/engagements/{engagement_id}/actions": {"verb": "cancel"},

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -15,9 +16,12 @@ from app.database import CONNECTIONS
 from app.engine import GIVE_UP, Part, running
 from app.relay import BATCH, Relay
 from app.settings import Settings
+from app.tours.planner import TourPlanner
 from domain.rules.events import EventType
 from domain.usecases.work import ENGINE, Actor, Tools, working
+from matching.tours.problem import TourProblem, Vehicle
 from realtime.bus_inproc import InProcBus
+from tests.app.workers import is_there, workers_of
 from tests.factories import an_account, at_present, make_tools
 from tests.realtime.ears import Ear
 
@@ -26,6 +30,7 @@ SENT = text("select count(*) from sent_messages where kind = 'push'")
 SENT_WITHIN = (
     30.0  # s; a push gives the socket three, and a connection that never comes is waited for over eight
 )
+PLANNED_WITHIN = 100.0  # s; the process loads pandas and may compile
 SETTINGS = Settings(secret="the secret of a test, which is long enough")
 
 
@@ -92,6 +97,29 @@ async def test_a_relay_told_to_stop_leaves_what_is_still_untold_to_the_next(engi
     await Relay(replace(tools, bus=bus)).run(bus.stop)
     assert bus.told == BATCH
     assert await Relay(tools).step() == 2 * BATCH
+
+
+@pytest.mark.parametrize("parts", [Part.ALL, Part.API], ids=str)
+async def test_who_answers_has_a_planner_whose_process_begins_when_it_is_asked_and_ends_with_the_engine(
+    database_url: str, parts: Part
+):
+    nothing = TourProblem(errands=(), vehicles=(Vehicle(id="v", start=0),), seconds=np.zeros((1, 1)), seed=0)
+    async with running(SETTINGS, database_url, parts) as whole:
+        planner = whole.tools.planner
+        assert isinstance(planner, TourPlanner)
+        assert workers_of(planner) == []
+        planner._within_s = PLANNED_WITHIN
+        await planner.pool(nothing)
+        (pid,) = workers_of(planner)
+        assert is_there(pid)
+    async with asyncio.timeout(PLANNED_WITHIN):
+        while is_there(pid):  # noqa: ASYNC110 - nothing tells of a process that is not one's own
+            await asyncio.sleep(0.02)
+
+
+async def test_who_answers_nobody_has_none(database_url: str):
+    async with running(SETTINGS, database_url, Part.DISPATCH | Part.RELAY) as whole:
+        assert whole.tools.planner is None
 
 
 @pytest.mark.parametrize("parts", [Part.ALL, Part.API, Part.DISPATCH, Part.RELAY], ids=str)

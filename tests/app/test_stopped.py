@@ -177,6 +177,27 @@ def test_an_engine_stops_with_its_database(directory: Path):
     assert "Traceback" not in engine.said
 
 
+def test_an_engine_stops_with_its_planner_of_tours(directory: Path):
+    """Its process hears the terminal's Ctrl-C too, and leaves the answer to the engine."""
+    script = (ROOT / "docs" / "tours.md").read_text().split("```sh\n")[1].split("```")[0]
+    for stop, status in ((Command.interrupt, 130), (Command.terminate, 0)):
+        port = free_port()
+        engine = Command(directory, "serve", "--port", str(port))
+        engine.until_it_says("Ctrl-C stops it")
+        subprocess.run(
+            ["sh", "-eu"],
+            input=script,
+            env={"PATH": os.environ["PATH"], "COUDMAIN_URL": f"http://127.0.0.1:{port}"},
+            text=True,
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
+        engine.until_it_runs("spawn_main")
+        assert stop(engine) == status
+        assert engine.leaves_nothing(), engine.family()
+        assert "Traceback" not in engine.said
+
+
 def test_parts_stop_one_by_one_and_the_last_takes_the_database_with_it(directory: Path, nats_server: str):
     parts = [
         Command(directory, name, *more, COUDMAIN_NATS_URL=nats_server)

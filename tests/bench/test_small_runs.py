@@ -9,7 +9,7 @@ import pytest
 from bench import accepts, corridor, crowd, index, offers, pooling, start, town
 from bench import round as rounds
 from bench.processes import Cost, children_of, cost_of, data
-from matching.tours.solve import Effort
+from matching.tours.effort import Effort
 
 
 def silent(_: str) -> None:

@@ -61,6 +61,11 @@ def bodies(trip: AgreedRide) -> dict[tuple[str, str], Any]:
         ("post", "/v1/ops/engagements/{engagement_id}/reassign"): {"provider": trip.other.account_id},
         ("post", "/v1/ops/engagements/{engagement_id}/refund"): {"amount": 1, "reason": "x"},
         ("post", "/v1/ops/accounts/{account_id}/suspend"): {"reason": "because"},
+        ("post", "/v1/ops/tours"): {
+            "market": "monaco",
+            "vehicles": [{"id": "bike", "start": {"lat": CASINO[0], "lon": CASINO[1]}}],
+            "errands": [],
+        },
     }
 
 

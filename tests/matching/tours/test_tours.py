@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from matching.tours.answer import Tours, Unplanned
+from matching.tours.effort import Effort
 from matching.tours.problem import Errand, Halt, TourProblem, Vehicle
-from matching.tours.solve import Effort, Tours, Unplanned, plan, pool
+from matching.tours.solve import plan, pool
 
 SHORT = Effort(shrink=60, improve=120)
 pytestmark = pytest.mark.timeout(
@@ -255,6 +257,23 @@ def test_why_an_errand_is_left_is_told():
     )
     assert pool(problem).unplanned == told
     assert plan(problem, SHORT).unplanned == told
+
+
+def test_what_is_aboard_is_no_reason_of_its_own():
+    """The vehicle is full until far away; with nothing aboard it could do it."""
+    full = Vehicle(id="v", start=0, capacity=1, onboard=((Halt(place=3), 1),), plan=("=0",), until_s=1_000)
+    problem = TourProblem(
+        errands=(errand("near", 1, 2, by_s=200),), vehicles=(full,), seconds=street(0, 100, 200, 900), seed=0
+    )
+    assert pool(problem).unplanned == (("near", Unplanned.NOBODY_CHEAPER),)
+
+
+def test_who_could_not_even_go_home_in_time_is_only_left_where_they_are():
+    far = Vehicle(id="far", start=0, end=2, until_s=100)
+    problem = TourProblem(errands=(errand("a", 0, 1),), vehicles=(far,), seconds=street(0, 100, 500), seed=0)
+    for answer in (pool(problem), plan(problem, SHORT)):
+        assert answer.tours[0].visits == ()
+        assert answer.unplanned == (("a", Unplanned.OUT_OF_TIME),)
 
 
 def test_fewer_vehicles_come_before_a_shorter_way():

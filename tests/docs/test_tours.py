@@ -1,0 +1,74 @@
+"""The page on tours works as written, against a real engine process, and shows an answer of the shape one gets."""
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from api.tour_shapes import ToursOut
+from app.documents.pages import DOCS
+from app.postgres import PrivateCluster
+from domain.rules.tours import MOST_ERRANDS, MOST_VEHICLES
+from tests.cluster import copy_of_the_template
+from tests.stranger.engine import EngineProcess
+
+pytestmark = pytest.mark.timeout(300)  # the planner's process loads pandas and compiles
+ANSWERED_WITHIN = 240.0  # s
+PAGE = (DOCS / "tours.md").read_text()
+
+
+def block(kind: str) -> str:
+    (found,) = re.findall(rf"```{kind}\n(.*?)```", PAGE, re.DOTALL)
+    return str(found)
+
+
+@pytest.fixture(scope="module")
+def serving(
+    cluster: PrivateCluster, database_name: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[EngineProcess]:
+    """`serve` over a database of its own, ready."""
+    process = EngineProcess(
+        copy_of_the_template(cluster, f"{database_name}_tours"), tmp_path_factory.mktemp("tours")
+    )
+    try:
+        process.start()
+        yield process
+    finally:
+        process.stop()
+
+
+def test_the_script_gets_tours(serving: EngineProcess):
+    ran = subprocess.run(
+        ["sh", "-eu"],
+        input=block("sh"),
+        env={"PATH": os.environ["PATH"], "COUDMAIN_URL": serving.url},
+        capture_output=True,
+        text=True,
+        timeout=ANSWERED_WITHIN,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    told = ToursOut.model_validate_json(ran.stdout)
+    shown = ToursOut.model_validate_json(block("json"))
+    assert [tour.vehicle for tour in told.tours] == [tour.vehicle for tour in shown.tours]
+    assert [(left.errand, left.reason) for left in told.left_over] == [
+        (left.errand, left.reason) for left in shown.left_over
+    ]
+    assert {stop.errand for tour in told.tours for stop in tour.stops} == {"bread", "flowers"}
+
+
+def test_the_answer_that_is_shown_has_no_member_too_many_or_too_few():
+    shown = json.loads(block("json"))
+    assert ToursOut.model_validate(shown).model_dump(mode="json") == shown
+
+
+def test_the_bounds_are_those_of_the_code():
+    assert f"**`vehicles`**, 1 to {MOST_VEHICLES}:" in PAGE
+    assert f"**`errands`**, up to {MOST_ERRANDS} with those aboard" in PAGE
+
+
+def test_the_script_needs_nothing_but_curl_and_the_usual_tools():
+    assert not re.search(r"\b(jq|python3?|perl|awk|node|bash)\b", block("sh"))
