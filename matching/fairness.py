@@ -13,9 +13,9 @@ from matching.solve import solve
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FairnessPrice:
     """`extra_pickup_s`: seconds of approach more than without fairness, over all requests: of one offered to several
-    people their mean, of one left without an offer the price of nobody. Never below zero where each wants one offer;
-    further passes are no optimum. `moved`: offers that would not have been made. `most_s`: the most that one
-    offer's approach may grow by."""
+    people their mean, of one left without an offer the price of nobody. Never below zero where each wants one offer
+    and nothing is anticipated: further passes are no optimum, and a longer approach may have been worth its place.
+    `moved`: offers that would not have been made. `most_s`: the most that one offer's approach may grow by."""
 
     extra_pickup_s: float
     moved: int
