@@ -34,6 +34,8 @@ def missing(command: str) -> list[str]:
             lacking.append("chromium")
         if not has("nats-server"):
             lacking.append("nats-server")
+        if not has("curl"):
+            lacking.append("curl")  # the README's own script is run
         if not any(Path("/usr/share/fonts/truetype", family).exists() for family in ("noto", "dejavu")):
             lacking.append("fonts-dejavu-core")  # the map's labels are drawn with local fonts
     if command == "bench" and not has("redis-server"):
