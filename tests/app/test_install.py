@@ -148,10 +148,18 @@ def test_a_long_step_gives_signs_of_life(
     assert sign in words
 
 
-def test_the_tests_get_what_the_readmes_script_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_tests_get_what_a_bare_debian_lacks_and_a_town_does_not_need(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(system, "has", lambda _: False)
-    assert "curl" in system.missing("test")
-    assert "curl" not in system.missing("up")
+    monkeypatch.setattr(system, "has_library", lambda _: False)
+    only_for_tests = set(system.missing("test")) - set(system.missing("up"))
+    assert only_for_tests >= {"chromium", "nats-server", "curl", "libatomic1"}
+
+
+def test_a_library_is_there_when_the_loader_finds_it() -> None:
+    assert system.has_library("libc.so.6")
+    assert not system.has_library("libnowhere.so.9")
 
 
 def test_no_rights_ends_in_the_one_line_to_ask_for(monkeypatch: pytest.MonkeyPatch) -> None:
