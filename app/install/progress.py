@@ -1,11 +1,12 @@
 """What the person at the terminal sees while the set-up works, and the log with everything else."""
 
+import contextlib
 import os
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 STILL_WORKING_EVERY = 20.0  # s between signs of life of a long step
@@ -72,16 +73,29 @@ class Progress:
                 cwd=cwd, env={**machine_trust(), **os.environ, **(env or {})}, stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
             ) as child:  # fmt: skip
-                last, hint, said = "", "", time.monotonic()
+                last, hint = "", ""
                 assert child.stdout is not None
-                for line in child.stdout:
-                    log.write(line)
-                    last = line.strip() or last
-                    hint = next((HINTS[sign] for sign in HINTS if sign in line), hint)
-                    if time.monotonic() - said > STILL_WORKING_EVERY:
-                        said = time.monotonic()
-                        self.say(f"{step}: {last[:100]}")
+                with self._signs_of_life(lambda: f"{step}: {last[:100] or 'still at it'}"):
+                    for line in child.stdout:
+                        log.write(line)
+                        last = line.strip() or last
+                        hint = next((HINTS[sign] for sign in HINTS if sign in line), hint)
         if child.returncode != 0:
             raise SetupFailed(
                 f"{step}: {words[0]} failed: {hint or last[:300] or 'no output'} (see {self.log})"
             )
+
+    @contextlib.contextmanager
+    def _signs_of_life(self, words: Callable[[], str]) -> Iterator[None]:
+        """Say the words now and then: a download of minutes has nothing to say for itself."""
+        ended = threading.Event()
+
+        def tell() -> None:
+            while not ended.wait(STILL_WORKING_EVERY):
+                self.say(words())
+
+        threading.Thread(target=tell, name="signs of life", daemon=True).start()
+        try:
+            yield
+        finally:
+            ended.set()

@@ -1,5 +1,6 @@
 """What the distribution provides: PostgreSQL with PostGIS, tilemaker, for the tests a browser and NATS."""
 
+import ctypes
 import os
 import re
 import shutil
@@ -34,6 +35,10 @@ def missing(command: str) -> list[str]:
             lacking.append("chromium")
         if not has("nats-server"):
             lacking.append("nats-server")
+        if not has("curl"):
+            lacking.append("curl")  # the README's own script is run
+        if not has_library("libatomic.so.1"):
+            lacking.append("libatomic1")  # of the Node that Playwright brings
         if not any(Path("/usr/share/fonts/truetype", family).exists() for family in ("noto", "dejavu")):
             lacking.append("fonts-dejavu-core")  # the map's labels are drawn with local fonts
     if command == "bench" and not has("redis-server"):
@@ -123,6 +128,15 @@ def _root_writes(rights: list[str], path: str, words: str) -> None:
 
 def has(program: str) -> bool:
     return shutil.which(program, path=f"{os.environ.get('PATH', '')}:{SBIN}") is not None
+
+
+def has_library(name: str) -> bool:
+    """Whether the loader finds a shared library."""
+    try:
+        ctypes.CDLL(name)
+    except OSError:
+        return False
+    return True
 
 
 def _has_postgres() -> bool:

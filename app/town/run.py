@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import httpx
 import numpy as np
@@ -61,6 +61,12 @@ class TownPlan:
     json_file: Path | None = None
 
 
+class Inhabitant(Protocol):
+    """A driver, a jobber or a customer."""
+
+    async def live(self) -> None: ...
+
+
 async def live(plan: TownPlan) -> Tally:
     """Run the town; returns what its inhabitants saw."""
     city = ground.load(plan.market)
@@ -73,7 +79,7 @@ async def live(plan: TownPlan) -> Tally:
             await lines.enter_async_context(somebody.phone.http)
         memory.settle()
         tasks = [
-            asyncio.create_task(_arrive(somebody.live(), ARRIVING_S * share, tally))
+            asyncio.create_task(arrive(somebody, ARRIVING_S * share, tally))
             for share, somebody in in_step(inhabitants)
         ]
         stop = asyncio.Event()
@@ -155,10 +161,11 @@ def _places(market: str) -> tuple[LatLng, list[LatLng]]:
     return middle, [visited[index] for index in order] or [middle]
 
 
-async def _arrive(life: Any, after: float, tally: Tally) -> None:
+async def arrive(somebody: Inhabitant, after: float, tally: Tally) -> None:
+    """A life that begins after so many seconds: who is called off before has none to leave."""
     await asyncio.sleep(after)
     try:
-        await life
+        await somebody.live()
     except Exception as lost:  # noqa: BLE001 - one inhabitant's end is told, the town lives on
         tally.surprised("somebody", repr(lost))
 

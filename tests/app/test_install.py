@@ -1,6 +1,7 @@
 """The set-up's own decisions, without a network: what is missing, what pip's configuration means to uv, which Node."""
 
 import io
+import os
 import subprocess
 import threading
 import time
@@ -127,12 +128,38 @@ def test_a_known_trouble_is_said_in_plain_words(said: Progress) -> None:
         said.run("step", ["sh", "-c", "echo E: No space left on device; echo Sorry; exit 1"])
 
 
+@pytest.mark.parametrize(
+    ("output", "sign"), [("echo half way; echo", "step: half way"), ("echo", "step: still at it")]
+)
 def test_a_long_step_gives_signs_of_life(
-    said: Progress, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    said: Progress, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: str, sign: str
 ) -> None:
-    monkeypatch.setattr(progress, "STILL_WORKING_EVERY", 0.0)
-    said.run("step", ["echo", "half way"])
-    assert "step: half way" in capsys.readouterr().err
+    os.mkfifo(heard := tmp_path / "heard")
+    words: list[str] = []
+
+    def say(line: str) -> None:
+        words.append(line)
+        if words.count(sign) == 1:
+            heard.write_text("go on")
+
+    monkeypatch.setattr(progress, "STILL_WORKING_EVERY", 0.01)
+    monkeypatch.setattr(said, "say", say)
+    said.run("step", ["sh", "-c", f"{output}; cat {heard}"])  # a step that is silent until it is heard of
+    assert sign in words
+
+
+def test_the_tests_get_what_a_bare_debian_lacks_and_a_town_does_not_need(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(system, "has", lambda _: False)
+    monkeypatch.setattr(system, "has_library", lambda _: False)
+    only_for_tests = set(system.missing("test")) - set(system.missing("up"))
+    assert only_for_tests >= {"chromium", "nats-server", "curl", "libatomic1"}
+
+
+def test_a_library_is_there_when_the_loader_finds_it() -> None:
+    assert system.has_library("libc.so.6")
+    assert not system.has_library("libnowhere.so.9")
 
 
 def test_no_rights_ends_in_the_one_line_to_ask_for(monkeypatch: pytest.MonkeyPatch) -> None:

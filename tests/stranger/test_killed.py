@@ -82,7 +82,7 @@ async def race(crowd: Crowd) -> AsyncIterator[Race]:
         if attempt.won:
             answer = attempt.answers[-1]
             assert answer is not None
-            (await attempt.driver.act(answer.json["id"], "cancel")).must(200)
+            (await race.customer_of[attempt.request_id].act(answer.json["id"], "cancel")).must(200)
 
 
 async def unbroken(postgres: PrivateCluster) -> None:
