@@ -70,7 +70,8 @@ class People:
         return await (await self.customer()).become_ops()
 
     async def leave(self) -> None:
-        """Nobody waits and nobody is on duty, so that no later test meets them; sockets and connections closed."""
+        """Nobody waits, nothing goes on and nobody is on duty, so that no later test meets them, or a trip of theirs on
+        the map; sockets and connections closed."""
         await asyncio.gather(*(self._leave(phone) for phone in self.phones))
 
     async def _leave(self, phone: Phone) -> None:
@@ -79,7 +80,10 @@ class People:
                 "/v1/me/requests?limit=100"
             )  # refused to whoever has signed out, or knocks a lot
             for request in asked.json["items"] if asked.status == 200 else ():
-                if request["state"] == "open":
+                if request["state"] in {
+                    "open",
+                    "matched",
+                }:  # work that has begun is its customer's to call off too
                     await phone.post(f"/v1/requests/{request['id']}/cancel")
             await phone.put("/v1/me/duty", {"on": False, "market": "monaco"})
         await phone.hang_up()
