@@ -80,14 +80,18 @@ FRAMEWORK_CODES: Final[Mapping[int, str]] = {
     428: "precondition_required",
 }
 
+RENAMED: Final[Mapping[int, str]] = {413: "Content Too Large", 422: "Unprocessable Content"}
+
+
+def phrase(status: int) -> str:
+    """What RFC 9110 calls a status, on every Python: before 3.13 two had their older names."""
+    return RENAMED.get(status) or HTTPStatus(status).phrase
+
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The `responses=` of a route: these statuses carry a `Problem`."""
     schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
-    return {
-        status: {"description": HTTPStatus(status).phrase, "content": {PROBLEM_JSON: schema}}
-        for status in statuses
-    }
+    return {status: {"description": phrase(status), "content": {PROBLEM_JSON: schema}} for status in statuses}
 
 
 def body_of(
@@ -207,7 +211,7 @@ def _of_framework(
         body_of(
             status=status,
             code=FRAMEWORK_CODES.get(status, "refused"),
-            title=HTTPStatus(status).phrase,
+            title=phrase(status),
             detail=detail,
             request_id=request_id_of(request),
         ),

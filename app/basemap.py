@@ -22,7 +22,7 @@ from pmtiles.tile import tileid_to_zxy, zxy_to_tileid
 from pmtiles.writer import write
 
 from app.cities import CityUnavailable
-from app.coastline import bounds_of, sea_of, write_water
+from app.coastline import bounds_of, sea_of, with_water
 from geo.coast import Box, BrokenCoast
 
 EXAMPLES = ("/usr/share/doc/tilemaker", "/usr/share/tilemaker", "/usr/local/share/tilemaker")
@@ -47,9 +47,8 @@ def build(pbf: Path, out: Path) -> Path:
         config, tiles, packed = scratch / "config.json", scratch / "tiles.mbtiles", scratch / "tiles.pmtiles"
         config.write_text(json.dumps(without_shapefiles(json.loads((examples / CONFIG).read_text()))))
         box = ",".join(f"{side:.7f}" for side in _bounds(pbf))
-        inputs = [word for file in (pbf.absolute(), *_sea(pbf, scratch)) for word in ("--input", file)]
         made = ["--output", tiles, "--bbox", box, "--config", config, "--process", examples / LUA]
-        command = [program, *map(str, [*inputs, *made])]
+        command = [program, *map(str, ["--input", _with_its_sea(pbf.absolute(), scratch), *made])]
         try:
             subprocess.run(
                 command, cwd=scratch, capture_output=True, text=True, check=True, timeout=BUILD_WITHIN
@@ -74,18 +73,17 @@ def _bounds(pbf: Path) -> Box:
         raise BasemapUnavailable(f"no map can be made of {pbf.name}: {error}") from error
 
 
-def _sea(pbf: Path, scratch: Path) -> list[Path]:
-    """A file of the extract's sea, if it has one. A coast that does not close costs the sea, not the map."""
+def _with_its_sea(pbf: Path, scratch: Path) -> Path:
+    """The extract and its sea, if it has one. A coast that does not close costs the sea, not the map."""
     try:
         water = sea_of(pbf)
     except BrokenCoast as broken:
         print(f"{pbf.name}: a map without the sea, for {broken}", flush=True)
-        return []
+        return pbf
     if water.is_empty:
-        return []
-    file = scratch / "sea.osm.pbf"
-    write_water(water, file)
-    return [file]
+        return pbf
+    with_water(pbf, water, scratch / "with-sea.osm.pbf")
+    return scratch / "with-sea.osm.pbf"
 
 
 def pack(mbtiles: Path, out: Path) -> None:

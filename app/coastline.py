@@ -1,4 +1,4 @@
-"""The sea of an OpenStreetMap extract, as a small extract of its own.
+"""The sea of an OpenStreetMap extract, and the extract with its sea.
 
 Extracts hold the coast as lines (`natural=coastline`) and leave the sea to whoever draws the map; the usual
 water polygons come from a download site. Here the lines of the extract itself are closed along its edge.
@@ -10,7 +10,6 @@ from pathlib import Path
 import osmium
 from osmium.filter import TagFilter
 from osmium.osm import NODE, WAY
-from osmium.osm import Box as OsmBox
 from osmium.osm import Node as OsmNode
 from osmium.osm import Way as OsmWay
 from osmium.osm.mutable import Node, Relation, Way
@@ -19,8 +18,8 @@ from shapely.geometry import LinearRing, MultiPolygon
 from geo.coast import Box, Line, sea
 
 # Above every id OpenStreetMap has given (2026: nodes 1.3e10, ways 1.4e9, relations 2e7); tilemaker keeps
-# those of ways in 32 bits.
-FIRST_NODE, FIRST_WAY, FIRST_RELATION = 2**40, 3_900_000_000, 2_000_000_000
+# those of nodes in 34 bits and those of ways in 32.
+FIRST_NODE, FIRST_WAY, FIRST_RELATION = 17_000_000_000, 3_900_000_000, 2_000_000_000
 BEYOND = 0.02  # of the shorter side: the sea goes on this far past the edge, so that none of its outline is in view
 
 
@@ -56,8 +55,24 @@ def _coast(pbf: Path) -> list[Line]:
     return lines
 
 
-def write_water(water: MultiPolygon, out: Path) -> None:
-    """An extract of nothing but this water. Its ids clash with nobody's."""
+def with_water(pbf: Path, water: MultiPolygon, out: Path) -> None:
+    """The extract with this water in it, in the order that extracts have. The new ids clash with nobody's.
+
+    One file, because tilemaker 3.0 (Debian 13) does not survive a second one.
+    """
+    alone = out.with_name(f"water-{out.name}")
+    _write_water(water, alone)
+    merged = osmium.MergeInputReader()
+    merged.add_file(str(alone))
+    extract = osmium.io.Reader(str(pbf))
+    writer = osmium.io.Writer(str(out), extract.header())
+    merged.apply_to_reader(extract, writer)
+    writer.close()
+    extract.close()
+    alone.unlink()
+
+
+def _write_water(water: MultiPolygon, out: Path) -> None:
     nodes, ways, relations = list[Node](), list[Way](), list[Relation]()
     tags = {"natural": "water", "water": "sea"}
 
@@ -75,8 +90,6 @@ def write_water(water: MultiPolygon, out: Path) -> None:
         area = {"type": "multipolygon", **tags}
         relations.append(Relation(id=FIRST_RELATION + len(relations), members=members, tags=area))
 
-    header = osmium.io.Header()
-    header.add_box(OsmBox(*water.bounds))
-    with osmium.SimpleWriter(str(out), header=header) as writer:
+    with osmium.SimpleWriter(str(out)) as writer:
         for thing in (*nodes, *ways, *relations):
             writer.add(thing)

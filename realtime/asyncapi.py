@@ -1,6 +1,7 @@
 """AsyncAPI 3.0 of the socket, generated from the frames themselves: what is documented is what is decoded."""
 
 from collections.abc import Mapping
+from inspect import cleandoc
 from typing import Any, Final
 
 import msgspec
@@ -77,6 +78,9 @@ def asyncapi_document() -> dict[str, Any]:
     every = tuple(dict.fromkeys((*UP_FRAMES, *DOWN_FRAMES)))
     arguments = [command.args for command in commands.COMMANDS.values()]
     _, schemas = msgspec.json.schema_components([*every, *arguments], ref_template=REF)
+    for schema in schemas.values():
+        if "description" in schema:
+            schema["description"] = cleandoc(schema["description"])  # as Python itself does it from 3.13 on
     schemas["EventFrame"]["properties"]["type"]["examples"] = [kind.value for kind in EventType]
     return {
         "asyncapi": "3.0.0",

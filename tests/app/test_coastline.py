@@ -7,7 +7,7 @@ import pytest
 from osmium.osm import Area
 from shapely.geometry import MultiPolygon, Point, Polygon, box
 
-from app.coastline import BEYOND, bounds_of, sea_of, write_water
+from app.coastline import BEYOND, FIRST_NODE, bounds_of, sea_of, with_water
 from tests.app.extracts import BOX, write_extract
 
 COAST = {"natural": "coastline"}
@@ -52,7 +52,8 @@ def test_far_from_the_coast_there_is_no_sea(tmp_path: Path) -> None:
 def test_water_is_written_with_its_islands_and_reads_back_the_same(tmp_path: Path) -> None:
     island = [(7.42, 43.735), (7.421, 43.735), (7.421, 43.736), (7.42, 43.735)]
     water = MultiPolygon([Polygon(box(*BOX).exterior, [island]), box(7.5, 43.73, 7.51, 43.74)])
-    write_water(water, tmp_path / "sea.osm.pbf")
+    write_extract(tmp_path / "beach.osm.pbf", [EASTWARD], [COAST])
+    with_water(tmp_path / "beach.osm.pbf", water, tmp_path / "sea.osm.pbf")
     read = []
     for area in osmium.FileProcessor(tmp_path / "sea.osm.pbf").with_areas():
         if isinstance(area, Area) and area.tags.get("natural") == "water":
@@ -60,4 +61,21 @@ def test_water_is_written_with_its_islands_and_reads_back_the_same(tmp_path: Pat
                 holes = [[(n.lon, n.lat) for n in inner] for inner in area.inner_rings(outer)]
                 read.append(Polygon([(n.lon, n.lat) for n in outer], holes))
     assert MultiPolygon(read).symmetric_difference(water).area < 1e-12
-    assert bounds_of(tmp_path / "sea.osm.pbf") == water.bounds
+    assert bounds_of(tmp_path / "sea.osm.pbf") == BOX
+
+
+def test_the_extract_stays_as_it_was_and_in_order_beside_its_water(tmp_path: Path) -> None:
+    write_extract(tmp_path / "beach.osm.pbf", [EASTWARD], [COAST])
+    with_water(tmp_path / "beach.osm.pbf", MultiPolygon([box(*BOX)]), tmp_path / "sea.osm.pbf")
+    before, after = (
+        [(thing.type_str(), thing.id) for thing in osmium.FileProcessor(tmp_path / f"{name}.osm.pbf")]
+        for name in ("beach", "sea")
+    )
+    assert after == sorted(after, key=lambda each: ("nwr".index(each[0]), each[1]))
+    assert [each for each in after if each in before] == before
+    assert [each[0] for each in after if each not in before] == ["n", "n", "n", "n", "w", "r"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["beach.osm.pbf", "sea.osm.pbf"]
+
+
+def test_new_nodes_have_ids_that_tilemaker_can_keep() -> None:
+    assert FIRST_NODE + 100_000_000 < 2**34
