@@ -17,9 +17,9 @@ from shapely.geometry import LinearRing, MultiPolygon
 
 from geo.coast import Box, Line, sea
 
-# Above every id OpenStreetMap has given (2026: nodes 1.3e10, ways 1.4e9, relations 2e7); tilemaker keeps
-# those of nodes in 34 bits and those of ways in 32.
-FIRST_NODE, FIRST_WAY, FIRST_RELATION = 17_000_000_000, 3_900_000_000, 2_000_000_000
+# Above every id OpenStreetMap has given (2026: nodes 1.3e10, ways 1.4e9, relations 2e7); tilemaker
+# keeps those of nodes in 34 bits and those of ways in 31.
+FIRST_NODE, FIRST_WAY, FIRST_RELATION = 17_000_000_000, 2_100_000_000, 2_000_000_000
 BEYOND = 0.02  # of the shorter side: the sea goes on this far past the edge, so that none of its outline is in view
 
 

@@ -7,7 +7,7 @@ import pytest
 from osmium.osm import Area
 from shapely.geometry import MultiPolygon, Point, Polygon, box
 
-from app.coastline import BEYOND, FIRST_NODE, bounds_of, sea_of, with_water
+from app.coastline import BEYOND, FIRST_NODE, FIRST_WAY, bounds_of, sea_of, with_water
 from tests.app.extracts import BOX, write_extract
 
 COAST = {"natural": "coastline"}
@@ -77,5 +77,6 @@ def test_the_extract_stays_as_it_was_and_in_order_beside_its_water(tmp_path: Pat
     assert sorted(path.name for path in tmp_path.iterdir()) == ["beach.osm.pbf", "sea.osm.pbf"]
 
 
-def test_new_nodes_have_ids_that_tilemaker_can_keep() -> None:
+def test_new_ids_are_such_as_tilemaker_can_keep() -> None:
     assert FIRST_NODE + 100_000_000 < 2**34
+    assert FIRST_WAY + 10_000_000 < 2**31
