@@ -225,7 +225,7 @@ async def look_around(
             dict.fromkeys([*first_in_line, *_nearest(crowd, could, seeking.first, asked[i]).tolist()])
         )
         looked_at.update(near)
-        enough &= len(near) >= keep
+        enough &= len(near) >= keeps[i]
         if near:
             travel = await _travel(work, market, seeking, [crowd.place(j) for j in near])
             sources.add(travel.source)

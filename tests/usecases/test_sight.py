@@ -158,6 +158,25 @@ async def test_requests_from_one_place_do_not_leave_each_other_nobody(
     assert (read[0] < DRIVERS) == large
 
 
+async def test_where_too_few_can_come_for_all_who_contend_nobody_is_told_that_enough_were_nearer(
+    tools: Tools, read: list[int]
+):
+    for _ in range(30):
+        asked = await a_provider(tools, at=PORT)
+        async with tools.sessions.begin() as db:
+            db.add(pending(tools, asked, await a_ride(tools, await an_account(tools))))
+    async with tools.sessions.begin() as db:
+        await db.execute(update(Request).values(state="cancelled"))
+    for _ in range(8):
+        await a_provider(tools, at=CASINO)
+    for _ in range(5):  # fifteen are wanted
+        await a_ride(tools, await an_account(tools), pickup=PORT)
+    await a_round(tools)
+    async with tools.sessions() as db:
+        (problem,) = (await db.execute(select(Round.problem))).scalars()
+    assert len(problem["supply"]) == read[-1] == 38
+
+
 def pending(tools: Tools, driver: Actor, request: UUID) -> Offer:
     now = tools.clock.now()
     return Offer(
