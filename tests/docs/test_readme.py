@@ -3,32 +3,12 @@
 import os
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from app.postgres import PrivateCluster
-from tests.cluster import copy_of_the_template
 from tests.stranger.engine import EngineProcess
 
 README = Path(__file__).parents[2] / "README.md"
 ACCEPTED_WITHIN = 40.0  # s for curl's calls and a round or two on a crowded machine; alone it takes about two
-
-
-@pytest.fixture(scope="module")
-def serving(
-    cluster: PrivateCluster, database_name: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[EngineProcess]:
-    """`serve` over a database of its own, ready."""
-    process = EngineProcess(
-        copy_of_the_template(cluster, f"{database_name}_readme"), tmp_path_factory.mktemp("readme")
-    )
-    try:
-        process.start()
-        yield process
-    finally:
-        process.stop()
 
 
 def the_script() -> str:

@@ -4,15 +4,12 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Iterator
 
 import pytest
 
 from api.tour_shapes import ToursOut
 from app.documents.pages import DOCS
-from app.postgres import PrivateCluster
 from domain.rules.tours import MOST_ERRANDS, MOST_VEHICLES
-from tests.cluster import copy_of_the_template
 from tests.stranger.engine import EngineProcess
 
 pytestmark = pytest.mark.timeout(300)  # the planner's process loads pandas and compiles
@@ -23,21 +20,6 @@ PAGE = (DOCS / "tours.md").read_text()
 def block(kind: str) -> str:
     (found,) = re.findall(rf"```{kind}\n(.*?)```", PAGE, re.DOTALL)
     return str(found)
-
-
-@pytest.fixture(scope="module")
-def serving(
-    cluster: PrivateCluster, database_name: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[EngineProcess]:
-    """`serve` over a database of its own, ready."""
-    process = EngineProcess(
-        copy_of_the_template(cluster, f"{database_name}_tours"), tmp_path_factory.mktemp("tours")
-    )
-    try:
-        process.start()
-        yield process
-    finally:
-        process.stop()
 
 
 def test_the_script_gets_tours(serving: EngineProcess):
