@@ -18,8 +18,10 @@ VARIABLE: Final = "NUMBA_CACHE_DIR"
 READY: Final = "ready"  # a file there, once all of them have been compiled
 SOURCES: Final = (
     "geo/blocks.py",
+    "geo/hexagons.py",
     "geo/kernels.py",
     "geo/machinecode.py",
+    "geo/rowtable.py",
     "geo/shortest.py",
     "matching/compiled.py",
     "matching/tours/kernel.py",

@@ -17,7 +17,9 @@ import numpy as np
 from app.clock import stopped_within
 from app.kernels import READY, VARIABLE
 from domain.usecases.work import Tools
+from geo.addresses import prepare_cells
 from geo.nearby import GRID_FROM, prepare_grid
+from geo.register import prepare_table
 from geo.shortest import Spreader
 
 LOOK_EVERY: Final = 1.0  # s
@@ -30,6 +32,13 @@ def warm_ways() -> None:
     graph.reach(np.array([0]), np.array([0.0]))
 
 
+def warm_index() -> None:
+    """The live index of a large crowd."""
+    prepare_grid()
+    prepare_cells()
+    prepare_table()
+
+
 def warm_assignment() -> None:
     """The assignment of a large round."""
     from matching import compiled  # noqa: PLC0415 - numba and its code, only where they are wanted
@@ -39,7 +48,7 @@ def warm_assignment() -> None:
 
 ALL: Final[Mapping[str, Callable[[], None]]] = {
     "ways on streets": warm_ways,
-    "the grid of a large crowd": prepare_grid,
+    "the index of a large crowd": warm_index,
     "the assignment of a large round": warm_assignment,
 }
 
@@ -73,7 +82,7 @@ def _aside(load: Callable[[], None]) -> None:
 
 
 def _load() -> None:
-    prepare_grid()
+    warm_index()
     warm_assignment()
 
 

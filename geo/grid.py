@@ -47,16 +47,25 @@ class Grid:
         in_order = rows[
             np.argsort(_keys(flat, width, side), kind="stable")
         ]  # neighbours in neighbouring memory
-        self.put(in_order, places[in_order], tags[in_order])
+        self.put(in_order, places[in_order, :3], places[in_order, 3], places, tags)
 
     def grow(self, ids: NDArray[np.uint64]) -> None:
         """Make room for as many rows as there are ids."""
         more = np.full(len(ids) - len(self._blocks.slot_of), -1, np.int64)
         self._blocks = self._blocks._replace(ids=ids, slot_of=np.concatenate((self._blocks.slot_of, more)))
 
-    def put(self, rows: Rows, places: NDArray[np.float64], tags: Rows) -> bool:
-        """Put or move each row; False when the blocks are used up and the grid must be built anew."""
-        return bool(kernels.put_many(self._blocks, rows, places, tags) == len(rows))
+    def put(
+        self,
+        rows: Rows,
+        places: NDArray[np.float64],
+        at: NDArray[np.float64],
+        known: NDArray[np.float64],
+        tags: Rows,
+    ) -> tuple[int, bool]:
+        """Put or move each row, in `known` too, with its tags of all `tags`: how many had no place before, and False
+        when the blocks are used up and the grid must be built anew."""
+        newcomers, fits = kernels.put_many(self._blocks, rows, places, at, known, tags)
+        return int(newcomers), bool(fits)
 
     def remove(self, rows: Rows) -> None:
         kernels.remove_many(self._blocks, rows)

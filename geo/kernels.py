@@ -31,16 +31,31 @@ _compiled = compiled(forceinline=True, error_model="numpy")
 
 @_compiled
 def put_many(
-    blocks: Blocks, rows: NDArray[np.int64], places: NDArray[np.float64], tags: NDArray[np.int64]
-) -> int:
-    """Put or move each row, in order; how many were put before the slots ran out (all of them, usually)."""
+    blocks: Blocks,
+    rows: NDArray[np.int64],
+    places: NDArray[np.float64],
+    at: NDArray[np.float64],
+    known: NDArray[np.float64],
+    tags: NDArray[np.int64],
+) -> tuple[int, bool]:
+    """Put or move each row to its place (n, 3) since its moment, in order, in `known` (all rows, 4) too.
+
+    How many had no place; and whether the slots sufficed: from where they do not, `known` alone is written.
+    """
+    newcomers, fits = 0, True
     for n in range(len(rows)):
-        row = rows[n]
-        cell = _cell(blocks, places[n, 0], places[n, 1], places[n, 2])
+        row, x, y, z = rows[n], places[n, 0], places[n, 1], places[n, 2]
+        if known[row, 0] != known[row, 0]:
+            newcomers += 1
+        known[row, 0], known[row, 1], known[row, 2], known[row, 3] = x, y, z, at[n]
+        if not fits:
+            continue
+        cell = _cell(blocks, x, y, z)
         slot = blocks.slot_of[row]
         if slot < 0 or cell != _cell_of_slot(blocks, slot):
             if blocks.blocks[cell, 1] == blocks.blocks[cell, 2] and not _widen(blocks, cell):
-                return n
+                fits = False
+                continue
             if slot >= 0:
                 _leave(blocks, row)
             slot = blocks.blocks[cell, 0] + blocks.blocks[cell, 1]
@@ -48,9 +63,9 @@ def put_many(
             blocks.slot_of[row] = slot
             line, column = cell // blocks.side, cell % blocks.side
             blocks.occupied[line, column // BITS] |= 1 << (column % BITS)
-        blocks.places[slot] = places[n]
-        blocks.tags[slot] = tags[n]
-    return len(rows)
+        blocks.places[slot] = known[row]
+        blocks.tags[slot] = tags[row]
+    return newcomers, fits
 
 
 @_compiled

@@ -1,9 +1,7 @@
 """The live index: where every provider on duty is now. In memory only; the newest fix wins."""
 
 from collections.abc import Sequence
-from itertools import repeat
 from math import inf, isfinite, nan
-from operator import attrgetter
 from typing import TypeVar
 from uuid import UUID
 
@@ -33,6 +31,7 @@ from geo.fixes import FixRefusal as FixRefusal
 from geo.livepoints import LivePoint, LiveSnapshot
 from geo.nearby import Crowd, Rows, Search
 from geo.points import LatLng, chord2_of, crow_m, crow_pairs_m, meters_of, on_sphere
+from geo.register import Register
 from geo.units import Meters
 
 ANY_SERVICE = -1
@@ -48,11 +47,8 @@ class LiveIndex:
     def __init__(self, fastest_mps: float = FASTEST_MPS) -> None:
         """`fastest_mps`: an implied speed above it is a JUMP (a town in fast motion needs more)."""
         self._fastest_mps = fastest_mps
-        self._row_of: dict[int, int] = {}  # by the id's number: hashed in a third of a UUID's time
-        self._free: list[int] = []
-        self._crowd, self._addresses = Crowd(), Addresses()
+        self._register, self._crowd, self._addresses = Register(), Crowd(), Addresses()
         self._unsettled: list[int] = []  # rows whose newest fix the crowd has not been told of
-        self._id = np.empty(0, np.object_)
         self._services, self._available = np.empty(0, np.int64), np.empty(0, np.bool_)
         self._stamp = np.empty(0)  # unix s on the phone's clock: orders its fixes; -inf without a fix
         self._at = np.empty(0)  # the same, never ahead of ours
@@ -61,38 +57,34 @@ class LiveIndex:
         self._grow(64)
 
     def __len__(self) -> int:
-        return len(self._row_of)
+        return len(self._register)
 
     def __contains__(self, provider: UUID) -> bool:
         """Whether they are on duty."""
-        return provider.int in self._row_of
+        return self._register.row(provider) is not None
 
     # Duty
 
     def put_on_duty(self, provider: UUID, services_mask: int) -> None:
         """From now on take fixes. A new row is available; a repeat changes the services and nothing else."""
-        row = self._row_of.get(provider.int)
+        row = self._register.row(provider)
         if row is None:
-            if not self._free:
+            if self._register.is_full:
                 self._grow(2 * len(self._at))
-            row = self._row_of[provider.int] = self._free.pop()
-            self._id[row] = provider
-            self._crowd.ids[row] = divmod(provider.int, 2**64)
+            row = self._register.enter(provider)
             self._available[row] = True
         self._services[row] = services_mask
         self._offer(row)
 
     def take_off_duty(self, provider: UUID) -> None:
         """Forget the row at once; nothing if there is none."""
-        row = self._row_of.pop(provider.int, None)
+        row = self._register.leave(provider)
         if row is not None:
             self._forget_fix(row)
-            self._id[row] = None
-            self._free.append(row)
 
     def set_available(self, provider: UUID, available: bool) -> None:
         """Whether searches may find this provider; nothing to say of someone off duty."""
-        row = self._row_of.get(provider.int)
+        row = self._register.row(provider)
         if row is not None:
             self._available[row] = available
             self._offer(row)
@@ -104,7 +96,7 @@ class LiveIndex:
 
     def report(self, provider: UUID, fix: Fix, now: float) -> FixRefusal | None:
         """Take a fix that is newer than the known one by its own timestamp, and believable: None."""
-        row = self._row_of.get(provider.int)
+        row = self._register.row(provider)
         if row is None:
             return FixRefusal.OFF_DUTY
         refusal = too_bad(fix, now) or self._against_known(row, fix)
@@ -126,10 +118,9 @@ class LiveIndex:
         return None
 
     def _write(self, row: int, fix: Fix, now: float) -> None:
-        place = LatLng(fix.lat, fix.lon)
         self._stamp[row], self._at[row] = fix.at, min(fix.at, now)
         self._lat[row], self._lon[row] = fix.lat, fix.lon
-        self._addresses.move(row, place)
+        self._addresses.move(row, fix.lat, fix.lon)
         self._accuracy[row] = known_or_nan(fix.accuracy_m)
         self._heading[row] = known_or_nan(fix.heading_deg)
         self._speed[row] = known_or_nan(fix.speed_mps)
@@ -238,13 +229,13 @@ class LiveIndex:
         rows = np.flatnonzero(np.isfinite(self._at) & (now - self._at > GONE_AFTER))
         for row in rows.tolist():
             self._forget_fix(row)
-        return sorted(self._id[rows].tolist())
+        return sorted(map(self._register.who, rows.tolist()))
 
     # Reading
 
     def newest(self, provider: UUID) -> LivePoint | None:
         """The newest fix however old, until `sweep` forgets it; None without one."""
-        row = self._row_of.get(provider.int)
+        row = self._register.row(provider)
         return None if row is None or not isfinite(self._at[row]) else self._point(row, None)
 
     def nearest(
@@ -298,21 +289,21 @@ class LiveIndex:
 
     def rows_of(self, providers: Sequence[UUID]) -> Rows:
         """The row of each, now; -1 for who is off duty."""
-        found = map(self._row_of.get, map(attrgetter("int"), providers), repeat(-1))
-        return np.fromiter(found, np.int64, len(providers))
+        return self._register.rows_of(providers)
 
     def providers_of(self, rows: Rows) -> list[UUID | None]:
         """Whose each row is, now; None for -1 and for a free one."""
-        return [self._id[row] if row >= 0 else None for row in rows.tolist()]
+        return self._register.providers_of(rows)
 
     def snapshot(self, now: float) -> LiveSnapshot:
         """A frozen copy for a round of matching or a frame of the map."""
         rows = self._live_rows(now)
-        rows = rows[np.lexsort((self._crowd.ids[rows, 1], self._crowd.ids[rows, 0]))]
+        ids = self._register.ids[rows]
+        rows = rows[np.lexsort((ids[:, 1], ids[:, 0]))]
         age = np.maximum(0.0, now - self._at[rows])
         return LiveSnapshot(
             now=now,
-            ids=tuple(self._id[rows].tolist()),
+            ids=tuple(map(self._register.who, rows.tolist())),
             lat=_frozen(self._lat[rows]),
             lon=_frozen(self._lon[rows]),
             at=_frozen(self._at[rows]),
@@ -346,7 +337,7 @@ class LiveIndex:
 
     def _point(self, row: int, away: Meters | None) -> LivePoint:
         return LivePoint(
-            provider=self._id[row],
+            provider=self._register.who(row),
             lat=float(self._lat[row]),
             lon=float(self._lon[row]),
             at=float(self._at[row]),
@@ -371,14 +362,13 @@ class LiveIndex:
         for name, empty in _COLUMNS.items():
             column = getattr(self, name)
             setattr(self, name, np.concatenate((column, np.full(capacity - old, empty, column.dtype))))
-        self._crowd.grow(capacity)
+        self._register.grow(capacity)
+        self._crowd.grow(self._register.ids)
         self._addresses.grow(capacity)
-        self._free.extend(range(capacity - 1, old - 1, -1))
 
 
 # What a row without a provider, or without a fix, holds in each column.
 _COLUMNS = {
-    "_id": None,
     "_services": 0,
     "_available": False,
     "_stamp": -inf,

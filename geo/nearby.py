@@ -36,19 +36,19 @@ class Crowd:
     def __init__(self) -> None:
         self._places = np.empty((0, 4))  # x, y, z, and unix s of the fix; NaN without one
         self._tags = np.empty((0, 2), np.int64)  # services; 2 * row + (1 if available)
-        self.ids = np.empty((0, 2), np.uint64)  # high and low half: ties go by id
+        self._ids = np.empty((0, 2), np.uint64)
         self._placed = 0
         self._grid: Grid | None = None
 
-    def grow(self, capacity: int) -> None:
-        """Make room for rows up to `capacity`."""
-        old = len(self._places)
+    def grow(self, ids: NDArray[np.uint64]) -> None:
+        """Make room for as many rows as there are ids, high and low half: ties go by them. They are not copied."""
+        old, capacity = len(self._places), len(ids)
         tags = np.column_stack((np.zeros(capacity - old, np.int64), 2 * np.arange(old, capacity)))
         self._places = np.concatenate((self._places, np.full((capacity - old, 4), np.nan)))
         self._tags = np.concatenate((self._tags, tags))
-        self.ids = np.concatenate((self.ids, np.zeros((capacity - old, 2), np.uint64)))
+        self._ids = ids
         if self._grid is not None:
-            self._grid.grow(self.ids)
+            self._grid.grow(ids)
 
     def offer(self, row: int, services: int, available: bool) -> None:
         """What a search may ask of the row."""
@@ -58,12 +58,15 @@ class Crowd:
 
     def put(self, rows: Rows, places: NDArray[np.float64], at: NDArray[np.float64]) -> None:
         """Each row, once, is at its place (n, 3) since its fix's moment."""
+        if self._grid is not None:
+            newcomers, fits = self._grid.put(rows, places, at, self._places, self._tags)
+            self._placed += newcomers
+            if not fits or self._placed > 2 * self._grid.built_for:
+                self._build()
+            return
         self._placed += int(np.count_nonzero(np.isnan(self._places[rows, 0])))
         self._places[rows, :3], self._places[rows, 3] = places, at
-        if self._grid is None or self._placed > 2 * self._grid.built_for:
-            if self._placed > GRID_FROM:
-                self._build()
-        elif not self._grid.put(rows, self._places[rows], self._tags[rows]):
+        if self._placed > GRID_FROM:
             self._build()
 
     def remove(self, rows: Rows) -> None:
@@ -103,13 +106,13 @@ class Crowd:
             kth = np.partition(away2[near], search.k - 1)[search.k - 1]
             near = near[away2[near] <= kth]
         rows, away2 = findable[near], away2[near]
-        order = np.lexsort((self.ids[rows, 1], self.ids[rows, 0], away2))[: search.k]
+        order = np.lexsort((self._ids[rows, 1], self._ids[rows, 0], away2))[: search.k]
         return rows[order], away2[order]
 
     def _build(self) -> None:
         from geo.grid import Grid  # noqa: PLC0415  half a second of numba that a small town never pays
 
-        self._grid = Grid(self._places, self._tags, self.ids)
+        self._grid = Grid(self._places, self._tags, self._ids)
 
 
 def prepare_grid() -> None:
@@ -118,7 +121,7 @@ def prepare_grid() -> None:
     Whoever expects a crowd of more than `GRID_FROM` calls it before; otherwise its growth pays.
     """
     crowd = Crowd()
-    crowd.grow(2)
+    crowd.grow(np.zeros((2, 2), np.uint64))
     crowd.put(np.array([0, 1]), np.eye(3)[:2], np.zeros(2))
     crowd._build()  # noqa: SLF001  a crowd too small to want one
     crowd.nearest(np.eye(3)[:1], Search(1, np.inf, 0.0, -1, only_available=False))

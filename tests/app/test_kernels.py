@@ -98,7 +98,7 @@ async def test_a_small_town_loads_no_kernels_and_a_large_one_before_it_needs_the
 ):
     loaded: list[str] = []
     monkeypatch.setattr(warming, "CROWD", 3)
-    monkeypatch.setattr(warming, "prepare_grid", lambda: loaded.append("grid"))
+    monkeypatch.setattr(warming, "warm_index", lambda: loaded.append("index"))
     monkeypatch.setattr(warming, "warm_assignment", lambda: loaded.append("assignment"))
     tools = make_tools(engine)
     warmer = warming.Warmer(tools)
@@ -112,4 +112,4 @@ async def test_a_small_town_loads_no_kernels_and_a_large_one_before_it_needs_the
     async with asyncio.timeout(10):
         while len(loaded) < 2:  # noqa: ASYNC110 - another thread fills it
             await asyncio.sleep(0.01)
-    assert loaded == ["grid", "assignment"]
+    assert loaded == ["index", "assignment"]

@@ -1,4 +1,4 @@
-"""The grid's loops as Python runs them: what coverage can see, and what the compiled ones must equal."""
+"""Compiled loops as Python runs them: what coverage can see, and what the compiled ones must equal."""
 
 import importlib.util
 from types import ModuleType
@@ -9,9 +9,9 @@ import pytest
 import geo.kernels
 
 
-def plain_kernels() -> ModuleType:
-    """The loops as Python runs them."""
-    spec = importlib.util.spec_from_file_location("plain_kernels", geo.kernels.__file__)
+def plain_kernels(of: ModuleType = geo.kernels) -> ModuleType:
+    """The loops of a module as Python runs them."""
+    spec = importlib.util.spec_from_file_location(f"plain_{of.__name__}", str(of.__file__))
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -2,21 +2,30 @@
 
 import h3.api.basic_int as h3
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import geo.addresses
-from geo.addresses import Addresses
+import geo.hexagons
+import geo.icosahedron
+import geo.nearby
+from geo.addresses import Addresses, prepare_cells
 from geo.cells import LIVE_RES, cells_of
 from geo.points import LatLng, moved, on_sphere
+from tests.geo.plainkernels import plain_kernels
 
+PLAIN = plain_kernels(geo.hexagons)
 pentagons = [LatLng(*h3.cell_to_latlng(cell)) for cell in h3.get_pentagons(LIVE_RES)]
 edges = [LatLng(90, 0), LatLng(-90, 10), LatLng(0, 180), LatLng(0, -180), LatLng(43.73, 7.42)]
-starts = st.one_of(
-    st.sampled_from(pentagons + edges),
-    st.builds(LatLng, st.floats(-90, 90), st.floats(-180, 180)),
+anywhere = st.builds(LatLng, st.floats(-90, 90), st.floats(-180, 180))
+starts = st.one_of(st.sampled_from(pentagons + edges), anywhere)
+walks = st.lists(
+    st.tuples(st.floats(0, 360), st.sampled_from([0.0, 1e-3, 5.0, 60.0, 170.0, 400.0, 90_000.0])), max_size=12
 )
-walks = st.lists(st.tuples(st.floats(0, 360), st.sampled_from([0.0, 5.0, 60.0, 170.0, 400.0])), max_size=12)
+
+
+def setup_module():
+    prepare_cells()  # before a deadline of Hypothesis looks
 
 
 def at(addresses: Addresses, rows: list[int], places: list[LatLng]) -> None:
@@ -24,60 +33,85 @@ def at(addresses: Addresses, rows: list[int], places: list[LatLng]) -> None:
     addresses.move_many(np.array(rows), lat, lon, on_sphere(lat, lon))
 
 
-@given(starts, walks)
-def test_a_walk_is_always_in_the_cell_h3_says(start, walk):
+def degrees_of(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return np.degrees(np.arcsin(points[:, 2])), np.degrees(np.arctan2(points[:, 1], points[:, 0]))
+
+
+@pytest.fixture(scope="module", params=["by H3", "compiled", "plain"])
+def way(request):
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param != "by H3":
+            patch.setattr(geo.nearby, "GRID_FROM", 0)
+        if request.param == "plain":
+            patch.setattr(geo.icosahedron, "hexagons", PLAIN)
+        yield
+
+
+@given(start=starts, walk=walks)
+def test_a_walk_is_always_in_the_cell_h3_says(way, start, walk):
     addresses, here = Addresses(), start
     addresses.grow(2)
     at(addresses, [1], [here])
     for bearing, meters in walk:
         here = moved(here, bearing, meters)
         at(addresses, [1], [here])
-        assert addresses.cell.tolist() == [0, cells_of([here.lat], [here.lon])[0]]
+        assert addresses.cell.tolist() == [0, h3.latlng_to_cell(here.lat, here.lon, LIVE_RES)]
 
 
-def test_points_all_over_a_cell_are_never_taken_for_a_neighbours(monkeypatch):
-    """Everywhere on the icosahedron: what the inner circle holds, the cell holds."""
-    dice = np.random.default_rng(4)
-    lat, lon = np.degrees(np.arcsin(dice.uniform(-1, 1, 4_000))), dice.uniform(-180, 180, 4_000)
-    lat[:12], lon[:12] = np.array([(p.lat, p.lon) for p in pentagons]).T
-    cells = cells_of(lat, lon)
-    centers, inner2 = geo.addresses._inner_circles(cells)
-    turn = dice.uniform(0, 2 * np.pi, 4_000)
-    aside = np.cross(centers, [0.3, 0.5, 0.8])
-    aside /= np.linalg.norm(aside, axis=1)[:, None]
-    ahead = np.cross(centers, aside)
-    edge = centers + np.sqrt(inner2)[:, None] * (
-        aside * np.cos(turn)[:, None] + ahead * np.sin(turn)[:, None]
+def test_all_over_the_globe_cells_are_h3s_and_nearly_none_is_asked_for():
+    points = np.random.default_rng(4).normal(size=(200_000, 3))
+    lat, lon = degrees_of(points / np.linalg.norm(points, axis=1)[:, None])
+    places = on_sphere(lat, lon)
+    assert (geo.icosahedron.cells_of_places(places, lat, lon) == cells_of(lat, lon)).all()
+    told = geo.hexagons.cells_of_places(places, LIVE_RES, geo.icosahedron._FACES, geo.icosahedron._TURNS)
+    assert np.mean(told == geo.hexagons.ASK) < 2e-4
+
+
+def test_around_corners_middles_and_edges_cells_are_h3s():
+    """What is near pentagons, the faces' middles and the lines between them; and every corner of some cells."""
+    dice = np.random.default_rng(5)
+    faces, corners = geo.icosahedron._FACES[:, 0], geo.icosahedron._CORNERS
+    between = (corners + np.roll(corners, 1, axis=1)).reshape(-1, 3)
+    narrow = np.concatenate((faces, corners.reshape(-1, 3), between))
+    narrow /= np.linalg.norm(narrow, axis=1)[:, None]
+    near = np.concatenate(
+        [narrow + dice.normal(0, wide, narrow.shape) for wide in (0, 1e-9, 1e-5, 1e-3) * 20]
     )
-    edge /= np.linalg.norm(edge, axis=1)[:, None]
-    on_edge = cells_of(np.degrees(np.arcsin(edge[:, 2])), np.degrees(np.arctan2(edge[:, 1], edge[:, 0])))
-    assert on_edge.tolist() == cells.tolist()
+    lat, lon = degrees_of(near / np.linalg.norm(near, axis=1)[:, None])
+    bounds = np.array([p for cell in cells_of(lat, lon)[::8].tolist() for p in h3.cell_to_boundary(cell)])
+    lat, lon = np.concatenate((lat, bounds[:, 0])), np.concatenate((lon, bounds[:, 1]))
+    told = geo.icosahedron.cells_of_places(on_sphere(lat, lon), lat, lon)
+    assert told.tolist() == cells_of(lat, lon).tolist()
 
 
-def test_h3_is_asked_only_where_a_row_may_have_left(monkeypatch):
-    asked: list[int] = []
-
-    def counted(lat, lon, res):
-        asked.append(len(lat))
-        return cells_of(lat, lon, res)
-
-    monkeypatch.setattr(geo.addresses, "cells_of", counted)
-    addresses, center = Addresses(), pentagons[3]
-    addresses.grow(1)
-    at(addresses, [0], [center])
-    at(addresses, [0], [moved(center, 70, 50)])
-    at(addresses, [0], [moved(center, 70, 5_000)])
-    addresses.forget(0)
-    assert addresses.cell[0] == 0
-    at(addresses, [0], [center])
-    assert asked == [1, 0, 1, 1]
+def test_the_compiled_loops_answer_as_the_plain_ones():
+    points = np.random.default_rng(6).normal(size=(2_000, 3))
+    points /= np.linalg.norm(points, axis=1)[:, None]
+    given_ = points, LIVE_RES, geo.icosahedron._FACES
+    assert PLAIN.steps(*given_).tolist() == geo.hexagons.steps(*given_).tolist()
+    turns = geo.icosahedron._TURNS
+    assert (
+        PLAIN.cells_of_places(*given_, turns).tolist()
+        == geo.hexagons.cells_of_places(*given_, turns).tolist()
+    )
 
 
-def test_a_single_move_and_a_batch_agree():
+def test_what_is_learnt_of_h3_is_the_same_without_a_compiler(monkeypatch):
+    monkeypatch.setattr(geo.icosahedron, "hexagons", PLAIN)
+    monkeypatch.setattr(geo.icosahedron, "_ALONG", 12)
+    few = geo.icosahedron._learnt()
+    known = few != PLAIN.ASK
+    assert np.count_nonzero(known) > 500
+    assert (few[known] == geo.icosahedron._TURNS[known]).all()
+
+
+def test_a_forgotten_row_has_no_cell_and_a_single_move_is_as_a_batch(way):
     addresses, center = Addresses(), edges[-1]
     addresses.grow(1)
-    addresses.move(0, center)
-    addresses.move(0, center)
-    away = moved(center, 10, 150)
+    addresses.move(0, center.lat, center.lon)
+    assert addresses.cell[0] == cells_of([center.lat], [center.lon])[0]
+    addresses.forget(0)
+    assert addresses.cell[0] == 0
+    away = moved(center, 10, 1_500)
     at(addresses, [0], [away])
     assert addresses.cell[0] == cells_of([away.lat], [away.lon])[0]

@@ -29,10 +29,8 @@ def kernels(request, monkeypatch):
 
 def crowd_of(lat, lon) -> tuple[Crowd, np.ndarray]:
     crowd, places = Crowd(), on_sphere(lat, lon)
-    crowd.grow(len(places))
-    crowd.ids[:] = np.column_stack((np.arange(len(places)) % 2, np.arange(len(places))[::-1])).astype(
-        np.uint64
-    )
+    count = len(places)
+    crowd.grow(np.column_stack((np.arange(count) % 2, np.arange(count)[::-1])).astype(np.uint64))
     crowd.put(np.arange(len(places)), places, np.zeros(len(places)))
     return crowd, places
 
@@ -80,7 +78,7 @@ def test_blocks_that_run_out_are_built_anew(kernels):
 
 def test_a_crowd_that_grows_comes_and_goes(kernels):
     crowd, places = crowd_of([43.7, 43.8], [7.4, 7.5])
-    crowd.grow(50)
+    crowd.grow(np.zeros((50, 2), np.uint64))
     crowd.offer(0, 0b10, available=True)
     crowd.offer(20, 0b01, available=False)
     some = np.arange(10, 50)

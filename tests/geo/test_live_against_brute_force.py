@@ -13,12 +13,19 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+import geo
 import geo.grid
+import geo.hexagons
+import geo.icosahedron
 import geo.kernels
 import geo.nearby
+import geo.register
+import geo.rowtable
+from geo.addresses import prepare_cells
 from geo.cells import cell_of
 from geo.live import ANY_SERVICE, GONE_AFTER, STALE_AFTER, VERDICTS, Fix, Fixes, FixRefusal, LiveIndex
 from geo.points import LatLng, chord2_of, crow_m, meters_of, on_sphere
+from geo.register import prepare_table
 from geo.units import Meters
 from tests.geo.plainkernels import plain_kernels
 
@@ -49,7 +56,8 @@ class Known:
     fix: Fix | None = None
 
 
-PLAIN = plain_kernels()
+PLAIN = {module: plain_kernels(module) for module in (geo.kernels, geo.rowtable, geo.hexagons)}
+COMPILED = {module: module for module in PLAIN}
 
 
 class LiveTown(RuleBasedStateMachine):
@@ -60,7 +68,10 @@ class LiveTown(RuleBasedStateMachine):
         super().__init__()
         self.patch = pytest.MonkeyPatch()
         self.patch.setattr(geo.nearby, "GRID_FROM", self.grid_from)
-        self.patch.setattr(geo.grid, "kernels", self.kernels)
+        self.patch.setattr(geo.register, "_MANY", 2)
+        self.patch.setattr(geo.grid, "kernels", self.kernels[geo.kernels])
+        self.patch.setattr(geo, "rowtable", self.kernels[geo.rowtable])
+        self.patch.setattr(geo.icosahedron, "hexagons", self.kernels[geo.hexagons])
         self.patch.setattr(geo.grid, "_SLOTS_SPARE", 4)  # so that blocks run out
         self.index = LiveIndex(fastest_mps=inf)
         self.known: dict[UUID, Known] = {}
@@ -208,11 +219,13 @@ class SmallTown(LiveTown):
 
 
 class CompiledTown(LiveTown):
-    kernels = geo.kernels
+    kernels = COMPILED
 
 
 def setup_module():
     geo.nearby.prepare_grid()  # before a deadline of Hypothesis looks
+    prepare_cells()
+    prepare_table()
 
 
 TestLiveTown = LiveTown.TestCase
