@@ -23,7 +23,7 @@ SOURCES: Final = (
     "geo/machinecode.py",
     "geo/rowtable.py",
     "geo/shortest.py",
-    "matching/compiled.py",
+    "matching/paths.py",
     "matching/tours/kernel.py",
     "matching/tours/search.py",
 )

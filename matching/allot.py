@@ -6,6 +6,7 @@ cheaper.
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,9 @@ from numpy.typing import NDArray
 from matching.assign import Assignment, assign
 from matching.field import Flags, Floats, Rows, Whole
 from matching.survey import Survey
+
+if TYPE_CHECKING:
+    from matching import compiled
 
 TURN_S = 1e6
 """s; one place in a station queue. More than all the approaches of a round could save by breaking the order:
@@ -45,11 +49,31 @@ def by_size(
     room: NDArray[np.int64] | None = None,
 ) -> NDArray[np.intp]:
     """The exact assignment, by whichever way is faster at this size: `assign.assign` or `compiled.assign`."""
-    if len(rows) < COMPILED_FROM:
-        return assign(rows, columns, costs, nobody, room)
-    from matching import compiled  # noqa: PLC0415  # no cycle: a small town's start shall not pay for numba
+    return Resuming()(rows, columns, costs, nobody, room)
 
-    return compiled.assign(rows, columns, costs, nobody, room)
+
+class Resuming:
+    """`by_size`, for questions of which each is nearly the one before: the compiled way begins where it ended."""
+
+    def __init__(self) -> None:
+        self._compiled: compiled.Resuming | None = None
+
+    def __call__(
+        self,
+        rows: NDArray[np.intp],
+        columns: NDArray[np.intp],
+        costs: NDArray[np.float64],
+        nobody: NDArray[np.float64],
+        room: NDArray[np.int64] | None = None,
+    ) -> NDArray[np.intp]:
+        """As `by_size`."""
+        if len(rows) < COMPILED_FROM:
+            return assign(rows, columns, costs, nobody, room)
+        if self._compiled is None:
+            from matching import compiled  # noqa: PLC0415  # no cycle: a small town's start shall not pay for numba
+
+            self._compiled = compiled.Resuming()
+        return self._compiled(rows, columns, costs, nobody, room)
 
 
 def allot(

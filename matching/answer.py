@@ -37,7 +37,11 @@ class Answer:
 
 def answer(field: Field, assignment: Assignment = by_size) -> Answer:
     """Survey the field, allot, and say why."""
-    seen = survey(field)
+    return answer_of(field, survey(field), assignment)
+
+
+def answer_of(field: Field, seen: Survey, assignment: Assignment = by_size) -> Answer:
+    """The same of a field that is surveyed."""
     nobody = nobody_prices(field.asks, field.policy)
     allotted = allot(seen, field.asks.wanted, field.supply.capacity, nobody, assignment)
     reason = seen.refused.copy()

@@ -12,12 +12,23 @@ from typing import TypeAlias
 import numpy as np
 from scipy.spatial import cKDTree
 
-from matching.allot import by_size
-from matching.answer import Answer, answer
+from matching.allot import Resuming
+from matching.answer import Answer, answer_of
 from matching.assign import Assignment
-from matching.field import AskColumns, Field, Floats, Rows, SupplyColumns, arrivals, lacking, pair_keys
+from matching.field import (
+    AskColumns,
+    Field,
+    Floats,
+    PairSet,
+    Rows,
+    SupplyColumns,
+    arrivals,
+    lacking,
+    pair_keys,
+)
 from matching.policy import Policy
 from matching.problem import Pairs
+from matching.survey import joined, survey
 
 K_BY_SUPPLY: tuple[tuple[float, int], ...] = ((4.0, 16), (2.0, 32), (0.0, 64))
 """(available providers per ask, nearest looked at): the first row that holds. Measured on a synthetic city of 40
@@ -52,18 +63,29 @@ def how_many(asks: int, available: int) -> int:
 
 
 def match(
-    town: Town, policy: Policy, seed: int, *, assignment: Assignment = by_size, repairs: int = REPAIR_ROUNDS
+    town: Town,
+    policy: Policy,
+    seed: int,
+    *,
+    assignment: Assignment | None = None,
+    repairs: int = REPAIR_ROUNDS,
 ) -> tuple[Field, Answer]:
-    """The round's field and its answer. A repair that gains nothing is the last."""
-    i, j = candidates(town)
-    field = _field(town, i, j, policy, seed)
-    found = answer(field, assignment)
+    """The round's field and its answer. A repair that gains nothing is the last.
+
+    A repair judges its new pairs only, and begins from the assignment before (`allot.Resuming`, unless another way of
+    assigning is given).
+    """
+    assignment = assignment or Resuming()
+    field = _field(town, _ways(town, *candidates(town)), policy, seed)
+    seen = survey(field)
+    found = answer_of(field, seen, assignment)
     for _ in range(repairs if found.unserved else 0):
-        more_i, more_j = _overlooked(town, field, found)
-        if not len(more_i):
+        more = _ways(town, *_overlooked(town, field, found))
+        if not len(more):
             break
-        field = _field(town, *_joined(field, more_i, more_j), policy, seed)
-        again = answer(field, assignment)
+        field = _field(town, _after(field.pairs, more), policy, seed)
+        seen = joined(seen, survey(_field(town, more, policy, seed)))
+        again = answer_of(field, seen, assignment)
         gained = again.objective < found.objective
         found = again
         if not gained:
@@ -118,20 +140,28 @@ def _overlooked(town: Town, field: Field, found: Answer) -> tuple[Rows, Rows]:
             pairs.append((asks[i], idle[j]))
     more_i, more_j = _concatenated(pairs)
     width = len(town.supply)
-    keys = np.setdiff1d(
-        pair_keys(more_i, more_j, width), pair_keys(field.pairs.ask, field.pairs.supply, width)
+    known = PairSet(np.sort(pair_keys(field.pairs.ask, field.pairs.supply, width)), width)
+    rows, columns = np.divmod(np.unique(pair_keys(more_i, more_j, width)), max(width, 1))
+    new = ~known.holds(rows, columns)
+    return rows[new].astype(np.intp), columns[new].astype(np.intp)
+
+
+def _ways(town: Town, i: Rows, j: Rows) -> Pairs:
+    return arrivals(Pairs(i, j, *town.ways(i, j), town.source), town.supply)
+
+
+def _after(pairs: Pairs, more: Pairs) -> Pairs:
+    return Pairs(
+        np.concatenate((pairs.ask, more.ask)),
+        np.concatenate((pairs.supply, more.supply)),
+        np.concatenate((pairs.eta_s, more.eta_s)),
+        np.concatenate((pairs.meters, more.meters)),
+        pairs.source,
     )
-    rows, columns = np.divmod(keys, max(width, 1))
-    return rows.astype(np.intp), columns.astype(np.intp)
 
 
-def _field(town: Town, i: Rows, j: Rows, policy: Policy, seed: int) -> Field:
-    ways = Pairs(i, j, *town.ways(i, j), town.source)
-    return Field(town.asks, town.supply, arrivals(ways, town.supply), policy, seed)
-
-
-def _joined(field: Field, i: Rows, j: Rows) -> tuple[Rows, Rows]:
-    return np.concatenate((field.pairs.ask, i)), np.concatenate((field.pairs.supply, j))
+def _field(town: Town, pairs: Pairs, policy: Policy, seed: int) -> Field:
+    return Field(town.asks, town.supply, pairs, policy, seed)
 
 
 def _concatenated(pairs: list[tuple[Rows, Rows]]) -> tuple[Rows, Rows]:

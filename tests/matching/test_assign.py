@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from matching import compiled
-from matching.allot import COMPILED_FROM, by_size
+from matching import compiled, paths
+from matching.allot import COMPILED_FROM, Resuming, by_size
 from matching.assign import NOBODY, Assignment, assign, lots
 
 LOTS_OF_SEED_7 = [0.9130882024704607, 0.8369666923162881, 0.7502807203849283]
@@ -21,10 +21,10 @@ costs = st.one_of(st.integers(-3, 3).map(float), st.floats(-100, 2_000, allow_na
 @contextmanager
 def interpreted() -> Iterator[Assignment]:
     """The compiled assignment as plain Python: the same source, which coverage can see."""
-    kernels = ("_by_row", "_shortest_paths", "_leave", "_push", "_pop")
     with pytest.MonkeyPatch.context() as patch:
-        for name in kernels:
-            patch.setattr(compiled, name, getattr(compiled, name).py_func)
+        for name, kernel in vars(paths).copy().items():
+            if hasattr(kernel, "py_func"):
+                patch.setattr(paths, name, kernel.py_func)
         yield compiled.assign
 
 
@@ -106,6 +106,38 @@ def test_the_kernel_read_as_python_gives_the_best_of_all(field: Question) -> Non
         check_the_best(field, by)
 
 
+def check_the_best_wherever_it_begins(
+    questions: list[Question], prices: list[float], held: list[int]
+) -> None:
+    """Each question after the other, the first from any prices and any holders at all."""
+    resuming = compiled.Resuming()
+    resuming._price, resuming._held = np.array(prices), np.array(held, dtype=np.intp)
+    for question in questions:
+        check_the_best(question, resuming)
+
+
+anywhere = given(
+    st.lists(fields(), min_size=1, max_size=4),
+    st.lists(st.one_of(st.just(0.0), st.floats(0, 500)), max_size=5),
+    st.lists(st.integers(NOBODY, 4), max_size=5),
+)
+
+
+@anywhere
+def test_where_it_begins_changes_no_answer(
+    questions: list[Question], prices: list[float], held: list[int]
+) -> None:
+    check_the_best_wherever_it_begins(questions, prices, held)
+
+
+@anywhere
+def test_nor_does_it_where_the_kernel_is_read_as_python(
+    questions: list[Question], prices: list[float], held: list[int]
+) -> None:
+    with interpreted():
+        check_the_best_wherever_it_begins(questions, prices, held)
+
+
 def crowded(seed: int, n: int, m: int, k: int, most: int) -> Question:
     """Rows that all want the same few columns, so that finding them a place moves many others along."""
     chance = Random(seed)
@@ -135,6 +167,33 @@ def test_a_large_round_is_answered_alike_by_whichever_way_its_size_chooses() -> 
     assert solved(edges, nobody, room, by_size) == solved(edges, nobody, room, assign)
     few = dict(list(edges.items())[:50])
     assert solved(few, nobody, room, by_size) == solved(few, nobody, room, compiled.assign)
+
+
+@pytest.mark.parametrize("most", [1, 3])
+@pytest.mark.parametrize("seed", [5, 6, 7, 8])
+def test_a_question_that_grows_by_a_few_edges_is_answered_as_if_asked_anew(seed: int, most: int) -> None:
+    """From the answer before: rows find new columns, and columns they leave find other rows; few searches are made."""
+    edges, nobody, room = crowded(seed, n=120, m=100, k=30, most=most)
+    known = dict(list(edges.items())[: -len(edges) // 5])
+    resuming = compiled.Resuming()
+    before = solved(known, nobody, room, resuming)
+    after = solved(edges, nobody, room, resuming)
+    assert after == solved(edges, nobody, room, compiled.assign)
+    assert after != before
+    fewer = {edge: cost for edge, cost in edges.items() if chance_of(edge) > 1}
+    assert solved(fewer, nobody, room, resuming) == solved(fewer, nobody, room, compiled.assign)
+
+
+def chance_of(edge: tuple[int, int]) -> int:
+    return (7 * edge[0] + edge[1]) % 10
+
+
+def test_by_size_resumes_from_where_the_compiled_way_ended() -> None:
+    edges, nobody, room = crowded(4, n=COMPILED_FROM // 10 + 1, m=150, k=10, most=1)
+    resuming = Resuming()
+    few = dict(list(edges.items())[:50])
+    for asked in (few, edges, few, edges):
+        assert solved(asked, nobody, room, resuming) == solved(asked, nobody, room, assign)
 
 
 WAYS = pytest.mark.parametrize("by", [assign, compiled.assign], ids=["scipy", "compiled"])

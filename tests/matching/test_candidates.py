@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from matching.allot import by_size
+from matching.answer import answer
 from matching.assign import assign
 from matching.candidates import Town, candidates, how_many, match, nearest
 from matching.field import Floats, Rows, columns
@@ -97,6 +98,28 @@ def test_a_repair_that_gains_nothing_is_the_last() -> None:
     field, found = match(town(asks, far), FAR, seed=1)
     assert 70 * 64 < len(field.pairs) < 70 * 66
     assert len(found.unserved) == 70
+
+
+def balanced(seed: int) -> Town:
+    """As many providers as asks, but not where the asks are: everybody's nearest are contended for."""
+    dice = np.random.default_rng(seed)
+    asks = [(ask(f"a{n:03}", max_approach_s=1_800.0), at) for n, at in enumerate(dice.normal(0, 200, 300))]
+    supply = [(provider(f"p{n:03}"), at) for n, at in enumerate(dice.normal(400, 600, 310))]
+    return town(asks, supply)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_repaired_round_is_that_of_all_its_pairs_at_once(seed: int) -> None:
+    """However much of it was known from the rounds before: what was judged, the order, the assignment."""
+    field, found = match(balanced(seed), FAR, seed=seed)
+    assert len(field.pairs) > 300 * 64
+    for anew in (answer(field), answer(field, assign)):
+        assert found.objective == anew.objective
+        assert found.unserved == anew.unserved
+        assert found.reason.tolist() == anew.reason.tolist()
+        assert found.offers.tolist() == anew.offers.tolist()
+        assert found.seen.pair.tolist() == anew.seen.pair.tolist()
+        assert found.seen.rank.tolist() == anew.seen.rank.tolist()
 
 
 def test_both_ways_of_assigning_find_the_same_round() -> None:
