@@ -12,6 +12,7 @@ from typing import Final
 from uuid import UUID
 
 import msgspec
+import numpy as np
 from sqlalchemy.exc import SQLAlchemyError
 
 from domain.rules.errors import NotOnDuty
@@ -23,7 +24,7 @@ from domain.usecases.dutybook import DutyBook
 from domain.usecases.positiontally import PositionTally
 from domain.usecases.readings import Reading, Receipt, Trails
 from domain.usecases.work import ENGINE, Actor, Tools, working
-from geo.live import Fix, LiveIndex
+from geo.live import Fix, Fixes, LiveIndex
 from geo.livepoints import LivePoint
 from geo.points import LatLng
 
@@ -31,6 +32,9 @@ log = logging.getLogger(__name__)
 
 STEP_EVERY: Final = 1.0  # s between flushes of tracks: a crash loses at most this much of a line on a map
 SWEEP_EVERY: Final = 10.0  # s
+TOGETHER_FROM: Final = (
+    32  # hints of one message: fewer cost less one by one, hundreds a quarter of it as columns
+)
 UNKEPT_FIXES: Final = 600  # an engagement, while the database is away: ten minutes at one a second; older go
 
 
@@ -262,9 +266,15 @@ class Positions:
         if payload.startswith(self._own):
             return
         market, now = subject.split(".", 1)[1], self._now()
-        for hint in _positions.decode(payload).hints:
+        hints = _positions.decode(payload).hints
+        for hint in hints:
             self._applied.pop(hint.provider, None)
-            index = self._put(hint.provider, market, hint.services, available=hint.available)
+            self._put(hint.provider, market, hint.services, available=hint.available)
+        index = self._tools.live.of(market)
+        if len(hints) >= TOGETHER_FROM:
+            index.report_many([hint.provider for hint in hints], _fixes(hints), now)
+            return
+        for hint in hints:
             fix = Fix(hint.lat, hint.lon, hint.at, hint.accuracy_m, hint.heading_deg, hint.speed_mps)
             index.report(hint.provider, fix, now)
 
@@ -295,6 +305,18 @@ def _hint(account: UUID, duty: Duty, newest: Reading) -> PositionHint:
         newest.heading_deg,
         newest.speed_mps,
         newest.accuracy_m,
+    )
+
+
+def _fixes(hints: Sequence[PositionHint]) -> Fixes:
+    """The hints as an index takes many; None becomes NaN."""
+    return Fixes.of(
+        [hint.lat for hint in hints],
+        [hint.lon for hint in hints],
+        [hint.at for hint in hints],
+        accuracy_m=np.array([hint.accuracy_m for hint in hints], np.float64),
+        heading_deg=np.array([hint.heading_deg for hint in hints], np.float64),
+        speed_mps=np.array([hint.speed_mps for hint in hints], np.float64),
     )
 
 

@@ -3,12 +3,14 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import msgspec
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.live import Markets
 from domain.rules.errors import NotOnDuty
+from domain.usecases import positions
 from domain.usecases.duty import go_off_duty, go_on_duty
 from domain.usecases.positions import Positions
 from domain.usecases.readings import Reading, Receipt
@@ -175,6 +177,30 @@ async def test_every_process_knows_what_one_of_them_hears(here: Process, town: T
     await run_as(town.tools, town.driver, go_off_duty)
     await there.positions.step()
     assert there.tools.live.of("monaco").newest(town.driver.id) is None
+
+
+async def test_many_hints_in_one_message_are_heard_as_one_by_one(town: Town, monkeypatch: pytest.MonkeyPatch):
+    """Twice of one provider, out of order and with what a phone did not tell, too."""
+    now, fleet = (
+        town.clock.now().timestamp(),
+        [town.tools.new_id() for _ in range(2 * positions.TOGETHER_FROM)],
+    )
+    hints = [
+        positions.PositionHint(
+            who, (), n % 3 > 0, CASINO.lat + n * 1e-5, CASINO.lon, now - n % 4, speed_mps=told
+        )
+        for n, who in enumerate([*fleet, *fleet[:9]])
+        for told in (None, 3.0)
+    ]
+    message = msgspec.json.encode(positions.PositionHints("elsewhere", hints))
+    heard = []
+    for together_from in (positions.TOGETHER_FROM, len(hints) + 1):
+        monkeypatch.setattr(positions, "TOGETHER_FROM", together_from)
+        process = Process(town, replace(town.tools, live=Markets(fastest_mps=9_999)), "here")
+        process.positions._heard_position("position.monaco", message)
+        heard.append([process.positions.newest(who) for who in fleet])
+    assert heard[0] == heard[1]
+    assert None not in heard[0]
 
 
 async def test_who_has_just_gone_on_duty_is_heard_though_the_signal_of_it_is_late(town: Town):
