@@ -67,8 +67,10 @@ def test_all_over_the_globe_cells_are_h3s_and_nearly_none_is_asked_for():
     assert np.mean(told == geo.hexagons.ASK) < 2e-4
 
 
-def test_around_corners_middles_and_edges_cells_are_h3s():
+@pytest.mark.parametrize("loops", [geo.hexagons, PLAIN], ids=["compiled", "plain"])
+def test_around_corners_middles_and_edges_cells_are_h3s(loops, monkeypatch):
     """What is near pentagons, the faces' middles and the lines between them; and every corner of some cells."""
+    monkeypatch.setattr(geo.icosahedron, "hexagons", loops)
     dice = np.random.default_rng(5)
     faces, corners = geo.icosahedron._FACES[:, 0], geo.icosahedron._CORNERS
     between = (corners + np.roll(corners, 1, axis=1)).reshape(-1, 3)
