@@ -254,6 +254,8 @@ def test_a_batch_refuses_what_one_by_one_refuses(index):
     assert told == [None, None, FixRefusal.JUMP, FixRefusal.ANCIENT, FixRefusal.OFF_DUTY]
     again = index.report_rows(index.rows_of([ANNA]), Fixes.of([0], [0], [NOW - 1]), NOW)
     assert VERDICTS[again[0]] is FixRefusal.OLDER
+    with pytest.raises(ValueError, match="1 fixes of 2 providers"):
+        index.report_many([ANNA, BILAL], Fixes.of([0], [0], [NOW]), NOW)
     assert index.providers_of(index.rows_of([ANNA, UUID(int=99)])) == [ANNA, None]
 
 

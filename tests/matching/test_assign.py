@@ -172,8 +172,14 @@ def test_a_large_round_is_answered_alike_by_whichever_way_its_size_chooses() -> 
 @pytest.mark.parametrize("most", [1, 3])
 @pytest.mark.parametrize("seed", [5, 6, 7, 8])
 def test_a_question_that_grows_by_a_few_edges_is_answered_as_if_asked_anew(seed: int, most: int) -> None:
-    """From the answer before: rows find new columns, and columns they leave find other rows; few searches are made."""
-    edges, nobody, room = crowded(seed, n=120, m=100, k=30, most=most)
+    """From the answer before: rows find new columns, and columns they leave find other rows."""
+    check_growing(crowded(seed, n=120, m=100, k=30, most=most))
+    with interpreted():
+        check_growing(crowded(seed, n=40, m=30, k=12, most=most))
+
+
+def check_growing(question: Question) -> None:
+    edges, nobody, room = question
     known = dict(list(edges.items())[: -len(edges) // 5])
     resuming = compiled.Resuming()
     before = solved(known, nobody, room, resuming)
