@@ -2,9 +2,11 @@
 
 import io
 import os
+import signal
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -217,6 +219,35 @@ def test_arguments_that_narrow_leave_the_other_checks_out(arguments: list[str], 
     assert suite.narrows(arguments) is narrow
 
 
+@pytest.fixture
+def interrupts() -> Iterator[None]:
+    """The test may change what a Ctrl-C does."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interrupts")
+def test_after_an_interrupt_no_check_begins(tmp_path: Path) -> None:
+    too_late = tmp_path / "too late"
+    lanes = [tmp_path / "one", tmp_path / "other"]
+    for lane in lanes:
+        os.mkfifo(lane)
+    busy = [suite.Check("busy", ["sh", "-c", f"echo > {lane}; cat {lane}"]) for lane in lanes]
+    late = suite.Check("late", ["touch", too_late])
+
+    def interrupted() -> int:
+        begun = [lane.read_text() for lane in lanes]
+        signal.raise_signal(signal.SIGINT)
+        for lane in lanes:
+            lane.write_text("enough")
+        return len(begun)
+
+    assert suite.beside([*busy, late], interrupted) == (2, ["late"])
+    assert not too_late.exists()
+
+
+@pytest.mark.usefixtures("interrupts")
 def test_checks_go_beside_the_tests_and_who_failed_is_named(
     capfd: pytest.CaptureFixture[str], tmp_path: Path
 ):
