@@ -118,7 +118,7 @@ async def test_a_quiet_town_is_not_drawn_again_with_every_frame(open_page: OpenP
 
     wire.passing = counted
     page = await ops_page(open_page, people, prepared=prepared)
-    drawn = -1
+    before, drawn = -1, 0
     for _ in range(QUIET_WITHIN):
         before, drawn = drawn, await page.evaluate("window.drawn")
         if drawn == before:
