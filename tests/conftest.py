@@ -17,7 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from app.database import JSON
 from app.postgres import PrivateCluster
 from app.tours.planner import TourPlanner
-from tests.cluster import Sweeper, announced, copy_of_the_template
+from tests.cluster import ROOT, Sweeper, announced, copy_of_the_template
+from tests.order import in_halves
 
 NATS_WITHIN = 10.0  # s for nats-server to write its ports and listen
 
@@ -39,6 +40,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """The controller is the last to leave the cluster, which ends it."""
     if cluster := config.stash.get(cluster_of_the_run, None):
         cluster.stop()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Several processes share the tests so that they end together; one alone keeps the order of the files."""
+    if hasattr(config, "workerinput"):
+        items[:] = in_halves(items, lambda item: item.path.relative_to(ROOT / "tests").parts[0])
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,15 @@
-"""`./coudmain test [pytest args]`: every check of the house, then pytest, whose closing line is the last.
+"""`./coudmain test [pytest args]`: pytest, and beside it every other check of the house.
 
-Arguments that narrow the run (a path, -k, -m, --lf …) leave the other checks out.
+pytest waits for processes and browsers much of the time; the checks take the processor meanwhile, and give way to it.
+Arguments that narrow the run (a path, -k, -m, --lf …) leave them out.
 """
 
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +19,9 @@ from app.install import tools, web
 from app.install.progress import Progress, SetupFailed
 
 BIN = Path(sys.prefix) / "bin"
-SHARING = "worksteal"  # a half of the files each, so that what a file starts is started once; then who is done helps
+SHARING = "worksteal"  # a half each, tests/order.py says which: what a file starts is started once; who is done helps
 WORKERS = "2"  # pytest processes; the database, a server and a browser want a core too
+GIVING_WAY = ("nice", "-n", "5")  # a test has deadlines and a check has none
 NARROWING = ("-k", "-m", "--lf", "--last-failed", "--ff", "--sw", "--stepwise", "--nf", "--deselect", "--co")
 
 
@@ -55,13 +58,26 @@ def passes(check: Check) -> bool:
     """Run one check; its output is shown if it fails."""
     began = time.monotonic()
     environment = web.environment()
+    command = [*GIVING_WAY, *check.command]
     done = subprocess.run(
-        check.command, cwd=check.directory, env=environment, capture_output=True, text=True, check=False
+        command, cwd=check.directory, env=environment, capture_output=True, text=True, check=False
     )
     verdict = "ok" if done.returncode == 0 else "FAILED"
     words = "" if done.returncode == 0 else f"\n{done.stdout}{done.stderr}"
-    print(f"{check.name}: {verdict} in {time.monotonic() - began:.1f} s{words}", flush=True)
+    print(f"\n{check.name}: {verdict} in {time.monotonic() - began:.1f} s{words}", flush=True)
     return done.returncode == 0
+
+
+def beside(every: Sequence[Check], tests: Callable[[], int]) -> tuple[int, list[str]]:
+    """The status of the tests, and the checks beside them that failed. Once interrupted, no check begins."""
+    interrupted = threading.Event()
+    signal.signal(
+        signal.SIGINT, lambda *_: interrupted.set()
+    )  # the children's to heed; pytest cleans up and reports
+    with ThreadPoolExecutor(max_workers=2) as pool:  # mypy is the long one: the rest goes beside it
+        verdicts = pool.map(lambda check: not interrupted.is_set() and passes(check), every)
+        status = tests()
+        return status, [check.name for check, well in zip(every, verdicts, strict=True) if not well]
 
 
 def narrows(arguments: Sequence[str]) -> bool:
@@ -75,23 +91,14 @@ def narrows(arguments: Sequence[str]) -> bool:
 
 def main(arguments: Sequence[str]) -> int:
     """Run it all; 0 when everything passes, else pytest's status or 1."""
-    failed: list[str] = []
-    if not narrows(arguments):
-        every = checks()
-        with ThreadPoolExecutor(max_workers=2) as pool:  # mypy is the long one: the rest goes beside it
-            failed = [
-                check.name for check, well in zip(every, pool.map(passes, every), strict=True) if not well
-            ]
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is pytest's, which cleans up and reports
     pytest = [sys.executable, "-m", "pytest", "-n", WORKERS, "--dist", SHARING, *arguments]
-    status = subprocess.run(pytest, cwd=ROOT, check=False, preexec_fn=_hears_interrupts).returncode
+    status, failed = beside(
+        [] if narrows(arguments) else checks(),
+        lambda: subprocess.run(pytest, cwd=ROOT, check=False).returncode,
+    )
     if failed:
         print(f"coudmain: these checks failed too: {', '.join(failed)}", file=sys.stderr)
     return status or bool(failed)
-
-
-def _hears_interrupts() -> None:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 if __name__ == "__main__":

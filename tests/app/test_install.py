@@ -2,9 +2,11 @@
 
 import io
 import os
+import signal
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from app.install import __main__ as setup
 from app.install import index, progress, suite, system, tools, web
 from app.install.progress import Progress, SetupFailed
+from tests.order import LONG, in_halves
 
 ROOT = Path(__file__).parents[2]
 
@@ -216,6 +219,51 @@ def test_arguments_that_narrow_leave_the_other_checks_out(arguments: list[str], 
     assert suite.narrows(arguments) is narrow
 
 
+@pytest.fixture
+def interrupts() -> Iterator[None]:
+    """The test may change what a Ctrl-C does."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interrupts")
+def test_after_an_interrupt_no_check_begins(tmp_path: Path) -> None:
+    too_late = tmp_path / "too late"
+    lanes = [tmp_path / "one", tmp_path / "other"]
+    for lane in lanes:
+        os.mkfifo(lane)
+    busy = [suite.Check("busy", ["sh", "-c", f"echo > {lane}; cat {lane}"]) for lane in lanes]
+    late = suite.Check("late", ["touch", too_late])
+
+    def interrupted() -> int:
+        begun = [lane.read_text() for lane in lanes]
+        signal.raise_signal(signal.SIGINT)
+        for lane in lanes:
+            lane.write_text("enough")
+        return len(begun)
+
+    assert suite.beside([*busy, late], interrupted) == (2, ["late"])
+    assert not too_late.exists()
+
+
+@pytest.mark.usefixtures("interrupts")
+def test_checks_go_beside_the_tests_and_who_failed_is_named(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+):
+    begun = tmp_path / "begun"
+    os.mkfifo(begun)
+    every = [
+        suite.Check("waits", ["sh", "-c", f"echo > {begun}"]),  # ends only while the tests go on
+        suite.Check("wrong", ["sh", "-c", "echo what is wrong; exit 3"]),
+    ]
+    assert suite.beside(every, lambda: len(begun.read_text())) == (1, ["wrong"])
+    told = capfd.readouterr().out
+    assert "waits: ok in" in told
+    assert "wrong: FAILED in" in told
+    assert "what is wrong" in told
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["up", "--help"], ["test", "-h"]])
 def test_help_sets_nothing_up(arguments: list[str], tmp_path: Path) -> None:
     (tmp_path / "coudmain").write_bytes((ROOT / "coudmain").read_bytes())
@@ -233,3 +281,15 @@ def test_a_wrong_command_is_a_usage_error(arguments: list[str]) -> None:
     done = subprocess.run(["sh", ROOT / "coudmain", *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "usage: ./coudmain" in done.stderr
+
+
+def test_each_half_of_a_run_begins_with_its_long_rooms_and_loses_no_test() -> None:
+    rooms = [*(room.name for room in sorted((ROOT / "tests").iterdir()) if any(room.glob("test_*.py")))]
+    long = {room for half in LONG for room in half}
+    assert long < set(rooms)
+    tests = [(room, n) for room in rooms for n in range(20)]
+    ordered = in_halves(tests, lambda test: test[0])
+    assert sorted(ordered) == sorted(tests)
+    for half, first in zip(LONG, (ordered, ordered[len(tests) // 2 :]), strict=True):
+        assert [test[0] for test in first[: 20 * len(half)]] == [room for room in half for _ in range(20)]
+    assert in_halves([("rules", 1), ("web", 1), ("rules", 2)], lambda test: test[0])[-1] == ("rules", 2)

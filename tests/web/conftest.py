@@ -70,7 +70,7 @@ async def browser(chromium_path: str) -> AsyncIterator[Browser]:
 
 @pytest_asyncio.fixture
 async def open_page(browser: Browser, engine_process: EngineProcess) -> AsyncIterator[OpenPage]:
-    """Opens a page of the engine, in English on a laptop's screen unless told otherwise.
+    """Opens a page of the engine, in English on a laptop's screen where nothing moves, unless told otherwise.
 
     `phone` is who is signed in there already; `prepared` gets the page before it goes anywhere. Each frame of its
     sockets, both ways, must be as the document says.
@@ -94,7 +94,12 @@ async def open_page(browser: Browser, engine_process: EngineProcess) -> AsyncIte
         prepared: Callable[[Page], Awaitable[object]] | None = None,
         **context: Any,
     ) -> Page:
-        context = {"locale": "en-GB", "viewport": {"width": 1280, "height": 800}, **context}
+        context = {
+            "locale": "en-GB",
+            "viewport": {"width": 1280, "height": 800},
+            "reduced_motion": "reduce",
+            **context,
+        }
         contexts.append(await browser.new_context(**context))
         page = await contexts[-1].new_page()
         page.set_default_timeout(PAGE_WITHIN)

@@ -4,9 +4,10 @@ A healthy server does none of this on demand, so a hand on the page's own socket
 real server (`sights.Wire`).
 """
 
+import asyncio
 import json
 
-from playwright.async_api import expect
+from playwright.async_api import Page, expect
 
 from tests.stranger.acts import BEACH, CASINO, PORT, new_service
 from tests.stranger.client import ride
@@ -15,6 +16,13 @@ from tests.web.conftest import OpenPage
 from tests.web.sights import IN_A_BROWSER, Json, Wire, count, in_list, ops_page
 
 pytestmark = IN_A_BROWSER
+
+QUIET_WITHIN = 15  # times three frames, a second each: the first pictures take a processor that long
+COUNTED_DRAWING = """
+  window.drawn = 0;
+  const real = WebGL2RenderingContext.prototype.clear;
+  WebGL2RenderingContext.prototype.clear = function (...what) { window.drawn++; return real.apply(this, what); };
+"""
 
 
 async def test_a_gap_in_the_numbers_asks_for_the_whole_again(open_page: OpenPage, people: People) -> None:
@@ -94,6 +102,31 @@ async def test_moving_the_map_asks_for_what_is_in_view(open_page: OpenPage, peop
     last = wire.subscriptions()[-1]
     assert last["zoom"] > first["zoom"]
     assert last["bbox"][0] > first["bbox"][0]
+
+
+async def test_a_quiet_town_is_not_drawn_again_with_every_frame(open_page: OpenPage, people: People) -> None:
+    wire, told = Wire(), asyncio.Event()
+
+    def counted(frame: Json) -> str:
+        if frame["t"] == "map":
+            told.set()
+        return json.dumps(frame)
+
+    async def prepared(page: Page) -> None:
+        await page.add_init_script(COUNTED_DRAWING)
+        await wire.lay(page)
+
+    wire.passing = counted
+    page = await ops_page(open_page, people, prepared=prepared)
+    before, drawn = -1, 0
+    for _ in range(QUIET_WITHIN):
+        before, drawn = drawn, await page.evaluate("window.drawn")
+        if drawn == before:
+            break
+        for _ in range(3):  # the last of them after the second one's picture, had it one
+            told.clear()
+            await told.wait()
+    assert drawn == before > 0
 
 
 async def test_an_empty_town_says_so(open_page: OpenPage, people: People) -> None:

@@ -197,7 +197,9 @@ async def test_the_page_breaks_no_policy_and_throws_nothing(open_page: OpenPage,
         page.on("console", lambda line: said.append(line.text) if "Security Policy" in line.text else None)
 
     trip = await agreed_ride(people)
-    page = await ready(await open_page("/ops/", await people.ops(), overheard))
+    page = await ready(
+        await open_page("/ops/", await people.ops(), overheard, reduced_motion="no-preference")
+    )
     await in_list(page, "e", trip.engagement_id).click()
     await expect(page.get_by_test_id("request-panel")).to_contain_text("confirmed")
     assert said == []

@@ -44,7 +44,8 @@ export class Console {
   services: Service[] = $state.raw([]);
   marketName: string = $state(MARKET.charAt(0).toUpperCase() + MARKET.slice(1));
 
-  readonly sorted: Sorted = $derived(sort(this.town));
+  readonly #items = $derived(this.town.items); // the same as long as no item has changed
+  readonly sorted: Sorted = $derived(sort({ items: this.#items }));
   readonly shown: Sorted = $derived(sieve(this.sorted, this.filter));
 
   #socket: LiveSocket | null = null;

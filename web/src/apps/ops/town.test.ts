@@ -77,6 +77,7 @@ describe("the town's snapshot", () => {
 
   it("keeps the counters of the last frame that told them", () => {
     const old = apply(NOWHERE, { full: true, counters: { median_wait_s: 90 } }, 0);
+    expect(apply(old, { counters: { median_wait_s: 80 } }, 1).items).toBe(old.items); // so nothing is drawn again
     expect(apply(old, { upsert: [] }, 1).counters.median_wait_s).toBe(90);
   });
 

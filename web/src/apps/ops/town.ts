@@ -27,7 +27,10 @@ export interface MapFrame {
 
 export const NOWHERE: Town = { items: new Map(), counters: {}, heard: new Map(), known: false };
 
+/** A frame that tells of no item leaves `items` the very same, so that nothing is drawn again for it. */
 export function apply(town: Town, frame: MapFrame, now: number): Town {
+  const counters = frame.counters ?? town.counters;
+  if (!frame.full && !frame.remove?.length && !frame.upsert?.length) return { ...town, counters };
   const items = new Map(frame.full ? [] : town.items);
   const heard = new Map(frame.full ? [] : town.heard);
   for (const id of frame.remove ?? []) {
@@ -39,7 +42,7 @@ export function apply(town: Town, frame: MapFrame, now: number): Town {
     heard.set(item.id, now);
   }
   const known = town.known || frame.full === true;
-  return { items, counters: frame.counters ?? town.counters, heard, known };
+  return { items, counters, heard, known };
 }
 
 /** An item's age at `now` in seconds: what the server said, and the time since it said so. */
@@ -55,7 +58,7 @@ export interface Sorted {
 }
 
 /** The snapshot by kind; requests longest waiting first, engagements nearest to their end first. */
-export function sort(town: Town): Sorted {
+export function sort(town: Pick<Town, "items">): Sorted {
   const sorted: Sorted = { providers: [], requests: [], engagements: [], cells: [] };
   for (const item of town.items.values()) {
     if (item.kind === "provider") sorted.providers.push(item);
