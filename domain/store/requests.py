@@ -6,7 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from geoalchemy2 import WKTElement
-from sqlalchemy import ColumnElement, bindparam, exists, func, select, true, update
+from sqlalchemy import ColumnElement, bindparam, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.rules.errors import LostRace
@@ -22,7 +22,7 @@ from domain.rules.states import (
 from domain.rules.states import (
     move as after,
 )
-from domain.store.prepared import among
+from domain.store.prepared import among, change, one_of
 from domain.store.tables import Decision, Engagement, Offer, Payment, Request, Stop
 
 
@@ -47,29 +47,36 @@ def publish(db: AsyncSession, row: Request, stops: Sequence[Mapping[str, Any]]) 
         )
 
 
+def _from_to(verb: RequestMove) -> tuple[ColumnElement[bool], RequestState]:
+    seen = sources(REQUEST_MOVES, verb)
+    to = {after(REQUEST_MOVES, state, verb) for state in seen}
+    assert len(to) == 1, f"{verb} leads to more than one state"
+    return one_of(Request.state, seen), to.pop()
+
+
+_THIS: Final = Request.id == bindparam("this")
+_MOVES: Final = {verb: _from_to(verb) for verb in RequestMove}
+IS_OPEN: Final = Request.state == RequestState.OPEN
+
+
 async def move(
     db: AsyncSession,
     request_id: UUID,
     verb: RequestMove,
     *,
     only_if: ColumnElement[bool] | None = None,
+    given: Mapping[str, Any] | None = None,
     **values: Any,
 ) -> Request | None:
     """Move a request along its table in one conditional update; `None` when it was not there to be moved.
 
-    Every source state of a verb leads to one state, so the update names both and reads nothing first.
+    Every source state of a verb leads to one state, so the update names both and reads nothing first. `only_if` is a
+    constant, what it compares with is `given` by name.
     """
-    seen = sorted(sources(REQUEST_MOVES, verb))
-    to = {after(REQUEST_MOVES, state, verb) for state in seen}
-    assert len(to) == 1, f"{verb} leads to more than one state"
-    statement = (
-        update(Request)
-        .where(Request.id == request_id, Request.state.in_(seen), true() if only_if is None else only_if)
-        .values(state=to.pop(), **values)
-        .returning(Request)
-        .execution_options(populate_existing=True, synchronize_session=False)
-    )
-    return (await db.execute(statement)).scalar_one_or_none()
+    seen, to = _MOVES[verb]
+    where = (_THIS, seen) if only_if is None else (_THIS, seen, only_if)
+    rows = await change(db, Request, where, {"this": request_id, **(given or {})}, {"state": to, **values})
+    return rows[0] if rows else None
 
 
 async def moved(db: AsyncSession, request_id: UUID, verb: RequestMove, **values: Any) -> Request:

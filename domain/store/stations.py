@@ -15,7 +15,7 @@ from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from domain.rules.states import ACTIVE_ENGAGEMENT
 from domain.rules.stations import Turn
-from domain.store.prepared import named
+from domain.store.prepared import among, named, table_of
 from domain.store.tables import DutySession, Engagement, StationTurn, Stop, ZoneRow
 from geo.zones import Zone, ZoneKind, Zones
 
@@ -114,14 +114,13 @@ async def join(db: AsyncSession, market: str, joined: Sequence[Turn]) -> list[Tu
     return [turn for turn in joined if turn.provider in written]
 
 
+_LEAVE: Final = delete(table_of(StationTurn)).where(among(StationTurn.provider_id, "providers"))
+
+
 async def leave(db: AsyncSession, providers: Collection[UUID]) -> None:
     """Give up whatever places these have."""
     if providers:
-        await db.execute(
-            delete(StationTurn)
-            .where(StationTurn.provider_id.in_(providers))
-            .execution_options(synchronize_session=False)
-        )
+        await db.execute(_LEAVE, {"providers": list(providers)})
 
 
 def _places_of() -> Select[UUID, str, int, int]:

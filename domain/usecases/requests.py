@@ -25,7 +25,6 @@ from domain.rules.states import (
 from domain.rules.wire import moment
 from domain.store import money as payments
 from domain.store import requests as store
-from domain.store import timers
 from domain.store.tables import Account, Quote, Request
 from domain.store.timers import TimerKind
 from domain.usecases import access, dispatch, money, nextbest, offers, quotes, telling
@@ -125,7 +124,7 @@ async def cancel_open(work: Work, row: Request, reason: str | None) -> Request:
         work.db,
         row.id,
         RequestMove.CANCEL,
-        only_if=Request.state == RequestState.OPEN,
+        only_if=store.IS_OPEN,
         ended_at=work.now,
         outcome={
             "reason": "cancelled_by_customer",
@@ -180,7 +179,7 @@ async def patience(work: Work, row: Request) -> tuple[datetime, datetime]:
 
 async def set_patience_timer(work: Work, row: Request) -> None:
     """Have the timer of a request's patience ring at its `expires_at`, whenever it was to ring before."""
-    await timers.forget(work.db, (TimerKind.REQUEST_EXPIRES, row.id))
+    work.settle(TimerKind.REQUEST_EXPIRES, row.id)
     work.schedule(TimerKind.REQUEST_EXPIRES, row.id, row.expires_at)
 
 
@@ -210,7 +209,7 @@ async def _end(work: Work, row: Request, event: EventType) -> None:
     """The common end of a request nobody works on: its offers, its money, its timers; the customer hears of it."""
     await offers.withdraw_pending(work, row, why=offers.REQUEST_OVER)
     await money.release_for_request(work, row)
-    await timers.forget(work.db, (TimerKind.REQUEST_EXPIRES, row.id))
+    work.settle(TimerKind.REQUEST_EXPIRES, row.id)
     work.schedule(TimerKind.PLACES_FADE, row.id, work.now)
     customer = await work.db.get_one(Account, row.customer_id)
     work.emit(row.customer_id, event, request_ended_view(row, customer.language))
