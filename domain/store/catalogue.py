@@ -25,6 +25,7 @@ from sqlalchemy.sql.functions import Function
 
 from domain.rules.errors import UnknownMarket, UnknownService
 from domain.rules.states import ACTIVE_ENGAGEMENT, EngagementState, RequestState
+from domain.store.prepared import change
 from domain.store.tables import DutySession, Engagement, Market, Quote, Request, Service, ZoneRow
 from geo.points import LatLng
 
@@ -165,15 +166,19 @@ async def _lat_lon(
     return None if found is None else LatLng(round(found[0], 7), round(found[1], 7))
 
 
-async def use_quote(db: AsyncSession, quote_id: UUID, now: datetime) -> Quote | None:
-    """Mark a quote used, once: the second caller gets `None`."""
-    statement = (
-        update(Quote)
-        .where(Quote.id == quote_id, Quote.used_at.is_(None))
-        .values(used_at=now)
-        .returning(Quote)
-    )
-    return (await db.execute(statement)).scalar_one_or_none()
+_USABLE: Final = (
+    Quote.id == bindparam("this"),
+    Quote.account_id == bindparam("owner"),
+    Quote.used_at.is_(None),
+    Quote.expires_at > bindparam("now"),
+)
+
+
+async def use_quote(db: AsyncSession, quote_id: UUID, owner: UUID, now: datetime) -> Quote | None:
+    """Mark a quote of theirs used, once, before it expires: the second caller gets `None`."""
+    given = {"this": quote_id, "owner": owner, "now": now}
+    rows = await change(db, Quote, _USABLE, given, {"used_at": now})
+    return rows[0] if rows else None
 
 
 async def retire(db: AsyncSession, service_id: UUID, now: datetime) -> None:

@@ -26,25 +26,26 @@ from domain.store.prepared import among, change, one_of
 from domain.store.tables import Decision, Engagement, Offer, Payment, Request, Stop
 
 
-def publish(db: AsyncSession, row: Request, stops: Sequence[Mapping[str, Any]]) -> None:
+def publish(db: AsyncSession, row: Request, stops: Sequence[Mapping[str, Any]]) -> list[Stop]:
     """Add a request with its stops, in their order."""
-    db.add(row)
-    for seq, stop in enumerate(stops):
-        db.add(
-            Stop(
-                request_id=row.id,
-                seq=seq,
-                market_id=row.market_id,
-                kind=stop["kind"],
-                lat=stop["lat"],
-                lon=stop["lon"],
-                point=WKTElement(f"POINT({stop['lon']} {stop['lat']})", srid=4326),
-                cell=stop["cell"],
-                label=stop["label"],
-                address=stop["address"],
-                note=stop.get("note", ""),
-            )
+    placed = [
+        Stop(
+            request_id=row.id,
+            seq=seq,
+            market_id=row.market_id,
+            kind=stop["kind"],
+            lat=stop["lat"],
+            lon=stop["lon"],
+            point=WKTElement(f"POINT({stop['lon']} {stop['lat']})", srid=4326),
+            cell=stop["cell"],
+            label=stop["label"],
+            address=stop["address"],
+            note=stop.get("note", ""),
         )
+        for seq, stop in enumerate(stops)
+    ]
+    db.add_all([row, *placed])
+    return placed
 
 
 def _from_to(verb: RequestMove) -> tuple[ColumnElement[bool], RequestState]:
