@@ -79,12 +79,16 @@ async def live_services(db: AsyncSession, market_id: str) -> Sequence[Service]:
     return (await db.execute(statement.order_by(Service.slug))).scalars().all()
 
 
+_BY_SLUG: Final = select(Service).where(
+    Service.market_id == bindparam("market"),
+    Service.slug == bindparam("slug"),
+    Service.retired_at.is_(None),
+)
+
+
 async def service_by_slug(db: AsyncSession, market_id: str, slug: str) -> Service:
     """The live version of a service, or `UnknownService`."""
-    statement = select(Service).where(
-        Service.market_id == market_id, Service.slug == slug, Service.retired_at.is_(None)
-    )
-    row = (await db.execute(statement)).scalar_one_or_none()
+    row = (await db.execute(_BY_SLUG, {"market": market_id, "slug": slug})).scalar_one_or_none()
     if row is None:
         raise UnknownService(f"there is no service {slug[:60]!r} in {market_id[:60]}")
     return row

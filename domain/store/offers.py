@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.rules.states import OFFER_MOVES, OfferMove, OfferOrigin, OfferState, sources
 from domain.rules.states import move as after
-from domain.store.prepared import change, one_of, table_of
+from domain.store.prepared import among, change, one_of, table_of
 from domain.store.tables import Decision, Offer
 
 IS_OVER: Final = Offer.answer_by <= func.clock_timestamp()
@@ -152,19 +152,20 @@ async def negotiated(db: AsyncSession, request_id: UUID, limit: int) -> Sequence
     return (await db.execute(statement)).scalars().all()
 
 
+_PUT_SO_FAR: Final = select(Offer.request_id, Offer.provider_id, Offer.state, Offer.wave).where(
+    among(Offer.request_id, "requests"),
+    Offer.origin == OfferOrigin.DISPATCH,
+    Offer.state != OfferState.WITHDRAWN,
+)
+
+
 async def put_so_far(db: AsyncSession, requests: Iterable[UUID]) -> Sequence[tuple[UUID, UUID, str, int]]:
     """`(request, provider, state, wave)` of every offer the engine has made for these requests.
 
     Those that were withdrawn are left out: nobody had the time to answer them, so they may be made again.
     """
-    statement = select(Offer.request_id, Offer.provider_id, Offer.state, Offer.wave).where(
-        Offer.request_id.in_(set(requests)),
-        Offer.origin == OfferOrigin.DISPATCH,
-        Offer.state != OfferState.WITHDRAWN,
-    )
-    return [
-        (request, provider, state, wave) for request, provider, state, wave in await db.execute(statement)
-    ]
+    found = await db.execute(_PUT_SO_FAR, {"requests": list(set(requests))})
+    return [(request, provider, state, wave) for request, provider, state, wave in found]
 
 
 async def countered(db: AsyncSession, request_id: UUID, provider: UUID) -> bool:

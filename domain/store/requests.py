@@ -159,34 +159,39 @@ def is_funded() -> ColumnElement[bool]:
     return held | (Request.price_cents == 0)
 
 
+_TO_MATCH: Final = (
+    select(Request)
+    .where(
+        Request.market_id == bindparam("market"),
+        Request.allocator == Allocator.DISPATCH,
+        IS_OPEN,
+        Request.due_at <= bindparam("now"),
+        Request.expires_at > bindparam("now"),
+        is_funded(),
+    )
+    .order_by(Request.due_at, Request.id)
+    .limit(bindparam("most"))
+)
+
+
 async def to_match(db: AsyncSession, market: str, now: datetime, limit: int) -> Sequence[Request]:
     """Open dispatch requests that are due, still patient and paid for, oldest first. Nothing is locked."""
-    statement = (
-        select(Request)
-        .where(
-            Request.market_id == market,
-            Request.allocator == Allocator.DISPATCH,
-            Request.state == RequestState.OPEN,
-            Request.due_at <= now,
-            Request.expires_at > now,
-            is_funded(),
-        )
-        .order_by(Request.due_at, Request.id)
-        .limit(limit)
-    )
-    return (await db.execute(statement)).scalars().all()
+    return (await db.execute(_TO_MATCH, {"market": market, "now": now, "most": limit})).scalars().all()
+
+
+_STILL_OPEN: Final = (
+    select(Request)
+    .where(among(Request.id, "requests"), IS_OPEN)
+    .order_by(Request.id)
+    .with_for_update(key_share=True)
+    .execution_options(populate_existing=True)
+)
 
 
 async def still_open(db: AsyncSession, requests: Iterable[UUID]) -> dict[UUID, Request]:
     """Lock those of the requests that are open (in id order), so that none is taken before offers go out."""
-    statement = (
-        select(Request)
-        .where(Request.id.in_(set(requests)), Request.state == RequestState.OPEN)
-        .order_by(Request.id)
-        .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
-    )
-    return {row.id: row for row in (await db.execute(statement)).scalars()}
+    rows = await db.execute(_STILL_OPEN, {"requests": list(set(requests))})
+    return {row.id: row for row in rows.scalars()}
 
 
 async def open_calls(db: AsyncSession, market: str, now: datetime, limit: int) -> Sequence[Request]:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import shapely
 from geoalchemy2 import Geometry
-from sqlalchemy import ColumnElement, Select, cast, delete, exists, func, select
+from sqlalchemy import ColumnElement, Select, bindparam, cast, delete, exists, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, aliased
@@ -42,20 +42,23 @@ async def zones(db: AsyncSession, market: str) -> Zones:
     )
 
 
+_ZONE_OF_PICKUPS: Final = (
+    select(Stop.request_id, func.min(ZoneRow.slug))
+    .join(ZoneRow, func.ST_Covers(ZoneRow.area, cast(Stop.point, Geometry)))
+    .where(
+        among(Stop.request_id, "requests"),
+        Stop.seq == 0,
+        ZoneRow.market_id == bindparam("market"),
+        ZoneRow.kind == ZoneKind.QUEUE,
+    )
+    .group_by(Stop.request_id)
+)
+
+
 async def zone_of_pickups(db: AsyncSession, market: str, requests: Iterable[UUID]) -> dict[UUID, str]:
     """The station that each request's first stop lies at, of those that lie at one; the first by slug."""
-    statement = (
-        select(Stop.request_id, func.min(ZoneRow.slug))
-        .join(ZoneRow, func.ST_Covers(ZoneRow.area, cast(Stop.point, Geometry)))
-        .where(
-            Stop.request_id.in_(set(requests)),
-            Stop.seq == 0,
-            ZoneRow.market_id == market,
-            ZoneRow.kind == ZoneKind.QUEUE,
-        )
-        .group_by(Stop.request_id)
-    )
-    return {request: zone for request, zone in await db.execute(statement)}  # noqa: C416  a Result has keys()
+    found = await db.execute(_ZONE_OF_PICKUPS, {"requests": list(set(requests)), "market": market})
+    return {request: zone for request, zone in found}  # noqa: C416  a Result has keys()
 
 
 async def turns(db: AsyncSession, market: str) -> list[Turn]:
