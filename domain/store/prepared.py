@@ -13,13 +13,12 @@ from sqlalchemy import (
     ARRAY,
     ColumnElement,
     Executable,
-    Insert,
     Table,
     Uuid,
     any_,
     bindparam,
     func,
-    insert,
+    literal_column,
     or_,
     select,
     update,
@@ -60,11 +59,11 @@ def table_of(entity: type[Base]) -> Table:
     return table
 
 
-def rows_into(table: Table, names: Sequence[str]) -> Insert:
+def rows_into(table: Table, names: Sequence[str]) -> postgresql.Insert:
     """Insert any number of rows, given as `columns`: one statement to the server, where rows bound one by one are as
     many as they are."""
     given = (func.unnest(bindparam(name, type_=ARRAY(table.c[name].type))) for name in names)
-    return insert(table).from_select(list(names), select(*given))
+    return postgresql.insert(table).from_select(list(names), select(*given))
 
 
 def columns(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
@@ -73,8 +72,9 @@ def columns(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> dict[str
 
 
 def one_of(column: InstrumentedAttribute[str], values: Collection[str]) -> ColumnElement[bool]:
-    """A condition: the column is one of these constants. Written out: `IN` is put together anew at each call."""
-    return or_(*(column == value for value in sorted(values)))
+    """A condition: the column is one of these constants. Written out: `IN` is put together anew at each call, and a
+    server that plans without values could not tell that a partial index is meant."""
+    return or_(*(column == literal_column(f"'{value}'", column.type) for value in sorted(values)))
 
 
 async def change(
