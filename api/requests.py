@@ -167,8 +167,7 @@ async def ask(body: RequestIn, work: SignedIn, once: Once) -> Response:
     """Publish a need. A dispatched one has its price authorised first; a posted job is paid for when awarded."""
 
     async def run() -> Mapping[str, Any]:
-        row = await requests.create_request(work, body.wish())
-        return (await requests.views_of(work, [row], Role.CUSTOMER))[0]
+        return requests.published_view(work, await requests.create_request(work, body.wish()))
 
     return await once(RequestOut, run, status=201)
 

@@ -48,7 +48,7 @@ async def offered_requests(tools: Tools, requests: int, racers: int) -> list[Rac
     async def ask(customer: UUID) -> UUID:
         wish = Wish(service=SERVICE, places=(Place("pickup", PORT), Place("drop", CASINO)))
         async with gate, working(tools, Actor(account_id=customer)) as work:
-            return (await create_request(work, wish)).id
+            return (await create_request(work, wish)).row.id
 
     made = await asyncio.gather(*(ask(customer) for customer in customers))
     async with working(tools, ENGINE) as work:

@@ -251,7 +251,7 @@ async def a_ride(
     """An open, paid request for a ride; returns its id."""
     wish = Wish(service=service, places=(Place("pickup", pickup), Place("drop", drop)), start_at=start_at)
     request = await run_as(tools, customer, create_request, wish)
-    return UUID(str(request.id))
+    return UUID(str(request.row.id))
 
 
 async def a_posted_job(
@@ -260,7 +260,7 @@ async def a_posted_job(
     """An open odd job that providers may propose on; returns its id."""
     asked = Wish(service="odd-job", places=(Place("site", site),), start_at=start_at, **wish)
     request = await run_as(tools, customer, create_request, asked)
-    return UUID(str(request.id))
+    return UUID(str(request.row.id))
 
 
 async def a_round(tools: Tools, market: str = "monaco") -> RoundReport:

@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
+from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.rules.states import EngagementState
-from domain.store.tables import Engagement, Market
+from domain.store.tables import Engagement, Market, Stop
 from geo.calibration import Approach
 from geo.cells import from_hex
+from geo.points import LatLng
 
 
 async def approaches(db: AsyncSession, market_id: str, since: datetime, limit: int) -> Sequence[Approach]:
@@ -39,6 +42,19 @@ async def approaches(db: AsyncSession, market_id: str, since: datetime, limit: i
         for promise, began_at, arrived_at in await db.execute(statement)
         if promise is not None and arrived_at is not None  # as asked above; for the type checker
     ]
+
+
+_PICKUP: Final = (
+    select(Stop.lat, Stop.lon, Market.timezone)
+    .join(Market, Market.id == Stop.market_id)
+    .where(Stop.request_id == bindparam("request"), Stop.seq == 0)
+)
+
+
+async def pickup_of(db: AsyncSession, request_id: UUID) -> tuple[LatLng, str]:
+    """Where a request begins, and the time zone there."""
+    lat, lon, timezone = (await db.execute(_PICKUP, {"request": request_id})).one()
+    return LatLng(lat, lon), timezone
 
 
 async def timezone_of(db: AsyncSession, market_id: str) -> str | None:

@@ -25,6 +25,7 @@ from sqlalchemy.sql.functions import Function
 
 from domain.rules.errors import UnknownMarket, UnknownService
 from domain.rules.states import ACTIVE_ENGAGEMENT, EngagementState, RequestState
+from domain.store.prepared import change
 from domain.store.tables import DutySession, Engagement, Market, Quote, Request, Service, ZoneRow
 from geo.points import LatLng
 
@@ -78,12 +79,16 @@ async def live_services(db: AsyncSession, market_id: str) -> Sequence[Service]:
     return (await db.execute(statement.order_by(Service.slug))).scalars().all()
 
 
+_BY_SLUG: Final = select(Service).where(
+    Service.market_id == bindparam("market"),
+    Service.slug == bindparam("slug"),
+    Service.retired_at.is_(None),
+)
+
+
 async def service_by_slug(db: AsyncSession, market_id: str, slug: str) -> Service:
     """The live version of a service, or `UnknownService`."""
-    statement = select(Service).where(
-        Service.market_id == market_id, Service.slug == slug, Service.retired_at.is_(None)
-    )
-    row = (await db.execute(statement)).scalar_one_or_none()
+    row = (await db.execute(_BY_SLUG, {"market": market_id, "slug": slug})).scalar_one_or_none()
     if row is None:
         raise UnknownService(f"there is no service {slug[:60]!r} in {market_id[:60]}")
     return row
@@ -165,15 +170,19 @@ async def _lat_lon(
     return None if found is None else LatLng(round(found[0], 7), round(found[1], 7))
 
 
-async def use_quote(db: AsyncSession, quote_id: UUID, now: datetime) -> Quote | None:
-    """Mark a quote used, once: the second caller gets `None`."""
-    statement = (
-        update(Quote)
-        .where(Quote.id == quote_id, Quote.used_at.is_(None))
-        .values(used_at=now)
-        .returning(Quote)
-    )
-    return (await db.execute(statement)).scalar_one_or_none()
+_USABLE: Final = (
+    Quote.id == bindparam("this"),
+    Quote.account_id == bindparam("owner"),
+    Quote.used_at.is_(None),
+    Quote.expires_at > bindparam("now"),
+)
+
+
+async def use_quote(db: AsyncSession, quote_id: UUID, owner: UUID, now: datetime) -> Quote | None:
+    """Mark a quote of theirs used, once, before it expires: the second caller gets `None`."""
+    given = {"this": quote_id, "owner": owner, "now": now}
+    rows = await change(db, Quote, _USABLE, given, {"used_at": now})
+    return rows[0] if rows else None
 
 
 async def retire(db: AsyncSession, service_id: UUID, now: datetime) -> None:

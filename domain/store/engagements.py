@@ -1,17 +1,19 @@
 """Engagements in SQL: inserted under the exclusive guard, moved only from the state that was seen."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import case, exists, null, or_, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, bindparam, case, exists, null, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
+from domain.rules.errors import AlreadyBusy
 from domain.rules.states import ACTIVE_ENGAGEMENT, EngagementState
+from domain.store.prepared import change, columns, one_of, put, rows_into, table_of
 from domain.store.tables import Action, Engagement, EventRow, Message, Share
 
 _ACTIVE = sorted(state.value for state in ACTIVE_ENGAGEMENT)
@@ -19,19 +21,20 @@ _ACTIVE = sorted(state.value for state in ACTIVE_ENGAGEMENT)
 
 async def add(db: AsyncSession, values: Mapping[str, Any]) -> Engagement | None:
     """Insert an engagement; `None` when a guard of the schema says no (see `busy_with`)."""
-    statement = insert(Engagement).values(**values).on_conflict_do_nothing().returning(Engagement)
-    return (await db.execute(statement)).scalar_one_or_none()
+    return await put(db, Engagement, values)
+
+
+_LOCK: Final = (
+    select(Engagement)
+    .where(Engagement.id == bindparam("this"))
+    .with_for_update(key_share=True)
+    .execution_options(populate_existing=True)
+)
 
 
 async def lock(db: AsyncSession, engagement_id: UUID) -> Engagement:
     """The engagement as it is now, locked until the commit. Lock its request first."""
-    statement = (
-        select(Engagement)
-        .where(Engagement.id == engagement_id)
-        .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
-    )
-    return (await db.execute(statement)).scalar_one()
+    return (await db.execute(_LOCK, {"this": engagement_id})).scalar_one()
 
 
 async def hold_running(db: AsyncSession, engagement_id: UUID, provider_id: UUID) -> Engagement | None:
@@ -105,60 +108,51 @@ async def busy_with(db: AsyncSession, provider_id: UUID) -> UUID | None:
     return (await db.execute(statement)).scalar_one_or_none()
 
 
+_AS_SEEN: Final = (Engagement.id == bindparam("this"), Engagement.state == bindparam("seen"))
+
+
 async def move(
     db: AsyncSession, engagement_id: UUID, *, seen: EngagementState, values: Mapping[str, Any]
 ) -> Engagement | None:
     """Change an engagement that is still in the state that was seen; `None` when it no longer is."""
-    statement = (
-        update(Engagement)
-        .where(Engagement.id == engagement_id, Engagement.state == seen)
-        .values(**values)
-        .returning(Engagement)
-        .execution_options(populate_existing=True, synchronize_session=False)
+    rows = await change(db, Engagement, _AS_SEEN, {"this": engagement_id, "seen": seen}, values)
+    return rows[0] if rows else None
+
+
+def _busy_otherwise() -> ColumnElement[bool]:
+    other = aliased(Engagement)
+    return exists().where(
+        other.provider_id == Engagement.provider_id,
+        other.id != Engagement.id,
+        other.exclusive,
+        one_of(other.state, _ACTIVE),
     )
-    return (await db.execute(statement)).scalar_one_or_none()
 
 
-async def set_off(
-    db: AsyncSession, engagement_id: UUID, provider_id: UUID, now: datetime
-) -> Engagement | None:
+_FREE_TO_GO: Final = (*_AS_SEEN, ~_busy_otherwise())
+
+
+async def set_off(db: AsyncSession, engagement_id: UUID, now: datetime) -> Engagement | None:
     """From confirmed to en route, exclusive from here on; `None` when it is no longer confirmed, or when
-    something else fills the provider's attention (`busy_with`): the condition sees most of those, the unique
-    index the one that commits at the same moment."""
-    other = select(Engagement.id).where(
-        Engagement.provider_id == provider_id,
-        Engagement.id != engagement_id,
-        Engagement.exclusive,
-        Engagement.state.in_(_ACTIVE),
-    )
-    statement = (
-        update(Engagement)
-        .where(Engagement.id == engagement_id, Engagement.state == EngagementState.CONFIRMED, ~exists(other))
-        .values(state=EngagementState.EN_ROUTE, en_route_at=now, exclusive=True)
-        .returning(Engagement)
-        .execution_options(populate_existing=True, synchronize_session=False)
-    )
+    something else fills the provider's attention (`busy_with`). What commits at the same moment is seen by the
+    unique index: `AlreadyBusy`, and the transaction is over."""
+    given = {"this": engagement_id, "seen": EngagementState.CONFIRMED}
+    values = {"state": EngagementState.EN_ROUTE, "en_route_at": now, "exclusive": True}
     try:
-        async with db.begin_nested():
-            return (await db.execute(statement)).scalar_one_or_none()
-    except IntegrityError:
-        return None
+        rows = await change(db, Engagement, _FREE_TO_GO, given, values)
+    except IntegrityError as error:
+        raise AlreadyBusy from error
+    return rows[0] if rows else None
+
+
+_UNCONFIRMED: Final = (*_AS_SEEN, Engagement.customer_confirmed_at.is_(None))
 
 
 async def confirm_once(db: AsyncSession, engagement_id: UUID, now: datetime) -> Engagement | None:
     """Note that the work is accepted as done; `None` when it was before, or is no longer just completed."""
-    statement = (
-        update(Engagement)
-        .where(
-            Engagement.id == engagement_id,
-            Engagement.state == EngagementState.COMPLETED,
-            Engagement.customer_confirmed_at.is_(None),
-        )
-        .values(customer_confirmed_at=now)
-        .returning(Engagement)
-        .execution_options(populate_existing=True, synchronize_session=False)
-    )
-    return (await db.execute(statement)).scalar_one_or_none()
+    given = {"this": engagement_id, "seen": EngagementState.COMPLETED}
+    rows = await change(db, Engagement, _UNCONFIRMED, given, {"customer_confirmed_at": now})
+    return rows[0] if rows else None
 
 
 async def take_pin_try(
@@ -232,30 +226,26 @@ async def _page(
 # Deeds and words
 
 
-def note_action(
-    db: AsyncSession,
-    action_id: UUID,
-    engagement: Engagement,
-    *,
-    actor_id: UUID | None,
-    role: str,
-    verb: str,
-    at: datetime,
-    detail: Mapping[str, Any],
-) -> None:
-    """Append an authenticated deed."""
-    db.add(
-        Action(
-            id=action_id,
-            market_id=engagement.market_id,
-            engagement_id=engagement.id,
-            actor_id=actor_id,
-            role=role,
-            verb=verb,
-            at=at,
-            detail=dict(detail),
-        )
-    )
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """An authenticated deed, to be appended. No actor: the engine."""
+
+    id: UUID
+    actor_id: UUID | None
+    role: str
+    verb: str
+    at: datetime
+    detail: Mapping[str, Any]
+
+
+_NOTED: Final = ("id", "market_id", "engagement_id", "actor_id", "role", "verb", "at", "detail")
+_NOTE: Final = rows_into(table_of(Action), _NOTED)
+
+
+async def note(db: AsyncSession, engagement: Engagement, *deeds: Noted) -> None:
+    """Append deeds on an engagement. One statement."""
+    of = {"market_id": engagement.market_id, "engagement_id": engagement.id}
+    await db.execute(_NOTE, columns(_NOTED, [asdict(deed) | of for deed in deeds]))
 
 
 async def actions_of(db: AsyncSession, engagement_id: UUID) -> Sequence[Action]:

@@ -2,18 +2,24 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.rules.states import ACTIVE_ENGAGEMENT
+from domain.store.prepared import among, one_of
 from domain.store.requests import stops_of
 from domain.store.tables import Engagement, Service
 from geo.points import LatLng
 
-_ACTIVE = sorted(state.value for state in ACTIVE_ENGAGEMENT)
+_ACTIVE: Final = (
+    select(Engagement, Service.spec)
+    .join(Service, Service.id == Engagement.service_id)
+    .where(among(Engagement.id, "engagements"), one_of(Engagement.state, ACTIVE_ENGAGEMENT))
+    .execution_options(populate_existing=True)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +38,7 @@ async def active(db: AsyncSession, engagements: Collection[UUID]) -> dict[UUID, 
     """Those of the engagements that are not over."""
     if not engagements:
         return {}
-    statement = (
-        select(Engagement, Service.spec)
-        .join(Service, Service.id == Engagement.service_id)
-        .where(Engagement.id.in_(engagements), Engagement.state.in_(_ACTIVE))
-        .execution_options(populate_existing=True)
-    )
-    rows = (await db.execute(statement)).all()
+    rows = (await db.execute(_ACTIVE, {"engagements": list(engagements)})).all()
     stops = await stops_of(db, {row.request_id for row, _ in rows})
     return {
         row.id: ActiveWork(

@@ -8,9 +8,13 @@ from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.store.prepared import table_of
 from domain.store.tables import Hold, agenda_span
 
 HELD, RELEASED = "held", "released"
+
+_HOLDS: Final = table_of(Hold)
+_TAKE: Final = insert(_HOLDS).on_conflict_do_nothing().returning(_HOLDS.c.id)
 
 
 async def take(
@@ -27,20 +31,15 @@ async def take(
     `ON CONFLICT DO NOTHING`, because plain inserts dead-lock on an exclusion rule under races
     (notes/realtime.md 4: 75 of 4,800).
     """
-    statement = (
-        insert(Hold)
-        .values(
-            id=hold_id,
-            market_id=market_id,
-            resource_id=provider_id,
-            span=agenda_span(*span),
-            state=HELD,
-            engagement_id=engagement_id,
-        )
-        .on_conflict_do_nothing()
-        .returning(Hold.id)
-    )
-    return (await db.execute(statement)).scalar_one_or_none() is not None
+    row = {
+        "id": hold_id,
+        "market_id": market_id,
+        "resource_id": provider_id,
+        "span": agenda_span(*span),
+        "state": HELD,
+        "engagement_id": engagement_id,
+    }
+    return (await db.execute(_TAKE, row)).scalar_one_or_none() is not None
 
 
 async def end_by(db: AsyncSession, engagement_id: UUID, at: datetime) -> None:

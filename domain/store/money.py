@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam, func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.rules.ledger import COMMISSION, Leg
 from domain.rules.states import PaymentState
-from domain.store.prepared import among
+from domain.store.prepared import among, change
 from domain.store.tables import LedgerEntry, Payment
 
 _LIVE = (PaymentState.PENDING, PaymentState.AUTHORISED, PaymentState.CAPTURED)
@@ -87,35 +87,18 @@ async def fresh(db: AsyncSession, payment_id: UUID) -> Payment | None:
     return await db.get(Payment, payment_id, populate_existing=True)
 
 
+_SEEN: Final = ("id", "state", "want", "want_cents", "refunded_cents")
+_AS_SEEN: Final = tuple(getattr(Payment, name) == bindparam(f"seen_{name}") for name in _SEEN)
+
+
 async def move(db: AsyncSession, seen: Payment, now: datetime, **values: Any) -> Payment | None:
     """Change a payment that still is as it was seen: its state, what is wanted of it, what it has moved.
 
     `None` when somebody else moved it first.
     """
-    return await _update(
-        db,
-        (
-            Payment.id == seen.id,
-            Payment.state == seen.state,
-            Payment.want == seen.want,
-            Payment.want_cents == seen.want_cents,
-            Payment.refunded_cents == seen.refunded_cents,
-        ),
-        {**values, "updated_at": now},
-    )
-
-
-async def _update(
-    db: AsyncSession, where: tuple[ColumnElement[bool], ...], values: dict[str, Any]
-) -> Payment | None:
-    statement = (
-        update(Payment)
-        .where(*where)
-        .values(**values)
-        .returning(Payment)
-        .execution_options(populate_existing=True, synchronize_session=False)
-    )
-    return (await db.execute(statement)).scalar_one_or_none()
+    given = {f"seen_{name}": getattr(seen, name) for name in _SEEN}
+    rows = await change(db, Payment, _AS_SEEN, given, {**values, "updated_at": now})
+    return rows[0] if rows else None
 
 
 _ATTACH: Final = (

@@ -1,23 +1,39 @@
 """Queries on offers. Whether an answer came in time is said by the database's own clock, in the update itself."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, func, or_, select, true, update
+from sqlalchemy import ColumnElement, Executable, bindparam, case, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.rules.states import OFFER_MOVES, OfferMove, OfferOrigin, OfferState, sources
 from domain.rules.states import move as after
+from domain.store.prepared import among, change, one_of, table_of
 from domain.store.tables import Decision, Offer
 
+IS_OVER: Final = Offer.answer_by <= func.clock_timestamp()
+"""A condition: the time to answer has passed, by the database's clock."""
 
-def live(offer_id: UUID) -> ColumnElement[bool]:
-    """A condition: this offer is pending and its time is not over, by the database's clock."""
-    return exists().where(
-        Offer.id == offer_id, Offer.state == OfferState.PENDING, Offer.answer_by > func.clock_timestamp()
-    )
+IN_TIME: Final = Offer.answer_by > func.clock_timestamp()
+
+HAS_LIVE: Final = exists().where(Offer.id == bindparam("offer"), Offer.state == OfferState.PENDING, IN_TIME)
+"""A condition on other rows: the offer bound by this name is pending and its time is not over."""
+
+ALL_OF: Final = Offer.request_id == bindparam("request")
+
+
+def _from_to(verb: OfferMove) -> tuple[ColumnElement[bool], OfferState]:
+    seen = sources(OFFER_MOVES, verb)
+    to = {after(OFFER_MOVES, state, verb) for state in seen}
+    assert len(to) == 1, f"{verb} leads to more than one state"
+    return one_of(Offer.state, seen), to.pop()
+
+
+_THIS: Final = Offer.id == bindparam("this")
+_MOVES: Final = {verb: _from_to(verb) for verb in OfferMove}
 
 
 async def put(db: AsyncSession, rows: Sequence[dict[str, Any]]) -> list[Offer]:
@@ -38,7 +54,7 @@ async def move(
     **values: Any,
 ) -> Offer | None:
     """Move one offer along its table; `None` when it was not there to be moved."""
-    found = await move_all(db, Offer.id == offer_id, verb, only_if=only_if, **values)
+    found = await move_all(db, _THIS, verb, {"this": offer_id}, only_if=only_if, **values)
     return found[0] if found else None
 
 
@@ -46,38 +62,53 @@ async def move_all(
     db: AsyncSession,
     which: ColumnElement[bool],
     verb: OfferMove,
+    given: Mapping[str, Any],
     *,
     only_if: ColumnElement[bool] | None = None,
     **values: Any,
 ) -> list[Offer]:
-    """Move every offer of a condition that can still be moved; returns those that were, by id."""
-    seen = sources(OFFER_MOVES, verb)
-    to = {after(OFFER_MOVES, state, verb) for state in seen}
-    assert len(to) == 1, f"{verb} leads to more than one state"
-    statement = (
-        update(Offer)
-        .where(which, Offer.state.in_(sorted(seen)), true() if only_if is None else only_if)
-        .values(state=to.pop(), **values)
-        .returning(Offer)
-        .execution_options(populate_existing=True, synchronize_session=False)
+    """Move every offer of a condition that can still be moved; returns those that were, by id. The conditions are
+    constants, what they compare with is `given` by name."""
+    seen, to = _MOVES[verb]
+    where = (which, seen) if only_if is None else (which, seen, only_if)
+    return sorted(await change(db, Offer, where, given, {"state": to, **values}), key=lambda offer: offer.id)
+
+
+def _taking() -> Executable:
+    table, won = table_of(Offer), Offer.id == bindparam("won")
+    assert sources(OFFER_MOVES, OfferMove.ACCEPT) == sources(OFFER_MOVES, OfferMove.WITHDRAW)
+    pending, accepted = _MOVES[OfferMove.ACCEPT]
+    _, withdrawn = _MOVES[OfferMove.WITHDRAW]
+    taken = (
+        update(table)
+        .where(ALL_OF, pending)
+        .values(
+            state=case((won, accepted.value), else_=withdrawn.value),
+            ended_why=case((won, table.c.ended_why), else_=bindparam("why")),
+            answered_at=bindparam("now"),
+        )
+        .returning(table)
     )
-    return sorted((await db.execute(statement)).scalars(), key=lambda offer: offer.id)
+    return select(Offer).from_statement(taken).execution_options(populate_existing=True)
 
 
-def is_over() -> ColumnElement[bool]:
-    """A condition: the time to answer has passed, by the database's clock."""
-    return Offer.answer_by <= func.clock_timestamp()
+_TAKE: Final = _taking()
+
+
+async def take(
+    db: AsyncSession, request_id: UUID, offer_id: UUID, now: datetime, *, why: str
+) -> tuple[Offer | None, list[Offer]]:
+    """Accept one offer of a request and withdraw the others that are pending, `why`, in one statement: `(the one, the
+    others by id)`. No one where it is pending no longer; the transaction must not stand then."""
+    given = {"request": request_id, "won": offer_id, "now": now, "why": why}
+    ended = {offer.id: offer for offer in (await db.execute(_TAKE, given)).scalars()}
+    won = ended.pop(offer_id, None)
+    return won, [ended[one] for one in sorted(ended)]
 
 
 async def is_late(db: AsyncSession, offer_id: UUID) -> bool:
     """Whether the time to answer an offer has passed, by the database's clock."""
-    return (await db.execute(select(exists().where(Offer.id == offer_id, is_over())))).scalar_one()
-
-
-def others_of(request_id: UUID, but: UUID | None = None) -> ColumnElement[bool]:
-    """A condition: the offers of a request, all or all but one."""
-    mine = Offer.request_id == request_id
-    return mine if but is None else mine & (Offer.id != but)
+    return (await db.execute(select(exists().where(Offer.id == offer_id, IS_OVER)))).scalar_one()
 
 
 async def fresh(db: AsyncSession, offer_id: UUID) -> Offer | None:
@@ -121,19 +152,20 @@ async def negotiated(db: AsyncSession, request_id: UUID, limit: int) -> Sequence
     return (await db.execute(statement)).scalars().all()
 
 
+_PUT_SO_FAR: Final = select(Offer.request_id, Offer.provider_id, Offer.state, Offer.wave).where(
+    among(Offer.request_id, "requests"),
+    Offer.origin == OfferOrigin.DISPATCH,
+    Offer.state != OfferState.WITHDRAWN,
+)
+
+
 async def put_so_far(db: AsyncSession, requests: Iterable[UUID]) -> Sequence[tuple[UUID, UUID, str, int]]:
     """`(request, provider, state, wave)` of every offer the engine has made for these requests.
 
     Those that were withdrawn are left out: nobody had the time to answer them, so they may be made again.
     """
-    statement = select(Offer.request_id, Offer.provider_id, Offer.state, Offer.wave).where(
-        Offer.request_id.in_(set(requests)),
-        Offer.origin == OfferOrigin.DISPATCH,
-        Offer.state != OfferState.WITHDRAWN,
-    )
-    return [
-        (request, provider, state, wave) for request, provider, state, wave in await db.execute(statement)
-    ]
+    found = await db.execute(_PUT_SO_FAR, {"requests": list(set(requests))})
+    return [(request, provider, state, wave) for request, provider, state, wave in found]
 
 
 async def countered(db: AsyncSession, request_id: UUID, provider: UUID) -> bool:

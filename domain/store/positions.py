@@ -9,10 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.rules.states import ACTIVE_ENGAGEMENT, TRACKED_ENGAGEMENT
-from domain.store.prepared import named
+from domain.store.prepared import named, one_of
 from domain.store.tables import DutySession, Engagement
-
-_ACTIVE = sorted(state.value for state in ACTIVE_ENGAGEMENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,7 @@ _WORK: Final = (
     select(
         Engagement.provider_id, Engagement.id, Engagement.market_id, Engagement.state, Engagement.exclusive
     )
-    .where(named(Engagement.provider_id, "accounts"), Engagement.state.in_(_ACTIVE))
+    .where(named(Engagement.provider_id, "accounts"), one_of(Engagement.state, ACTIVE_ENGAGEMENT))
     .order_by(Engagement.id)
 )
 

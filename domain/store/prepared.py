@@ -4,16 +4,33 @@ Values are bound by name at each call. For any number of values there is one tex
 `IN` anew for each number of them, on each connection.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from functools import cache
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Insert, Table, Uuid, any_, bindparam, func, insert, select
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Executable,
+    Table,
+    Uuid,
+    any_,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from domain.store.tables.base import Base
 
 T = TypeVar("T")
+Row = TypeVar("Row", bound=Base)
 
 
 def among(column: "InstrumentedAttribute[T] | ColumnElement[T]", name: str) -> ColumnElement[bool]:
@@ -42,13 +59,67 @@ def table_of(entity: type[Base]) -> Table:
     return table
 
 
-def rows_into(table: Table, names: Sequence[str]) -> Insert:
+def rows_into(table: Table, names: Sequence[str]) -> postgresql.Insert:
     """Insert any number of rows, given as `columns`: one statement to the server, where rows bound one by one are as
     many as they are."""
     given = (func.unnest(bindparam(name, type_=ARRAY(table.c[name].type))) for name in names)
-    return insert(table).from_select(list(names), select(*given))
+    return postgresql.insert(table).from_select(list(names), select(*given))
 
 
 def columns(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     """These rows, for `rows_into`."""
     return {name: [row[name] for row in rows] for name in names}
+
+
+def one_of(column: InstrumentedAttribute[str], values: Collection[str]) -> ColumnElement[bool]:
+    """A condition: the column is one of these constants. Written out: `IN` is put together anew at each call, and a
+    server that plans without values could not tell that a partial index is meant."""
+    return or_(*(column == literal_column(f"'{value}'", column.type) for value in sorted(values)))
+
+
+async def change(
+    db: AsyncSession,
+    entity: type[Row],
+    where: tuple[ColumnElement[bool], ...],
+    given: Mapping[str, Any],
+    values: Mapping[str, Any],
+) -> Sequence[Row]:
+    """Change the rows that meet every condition, and return them as they are then.
+
+    The conditions are constants of a module, their values bound by name in `given`: the statement is built once for
+    the names of the columns that change, which cost more than asking it.
+    """
+    statement = _changing(entity, where, tuple(values))
+    rows = await db.execute(statement, {**given, **{f"to_{name}": value for name, value in values.items()}})
+    return rows.scalars().all()
+
+
+@cache
+def _changing(
+    entity: type[Base], where: tuple[ColumnElement[bool], ...], names: tuple[str, ...]
+) -> Executable:
+    changed = (
+        update(table_of(entity))
+        .where(*where)
+        .values({name: bindparam(f"to_{name}") for name in names})
+        .returning(table_of(entity))
+    )
+    return select(entity).from_statement(changed).execution_options(populate_existing=True)
+
+
+async def put(db: AsyncSession, entity: type[Row], values: Mapping[str, Any]) -> Row | None:
+    """Insert a row, and return it; `None` when a guard of the schema says no, and nothing else happens then."""
+    given = {f"to_{name}": value for name, value in values.items()}
+    return (await db.execute(_putting(entity, tuple(values)), given)).scalar_one_or_none()
+
+
+@cache
+def _putting(entity: type[Base], names: tuple[str, ...]) -> Executable:
+    table = table_of(entity)
+    added = (
+        postgresql.insert(table)
+        .values({name: bindparam(f"to_{name}", type_=table.c[name].type) for name in names})
+        .on_conflict_do_nothing()
+        .returning(table)
+    )
+    return select(entity).from_statement(added)

@@ -7,56 +7,66 @@ from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     ColumnElement,
+    DateTime,
     Delete,
+    ScalarSelect,
     Select,
+    TableValuedAlias,
     Text,
     Uuid,
     and_,
     bindparam,
     case,
-    cast,
     column,
     delete,
     func,
     or_,
     select,
-    tuple_,
     update,
-    values,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.sql.dml import ReturningUpdate
+from sqlalchemy.types import TypeEngine
 
-from domain.store.prepared import table_of
+from domain.store.prepared import among, columns, one_of, rows_into, table_of
 from domain.store.tables import Account, Device, Engagement, Market, PushRow, Request, SentMessage
 
 WAITING = "waiting"
-FIELDS = 10  # of a row; asyncpg binds at most 32,767 values in one statement
-ROWS_A_STATEMENT = 32_767 // FIELDS
 MOST_ALERTS = 100  # counted: beyond that it is clear that something is wrong
+
+
+_DEVICES: Final = (
+    select(Device.account_id, Device.device_id, Device.platform)
+    .where(among(Device.account_id, "accounts"), Device.updated_at > bindparam("since"))
+    .order_by(Device.account_id, Device.device_id)
+)
 
 
 async def devices_of(
     db: AsyncSession, accounts: Collection[UUID], *, seen_since: datetime
 ) -> dict[UUID, list[tuple[str, str]]]:
     """`(device, platform)` of each account that has any: those whose app was started since `seen_since`."""
-    statement = select(Device.account_id, Device.device_id, Device.platform).where(
-        Device.account_id.in_(accounts), Device.updated_at > seen_since
-    )
     found: dict[UUID, list[tuple[str, str]]] = {}
-    for account, device, platform in await db.execute(
-        statement.order_by(Device.account_id, Device.device_id)
-    ):
+    asked = {"accounts": list(accounts), "since": seen_since}
+    for account, device, platform in await db.execute(_DEVICES, asked):
         found.setdefault(account, []).append((device, platform))
     return found
 
 
+_WITH_A_PHONE: Final = select(Account.id).where(among(Account.id, "accounts"), Account.phone.is_not(None))
+
+
 async def with_a_phone(db: AsyncSession, accounts: Collection[UUID]) -> set[UUID]:
     """Those of the accounts that have a phone number."""
-    statement = select(Account.id).where(Account.id.in_(accounts), Account.phone.is_not(None))
-    return set((await db.execute(statement)).scalars())
+    return set((await db.execute(_WITH_A_PHONE, {"accounts": list(accounts)})).scalars())
+
+
+_OF_ENGAGEMENTS: Final = select(Engagement.id, Engagement.market_id).where(among(Engagement.id, "ids"))
+_OF_REQUESTS: Final = select(Request.id, Request.market_id).where(among(Request.id, "ids"))
 
 
 async def markets_of(
@@ -64,78 +74,139 @@ async def markets_of(
 ) -> dict[UUID, str]:
     """The market of each engagement and request, by its id."""
     found: dict[UUID, str] = {}
-    if engagements:
-        of_engagements = select(Engagement.id, Engagement.market_id).where(Engagement.id.in_(engagements))
-        found.update((row.id, row.market_id) for row in await db.execute(of_engagements))
-    if requests:
-        of_requests = select(Request.id, Request.market_id).where(Request.id.in_(requests))
-        found.update((row.id, row.market_id) for row in await db.execute(of_requests))
+    for statement, ids in ((_OF_ENGAGEMENTS, engagements), (_OF_REQUESTS, requests)):
+        if ids:
+            found.update((one, market) for one, market in await db.execute(statement, {"ids": list(ids)}))
     return found
+
+
+_LINE: Final = (
+    "id",
+    "account_id",
+    "device_id",
+    "seq",
+    "type",
+    "topic",
+    "data",
+    "not_after",
+    "next_at",
+    "state",
+)
+_PUT: Final = (
+    rows_into(table_of(PushRow), _LINE)
+    .on_conflict_do_nothing(index_elements=["account_id", "device_id", "seq"])
+    .returning(table_of(PushRow).c.id)
+)
 
 
 async def put(db: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> int:
     """Put pushes in line; one already there for the same device and number stays as it is. How many are new."""
-    new = 0
-    for start in range(0, len(rows), ROWS_A_STATEMENT):
-        statement = (
-            insert(PushRow)
-            .values([dict(row) for row in rows[start : start + ROWS_A_STATEMENT]])
-            .on_conflict_do_nothing(index_elements=["account_id", "device_id", "seq"])
-            .returning(PushRow.id)
-        )
-        new += len((await db.execute(statement)).all())
-    return new
+    return len((await db.execute(_PUT, columns(_LINE, rows))).all()) if rows else 0
+
+
+def _waiting() -> ColumnElement[bool]:
+    return one_of(PushRow.state, [WAITING])
+
+
+def _given(**types: type[TypeEngine[Any]]) -> TableValuedAlias:
+    """A table of the lists bound by these names."""
+    lists = (bindparam(f"{name}s", type_=ARRAY(kind)) for name, kind in types.items())
+    named = [column(name, kind) for name, kind in types.items()]
+    return func.unnest(*lists).table_valued(*named, name="given").render_derived()
+
+
+def _ending(which: Select[UUID], state: str) -> ReturningUpdate[UUID]:
+    """End what still waits among some; rows are locked in id order, so that two who end the same never dead-lock."""
+    table = table_of(PushRow)
+    locked = which.where(_waiting()).order_by(PushRow.id).with_for_update(of=PushRow).scalar_subquery()
+    return update(table).where(table.c.id.in_(locked)).values(state=state).returning(table.c.id)
+
+
+def _replace() -> ReturningUpdate[UUID]:
+    said = _given(account=Uuid, topic=Text, seq=BigInteger)
+    older = and_(
+        PushRow.account_id == said.c.account, PushRow.topic == said.c.topic, PushRow.seq < said.c.seq
+    )
+    return _ending(select(PushRow.id).join(said, older), "replaced")
+
+
+_REPLACE: Final = _replace()
 
 
 async def replace(db: AsyncSession, newest: Mapping[tuple[UUID, str], int]) -> int:
     """Drop what still waits about each `(account, topic)` from before its newest number. How many went."""
     if not newest:
         return 0
-    said = (
-        values(column("account_id", Uuid), column("topic", Text), column("seq", BigInteger), name="said")
-        .data([(account, topic, seq) for (account, topic), seq in sorted(newest.items())])
-        .alias("said")
+    given = {
+        "accounts": [account for account, _ in newest],
+        "topics": [topic for _, topic in newest],
+        "seqs": list(newest.values()),
+    }
+    return len((await db.execute(_REPLACE, given)).all())
+
+
+def _told() -> Select[UUID, str, str]:
+    about = _given(account=Uuid, topic=Text)
+    return (
+        select(PushRow.account_id, PushRow.topic, PushRow.device_id)
+        .join(about, (PushRow.account_id == about.c.account) & (PushRow.topic == about.c.topic))
+        .where(or_(PushRow.state == "sent", and_(_waiting(), PushRow.attempts > 0)))
     )
-    older = and_(
-        PushRow.account_id == said.c.account_id, PushRow.topic == said.c.topic, PushRow.seq < said.c.seq
-    )
-    return await _end_waiting(db, select(PushRow.id).join(said, older), "replaced")
+
+
+_TOLD: Final = _told()
 
 
 async def told_of(db: AsyncSession, about: Collection[tuple[UUID, str]]) -> set[tuple[UUID, str, str]]:
     """`(account, topic, device)` where a push about the topic was sent, or may be on its way."""
     if not about:
         return set()
-    statement = select(PushRow.account_id, PushRow.topic, PushRow.device_id).where(
-        tuple_(PushRow.account_id, PushRow.topic).in_(about),
-        or_(PushRow.state == "sent", and_(_waiting(), PushRow.attempts > 0)),
-    )
-    return {(row.account_id, row.topic, row.device_id) for row in await db.execute(statement)}
+    given = {"accounts": [account for account, _ in about], "topics": [topic for _, topic in about]}
+    return {(account, topic, device) for account, topic, device in await db.execute(_TOLD, given)}
+
+
+def _ack() -> ReturningUpdate[UUID]:
+    heard = _given(account=Uuid, seq=BigInteger)
+    until = (PushRow.account_id == heard.c.account) & (PushRow.seq <= heard.c.seq)
+    return _ending(select(PushRow.id).join(heard, until), "acked")
+
+
+_ACK: Final = _ack()
 
 
 async def ack(db: AsyncSession, taken_in: Mapping[UUID, int]) -> int:
     """Each account's app has taken in everything up to that number: nothing of it need be pushed. How many went."""
-    heard = (
-        func.unnest(cast(list(taken_in), ARRAY(Uuid())), cast(list(taken_in.values()), ARRAY(BigInteger())))
-        .table_valued(column("account", Uuid()), column("seq", BigInteger()), name="heard")
-        .render_derived()
+    given = {"accounts": list(taken_in), "seqs": list(taken_in.values())}
+    return len((await db.execute(_ACK, given)).all())
+
+
+def _picked(where: ColumnElement[bool]) -> ScalarSelect[UUID]:
+    return (
+        select(PushRow.id)
+        .where(_waiting(), where)
+        .order_by(PushRow.not_after, PushRow.id)
+        .limit(bindparam("most"))
+        .with_for_update(skip_locked=True)
+        .scalar_subquery()
     )
-    taken = select(PushRow.id).join(
-        heard, (PushRow.account_id == heard.c.account) & (PushRow.seq <= heard.c.seq)
+
+
+_TABLE: Final = table_of(PushRow)
+_END_LATE: Final = (
+    update(_TABLE)
+    .where(
+        _TABLE.c.id.in_(
+            _picked(and_(PushRow.not_after <= bindparam("now"), PushRow.next_at <= bindparam("now")))
+        )
     )
-    return await _end_waiting(db, taken, "acked")
+    .values(state="late", detail="its time was over")
+    .returning(_TABLE.c.id)
+)
 
 
 async def end_late(db: AsyncSession, now: datetime, limit: int) -> int:
     """Mark pushes whose time is over, skipping those somebody else settles. How many."""
-    picked = _picked(and_(PushRow.not_after <= now, PushRow.next_at <= now), limit)
-    statement = (
-        update(PushRow)
-        .where(PushRow.id.in_(picked))
-        .values(state="late", detail="its time was over")
-        .returning(PushRow.id)
-    )
-    return len((await db.execute(statement)).all())
+    return len((await db.execute(_END_LATE, {"now": now, "most": limit})).all())
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,39 +221,51 @@ class Claimed:
     quiet_ends: datetime | None  # when its quiet hours end next
 
 
-async def claim_due(db: AsyncSession, now: datetime, *, until: datetime, limit: int) -> list[Claimed]:
-    """Claim due pushes, the shortest-lived first, by moving their next time to `until`.
-
-    A pusher that dies on the way loses nothing: the claim runs out.
-    """
-    picked = _picked(and_(PushRow.next_at <= now, PushRow.not_after > now), limit)
-    claimed = (
-        update(PushRow)
-        .where(PushRow.id.in_(picked))
-        .values(next_at=until, attempts=PushRow.attempts + 1)
-        .returning(PushRow.id)
+_CLAIM: Final = (
+    update(_TABLE)
+    .where(
+        _TABLE.c.id.in_(
+            _picked(and_(PushRow.next_at <= bindparam("now"), PushRow.not_after > bindparam("now")))
+        )
     )
-    ids = (await db.execute(claimed)).scalars().all()
-    if not ids:
-        return []
+    .values(next_at=bindparam("until"), attempts=_TABLE.c.attempts + 1)
+    .returning(_TABLE.c.id)
+)
+
+
+def _claimed() -> Select[*tuple[Any, ...]]:
+    now = bindparam("now", type_=DateTime(timezone=True))
     local = func.timezone(Market.timezone, now)
     hour = func.extract("hour", local) + func.extract("minute", local) / 60.0
     own = func.timezone(Account.timezone, now)
     minute = func.extract("hour", own) * 60 + func.extract("minute", own)
     tonight = func.date_trunc("day", own) + func.make_interval(0, 0, 0, 0, 0, Account.quiet_until)
     ends = case((tonight > own, tonight), else_=tonight + timedelta(days=1))
-    statement = (
+    return (
         select(PushRow, Device, Account, hour, minute, func.timezone(Account.timezone, ends))
         .join(Account, Account.id == PushRow.account_id)
         .outerjoin(
             Device, and_(Device.account_id == PushRow.account_id, Device.device_id == PushRow.device_id)
         )
         .outerjoin(Market, Market.id == PushRow.data["market"].astext)
-        .where(PushRow.id.in_(ids))
+        .where(among(PushRow.id, "ids"))
         .order_by(PushRow.not_after, PushRow.id)
         .execution_options(populate_existing=True)
     )
-    found = await db.execute(statement)
+
+
+_CLAIMED: Final = _claimed()
+
+
+async def claim_due(db: AsyncSession, now: datetime, *, until: datetime, limit: int) -> list[Claimed]:
+    """Claim due pushes, the shortest-lived first, by moving their next time to `until`.
+
+    A pusher that dies on the way loses nothing: the claim runs out.
+    """
+    ids = (await db.execute(_CLAIM, {"now": now, "until": until, "most": limit})).scalars().all()
+    if not ids:
+        return []
+    found = await db.execute(_CLAIMED, {"ids": list(ids), "now": now})
     return [
         Claimed(
             row=push,
@@ -196,15 +279,18 @@ async def claim_due(db: AsyncSession, now: datetime, *, until: datetime, limit: 
     ]
 
 
+_END: Final = (
+    update(_TABLE)
+    .where(_TABLE.c.id == bindparam("this"), _waiting())
+    .values(state=bindparam("to_state"), detail=bindparam("why"))
+    .returning(_TABLE.c.id)
+)
+
+
 async def end(db: AsyncSession, push_id: UUID, state: str, detail: str | None) -> bool:
     """Settle a push that still waits; False when it was acknowledged or replaced on the way."""
-    statement = (
-        update(PushRow)
-        .where(PushRow.id == push_id, _waiting())
-        .values(state=state, detail=detail)
-        .returning(PushRow.id)
-    )
-    return (await db.execute(statement)).scalar_one_or_none() is not None
+    given = {"this": push_id, "to_state": state, "why": detail}
+    return (await db.execute(_END, given)).scalar_one_or_none() is not None
 
 
 async def postpone(db: AsyncSession, push_id: UUID, next_at: datetime, detail: str) -> None:
@@ -277,25 +363,3 @@ async def keep_sent(db: AsyncSession, sent: Mapping[str, Any], kept: int) -> Non
 def ids_in(values: Iterable[str | None]) -> set[UUID]:
     """The ids among some optional strings."""
     return {UUID(value) for value in values if value}
-
-
-async def _end_waiting(db: AsyncSession, which: Select[UUID], state: str) -> int:
-    """End what still waits among some; rows are locked in id order, so that two who end the same never dead-lock."""
-    locked = which.where(_waiting()).order_by(PushRow.id).with_for_update(of=PushRow).scalar_subquery()
-    statement = update(PushRow).where(PushRow.id.in_(locked)).values(state=state).returning(PushRow.id)
-    return len((await db.execute(statement)).all())
-
-
-def _waiting() -> ColumnElement[bool]:
-    return PushRow.state == WAITING
-
-
-def _picked(where: ColumnElement[bool], limit: int) -> Any:
-    return (
-        select(PushRow.id)
-        .where(_waiting(), where)
-        .order_by(PushRow.not_after, PushRow.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-        .scalar_subquery()
-    )

@@ -6,7 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from geoalchemy2 import WKTElement
-from sqlalchemy import ColumnElement, bindparam, exists, func, select, true, update
+from sqlalchemy import ColumnElement, bindparam, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.rules.errors import LostRace
@@ -22,29 +22,42 @@ from domain.rules.states import (
 from domain.rules.states import (
     move as after,
 )
-from domain.store.prepared import among
+from domain.store.prepared import among, change, one_of
 from domain.store.tables import Decision, Engagement, Offer, Payment, Request, Stop
 
 
-def publish(db: AsyncSession, row: Request, stops: Sequence[Mapping[str, Any]]) -> None:
+def publish(db: AsyncSession, row: Request, stops: Sequence[Mapping[str, Any]]) -> list[Stop]:
     """Add a request with its stops, in their order."""
-    db.add(row)
-    for seq, stop in enumerate(stops):
-        db.add(
-            Stop(
-                request_id=row.id,
-                seq=seq,
-                market_id=row.market_id,
-                kind=stop["kind"],
-                lat=stop["lat"],
-                lon=stop["lon"],
-                point=WKTElement(f"POINT({stop['lon']} {stop['lat']})", srid=4326),
-                cell=stop["cell"],
-                label=stop["label"],
-                address=stop["address"],
-                note=stop.get("note", ""),
-            )
+    placed = [
+        Stop(
+            request_id=row.id,
+            seq=seq,
+            market_id=row.market_id,
+            kind=stop["kind"],
+            lat=stop["lat"],
+            lon=stop["lon"],
+            point=WKTElement(f"POINT({stop['lon']} {stop['lat']})", srid=4326),
+            cell=stop["cell"],
+            label=stop["label"],
+            address=stop["address"],
+            note=stop.get("note", ""),
         )
+        for seq, stop in enumerate(stops)
+    ]
+    db.add_all([row, *placed])
+    return placed
+
+
+def _from_to(verb: RequestMove) -> tuple[ColumnElement[bool], RequestState]:
+    seen = sources(REQUEST_MOVES, verb)
+    to = {after(REQUEST_MOVES, state, verb) for state in seen}
+    assert len(to) == 1, f"{verb} leads to more than one state"
+    return one_of(Request.state, seen), to.pop()
+
+
+_THIS: Final = Request.id == bindparam("this")
+_MOVES: Final = {verb: _from_to(verb) for verb in RequestMove}
+IS_OPEN: Final = Request.state == RequestState.OPEN
 
 
 async def move(
@@ -53,23 +66,18 @@ async def move(
     verb: RequestMove,
     *,
     only_if: ColumnElement[bool] | None = None,
+    given: Mapping[str, Any] | None = None,
     **values: Any,
 ) -> Request | None:
     """Move a request along its table in one conditional update; `None` when it was not there to be moved.
 
-    Every source state of a verb leads to one state, so the update names both and reads nothing first.
+    Every source state of a verb leads to one state, so the update names both and reads nothing first. `only_if` is a
+    constant, what it compares with is `given` by name.
     """
-    seen = sorted(sources(REQUEST_MOVES, verb))
-    to = {after(REQUEST_MOVES, state, verb) for state in seen}
-    assert len(to) == 1, f"{verb} leads to more than one state"
-    statement = (
-        update(Request)
-        .where(Request.id == request_id, Request.state.in_(seen), true() if only_if is None else only_if)
-        .values(state=to.pop(), **values)
-        .returning(Request)
-        .execution_options(populate_existing=True, synchronize_session=False)
-    )
-    return (await db.execute(statement)).scalar_one_or_none()
+    seen, to = _MOVES[verb]
+    where = (_THIS, seen) if only_if is None else (_THIS, seen, only_if)
+    rows = await change(db, Request, where, {"this": request_id, **(given or {})}, {"state": to, **values})
+    return rows[0] if rows else None
 
 
 async def moved(db: AsyncSession, request_id: UUID, verb: RequestMove, **values: Any) -> Request:
@@ -151,34 +159,39 @@ def is_funded() -> ColumnElement[bool]:
     return held | (Request.price_cents == 0)
 
 
+_TO_MATCH: Final = (
+    select(Request)
+    .where(
+        Request.market_id == bindparam("market"),
+        Request.allocator == Allocator.DISPATCH,
+        IS_OPEN,
+        Request.due_at <= bindparam("now"),
+        Request.expires_at > bindparam("now"),
+        is_funded(),
+    )
+    .order_by(Request.due_at, Request.id)
+    .limit(bindparam("most"))
+)
+
+
 async def to_match(db: AsyncSession, market: str, now: datetime, limit: int) -> Sequence[Request]:
     """Open dispatch requests that are due, still patient and paid for, oldest first. Nothing is locked."""
-    statement = (
-        select(Request)
-        .where(
-            Request.market_id == market,
-            Request.allocator == Allocator.DISPATCH,
-            Request.state == RequestState.OPEN,
-            Request.due_at <= now,
-            Request.expires_at > now,
-            is_funded(),
-        )
-        .order_by(Request.due_at, Request.id)
-        .limit(limit)
-    )
-    return (await db.execute(statement)).scalars().all()
+    return (await db.execute(_TO_MATCH, {"market": market, "now": now, "most": limit})).scalars().all()
+
+
+_STILL_OPEN: Final = (
+    select(Request)
+    .where(among(Request.id, "requests"), IS_OPEN)
+    .order_by(Request.id)
+    .with_for_update(key_share=True)
+    .execution_options(populate_existing=True)
+)
 
 
 async def still_open(db: AsyncSession, requests: Iterable[UUID]) -> dict[UUID, Request]:
     """Lock those of the requests that are open (in id order), so that none is taken before offers go out."""
-    statement = (
-        select(Request)
-        .where(Request.id.in_(set(requests)), Request.state == RequestState.OPEN)
-        .order_by(Request.id)
-        .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
-    )
-    return {row.id: row for row in (await db.execute(statement)).scalars()}
+    rows = await db.execute(_STILL_OPEN, {"requests": list(set(requests))})
+    return {row.id: row for row in rows.scalars()}
 
 
 async def open_calls(db: AsyncSession, market: str, now: datetime, limit: int) -> Sequence[Request]:

@@ -8,14 +8,14 @@ from uuid import UUID
 
 import shapely
 from geoalchemy2 import Geometry
-from sqlalchemy import ColumnElement, Select, cast, delete, exists, func, select
+from sqlalchemy import ColumnElement, Select, bindparam, cast, delete, exists, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from domain.rules.states import ACTIVE_ENGAGEMENT
 from domain.rules.stations import Turn
-from domain.store.prepared import named
+from domain.store.prepared import among, named, table_of
 from domain.store.tables import DutySession, Engagement, StationTurn, Stop, ZoneRow
 from geo.zones import Zone, ZoneKind, Zones
 
@@ -42,20 +42,23 @@ async def zones(db: AsyncSession, market: str) -> Zones:
     )
 
 
+_ZONE_OF_PICKUPS: Final = (
+    select(Stop.request_id, func.min(ZoneRow.slug))
+    .join(ZoneRow, func.ST_Covers(ZoneRow.area, cast(Stop.point, Geometry)))
+    .where(
+        among(Stop.request_id, "requests"),
+        Stop.seq == 0,
+        ZoneRow.market_id == bindparam("market"),
+        ZoneRow.kind == ZoneKind.QUEUE,
+    )
+    .group_by(Stop.request_id)
+)
+
+
 async def zone_of_pickups(db: AsyncSession, market: str, requests: Iterable[UUID]) -> dict[UUID, str]:
     """The station that each request's first stop lies at, of those that lie at one; the first by slug."""
-    statement = (
-        select(Stop.request_id, func.min(ZoneRow.slug))
-        .join(ZoneRow, func.ST_Covers(ZoneRow.area, cast(Stop.point, Geometry)))
-        .where(
-            Stop.request_id.in_(set(requests)),
-            Stop.seq == 0,
-            ZoneRow.market_id == market,
-            ZoneRow.kind == ZoneKind.QUEUE,
-        )
-        .group_by(Stop.request_id)
-    )
-    return {request: zone for request, zone in await db.execute(statement)}  # noqa: C416  a Result has keys()
+    found = await db.execute(_ZONE_OF_PICKUPS, {"requests": list(set(requests)), "market": market})
+    return {request: zone for request, zone in found}  # noqa: C416  a Result has keys()
 
 
 async def turns(db: AsyncSession, market: str) -> list[Turn]:
@@ -114,14 +117,13 @@ async def join(db: AsyncSession, market: str, joined: Sequence[Turn]) -> list[Tu
     return [turn for turn in joined if turn.provider in written]
 
 
+_LEAVE: Final = delete(table_of(StationTurn)).where(among(StationTurn.provider_id, "providers"))
+
+
 async def leave(db: AsyncSession, providers: Collection[UUID]) -> None:
     """Give up whatever places these have."""
     if providers:
-        await db.execute(
-            delete(StationTurn)
-            .where(StationTurn.provider_id.in_(providers))
-            .execution_options(synchronize_session=False)
-        )
+        await db.execute(_LEAVE, {"providers": list(providers)})
 
 
 def _places_of() -> Select[UUID, str, int, int]:

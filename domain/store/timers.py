@@ -63,7 +63,7 @@ def _forget() -> Delete:
 _FORGET: Final = _forget()
 
 
-async def forget(db: AsyncSession, *settled: tuple[TimerKind, UUID]) -> None:
+async def forget(db: AsyncSession, settled: Sequence[tuple[TimerKind, UUID]]) -> None:
     """These matters, `(kind, ref)`, are settled: their timers need not ring. One statement, none for none.
 
     One that is ringing just now is left to whoever works on it: waiting for it, with the rows it is about

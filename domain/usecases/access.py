@@ -3,20 +3,24 @@
 "Not yours" and "not there" raise the same `NotFound`. Every function says who passes.
 """
 
-from typing import TypeVar
+from typing import Final, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, exists, false, or_, select, true
+from sqlalchemy import ColumnElement, Select, bindparam, exists, false, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from domain.rules.errors import Forbidden, NotFound, Unauthenticated
-from domain.rules.states import Allocator, RequestState, Role
+from domain.rules.states import Allocator, OfferOrigin, RequestState, Role
 from domain.store import accounts
 from domain.store.tables import Account, Decision, Engagement, Offer, Request
 from domain.usecases.work import Actor, Work
 
 Row = TypeVar("Row")
+
+_REQUEST: Final = select(Request).where(Request.id == bindparam("id"))
+_OFFER: Final = select(Offer).where(Offer.id == bindparam("id"))
+_ENGAGEMENT: Final = select(Engagement).where(Engagement.id == bindparam("id"))
 
 
 def require_account(actor: Actor) -> UUID:
@@ -78,24 +82,26 @@ async def known_in(work: Work, account_id: UUID, market: str) -> bool:
 
 async def request_of_customer(work: Work, request_id: UUID, *, lock: bool = False) -> Request:
     """Its customer; ops of its market too."""
-    own = Request.customer_id == require_account(work.actor)
-    statement = select(Request).where(
-        Request.id == request_id, or_(own, overseen(work.actor, Request.market_id))
-    )
-    return await _one(work.db, statement, lock)
+    account = require_account(work.actor)
+    row = await _called(work.db, _REQUEST, request_id)
+    if row.customer_id != account and not work.actor.oversees(row.market_id):
+        raise NotFound
+    return await _locked(work.db, _REQUEST, request_id) if lock else row
 
 
 async def request_of_ops(work: Work, request_id: UUID) -> Request:
     """Ops of its market only."""
     require_ops(work.actor)
-    statement = select(Request).where(Request.id == request_id, overseen(work.actor, Request.market_id))
-    return await _one(work.db, statement, lock=False)
+    row = await _called(work.db, _REQUEST, request_id)
+    if not work.actor.oversees(row.market_id):
+        raise NotFound
+    return row
 
 
 async def request_in_sight(work: Work, request_id: UUID) -> tuple[Request, Role]:
     """Its customer, ops of its market, and providers it was put to or who were considered for it (the coarse view)."""
     account = require_account(work.actor)
-    row = await _one(work.db, select(Request).where(Request.id == request_id), lock=False)
+    row = await _called(work.db, _REQUEST, request_id)
     if row.customer_id == account:
         return row, Role.CUSTOMER
     if work.actor.oversees(row.market_id):
@@ -127,15 +133,16 @@ async def offer_of_party(work: Work, offer_id: UUID, *, lock: bool = False) -> t
     """Its provider; the customer for what the two negotiate (never for an engine's offer to a provider); ops of
     its market."""
     account = require_account(work.actor)
-    negotiated = and_(Offer.customer_id == account, Offer.origin != "dispatch")
-    concerned = or_(Offer.provider_id == account, negotiated, overseen(work.actor, Offer.market_id))
-    statement = select(Offer).where(Offer.id == offer_id, concerned)
-    row = await _one(work.db, statement, lock)
+    row = await _called(work.db, _OFFER, offer_id)
     if row.provider_id == account:
-        return row, Role.PROVIDER
-    if row.customer_id == account and row.origin != "dispatch":
-        return row, Role.CUSTOMER
-    return row, Role.OPS
+        role = Role.PROVIDER
+    elif row.customer_id == account and row.origin != OfferOrigin.DISPATCH:
+        role = Role.CUSTOMER
+    elif work.actor.oversees(row.market_id):
+        role = Role.OPS
+    else:
+        raise NotFound
+    return (await _locked(work.db, _OFFER, offer_id) if lock else row), role
 
 
 async def engagement_of_party(
@@ -143,18 +150,28 @@ async def engagement_of_party(
 ) -> tuple[Engagement, Role]:
     """Its two parties, and ops of its market."""
     account = require_account(work.actor)
-    concerned = or_(
-        Engagement.customer_id == account,
-        Engagement.provider_id == account,
-        overseen(work.actor, Engagement.market_id),
-    )
-    statement = select(Engagement).where(Engagement.id == engagement_id, concerned)
-    row = await _one(work.db, statement, lock)
+    row = await _called(work.db, _ENGAGEMENT, engagement_id)
     if row.customer_id == account:
-        return row, Role.CUSTOMER
-    if row.provider_id == account:
-        return row, Role.PROVIDER
-    return row, Role.OPS
+        role = Role.CUSTOMER
+    elif row.provider_id == account:
+        role = Role.PROVIDER
+    elif work.actor.oversees(row.market_id):
+        role = Role.OPS
+    else:
+        raise NotFound
+    return (await _locked(work.db, _ENGAGEMENT, engagement_id) if lock else row), role
+
+
+async def _called(db: AsyncSession, statement: Select[Row], row_id: UUID) -> Row:
+    row = (await db.execute(statement, {"id": row_id})).scalar_one_or_none()
+    if row is None:
+        raise NotFound
+    return row
+
+
+async def _locked(db: AsyncSession, statement: Select[Row], row_id: UUID) -> Row:
+    """The same once it is known who asks: strangers lock nothing. Whose it is never changes."""
+    return await _called(db, statement.with_for_update().execution_options(populate_existing=True), row_id)
 
 
 async def _one(db: AsyncSession, statement: Select[Row], lock: bool) -> Row:

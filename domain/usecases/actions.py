@@ -33,7 +33,7 @@ from domain.rules.states import (
 )
 from domain.rules.wire import moment
 from domain.store import engagements as store
-from domain.store import stations, timers
+from domain.store import stations
 from domain.store.requests import lock as lock_request
 from domain.store.tables import Engagement
 from domain.store.timers import TimerKind
@@ -88,7 +88,7 @@ async def on_auto_confirm(work: Work, engagement_id: UUID) -> None:
     engagement = await store.confirm_once(work.db, engagement_id, work.now)
     if engagement is not None:
         await money.take(work, engagement, engagement.price_cents, engagement.fee_cents)
-        engagements.note(work, engagement, role=Role.ENGINE, verb=Verb.CONFIRM)
+        await engagements.note(work, engagement, role=Role.ENGINE, verb=Verb.CONFIRM)
 
 
 async def _turn_come(work: Work, engagement: Engagement, role: Role) -> None:
@@ -102,7 +102,7 @@ async def _turn_come(work: Work, engagement: Engagement, role: Role) -> None:
 
 
 async def _set_off(work: Work, engagement: Engagement, role: Role, _: Deed) -> Engagement:
-    moved = await store.set_off(work.db, engagement.id, engagement.provider_id, work.now)
+    moved = await store.set_off(work.db, engagement.id, work.now)
     if moved is None:
         if await store.busy_with(work.db, engagement.provider_id) not in (None, engagement.id):
             raise AlreadyBusy
@@ -147,14 +147,14 @@ async def _finish(work: Work, engagement: Engagement, role: Role, _: Deed) -> En
 
 
 async def _confirm(work: Work, engagement: Engagement, role: Role, deed: Deed) -> Engagement:
-    await timers.forget(work.db, (TimerKind.AUTO_CONFIRM, engagement.id))
+    work.settle(TimerKind.AUTO_CONFIRM, engagement.id)
     confirmed = await store.confirm_once(work.db, engagement.id, work.now)
     if confirmed is None:
         raise IllegalMove("this was confirmed before", state=engagement.state, verb=str(Verb.CONFIRM))
     await money.take(work, confirmed, confirmed.price_cents, confirmed.fee_cents)
     if deed.tip:
         await _tip(work, confirmed, deed.tip)
-    engagements.note(work, confirmed, role=role, verb=Verb.CONFIRM, detail={"tip_cents": deed.tip or 0})
+    await engagements.note(work, confirmed, role=role, verb=Verb.CONFIRM, detail={"tip_cents": deed.tip or 0})
     return confirmed
 
 
@@ -189,7 +189,7 @@ async def _no_show(work: Work, engagement: Engagement, role: Role, deed: Deed) -
 async def _dispute(work: Work, engagement: Engagement, role: Role, deed: Deed) -> Engagement:
     """Stop the clock: nothing more is taken until a human of ops has looked at it."""
     before = EngagementState(engagement.state)
-    await timers.forget(work.db, (TimerKind.AUTO_CONFIRM, engagement.id))
+    work.settle(TimerKind.AUTO_CONFIRM, engagement.id)
     if before is EngagementState.IN_PROGRESS:
         await lock_request(work.db, engagement.request_id)
         moved = await engagements.end(
@@ -217,7 +217,7 @@ _DO: Final[Mapping[Verb, Callable[[Work, Engagement, Role, Deed], Awaitable[Enga
 async def _told(
     work: Work, moved: Engagement, role: Role, verb: Verb, detail: Mapping[str, Any] | None = None
 ) -> Engagement:
-    engagements.note(work, moved, role=role, verb=verb, detail=detail)
+    await engagements.note(work, moved, role=role, verb=verb, detail=detail)
     await engagements.tell_both(work, moved)
     return moved
 

@@ -1,20 +1,19 @@
 """What approaches were promised and took: noted at the accept, learnt from when done, reported to ops."""
 
 import math
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from domain.rules.catalogue import ServiceSpec
 from domain.rules.errors import UnknownMarket
 from domain.store import calibration as store
-from domain.store import requests
-from domain.store.tables import Engagement, Request
+from domain.store.tables import Request
 from domain.usecases.access import require_ops_of
 from domain.usecases.work import Work
 from geo.calibration import CALIBRATION_RES, Calibration, Kept, kept, kept_by_hour, learn
 from geo.cells import cell_of, to_hex
-from geo.points import LatLng
 from geo.travel import Profile
 
 LEARNT_FROM: Final = timedelta(days=60)  # streets and habits change; a season is remembered
@@ -22,21 +21,19 @@ MOST_LEARNT_FROM: Final = 50_000  # approaches; the newest
 
 
 async def promise_of(
-    work: Work, engagement: Engagement, request: Request, spec: ServiceSpec
+    work: Work, provider_id: UUID, start_at: datetime | None, request: Request, spec: ServiceSpec
 ) -> dict[str, Any] | None:
     """What the pick-up of work that begins at once is promised to take, from where its provider is now; `None` where
     nobody knows."""
-    fix = work.tools.live.of(request.market_id).newest(engagement.provider_id)
-    if engagement.start_at is not None or fix is None:
+    fix = work.tools.live.of(request.market_id).newest(provider_id)
+    if start_at is not None or fix is None:
         return None
-    stop = (await requests.stops_of(work.db, [request.id]))[request.id][0]
-    pickup = LatLng(stop.lat, stop.lon)
+    pickup, timezone = await store.pickup_of(work.db, request.id)
     city = work.tools.cities[request.market_id]
     travel = await city.travel.to_one([fix.place], pickup, Profile(spec.profile))
     seconds = float(travel.seconds[0])
     if not math.isfinite(seconds):
         return None
-    timezone = await store.timezone_of(work.db, request.market_id)
     return {
         "streets_s": round(float(travel.plain_s[0]), 1),
         "p50_s": round(seconds, 1),
@@ -44,7 +41,7 @@ async def promise_of(
         "source": travel.source,
         "calibration": travel.calibration,
         "cell": to_hex(cell_of(pickup, CALIBRATION_RES)),
-        "hour": work.now.astimezone(ZoneInfo(timezone or "UTC")).hour,
+        "hour": work.now.astimezone(ZoneInfo(timezone)).hour,
     }
 
 

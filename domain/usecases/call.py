@@ -29,7 +29,7 @@ from domain.rules.errors import (
 from domain.rules.events import EventType
 from domain.rules.states import OfferMove, OfferOrigin, OfferState, RequestState, Role
 from domain.rules.terms import terms
-from domain.store import holds, homeward, offers, requests, supply, timers
+from domain.store import holds, homeward, offers, requests, supply
 from domain.store.supply import OnDuty
 from domain.store.tables import Offer, Request, Stop
 from domain.store.timers import TimerKind
@@ -108,14 +108,14 @@ async def counter(work: Work, offer_id: UUID, bid: Bid) -> Offer:
         work.db,
         proposal.id,
         OfferMove.WITHDRAW,
-        only_if=~offers.is_over(),
+        only_if=offers.IN_TIME,
         answered_at=work.now,
         ended_why="countered",
     )
     if replaced is None:
         raise await _why_not_pending(work, proposal.id)
     work.count(Deed.OFFER_WITHDRAWN, replaced.market_id)
-    await timers.forget(work.db, (TimerKind.OFFER_EXPIRES, replaced.id))
+    work.settle(TimerKind.OFFER_EXPIRES, replaced.id)
     way = replaced.terms.get("approach_s"), replaced.terms.get("approach_m")
     offer = await _put(
         work,

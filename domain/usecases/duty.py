@@ -13,7 +13,7 @@ from domain.rules.deeds import Deed
 from domain.rules.errors import Invalid, LostRace, NotAProvider, UnknownService
 from domain.rules.events import EventType
 from domain.rules.states import OfferOrigin
-from domain.store import accounts, catalogue, stations, timers
+from domain.store import accounts, catalogue, stations
 from domain.store import duty as store
 from domain.store.tables import DutySession
 from domain.store.timers import TimerKind
@@ -113,7 +113,7 @@ async def withdraw_offers(work: Work, provider_id: UUID, *, why: str, dispatched
     offers = await store.withdraw_offers(
         work.db, provider_id, why=why, now=work.now, dispatched_only=dispatched_only
     )
-    await timers.forget(work.db, *((TimerKind.OFFER_EXPIRES, offer.id) for offer in offers))
+    work.settle(TimerKind.OFFER_EXPIRES, *(offer.id for offer in offers))
     for offer in sorted(offers, key=lambda row: row.id):
         work.count(Deed.OFFER_WITHDRAWN, offer.market_id)
         told = {"offer_id": str(offer.id), "request_id": str(offer.request_id), "reason": why}

@@ -37,7 +37,10 @@ async def confirm(work: Work, *, request: Request, offer: Offer, spec: ServiceSp
     """
     start_at = offer.start_at or request.start_at
     before = await _still_before(work, offer)
-    engagement = await store.add(work.db, _agreed(work, request, offer, spec, before))
+    agreed = _agreed(work, request, offer, spec, before)
+    if before is None and (promise := await promise_of(work, offer.provider_id, start_at, request, spec)):
+        agreed["promise"] = promise
+    engagement = await store.add(work.db, agreed)
     if engagement is None:
         if await store.busy_with(work.db, offer.provider_id) is not None:
             raise AlreadyBusy
@@ -67,10 +70,7 @@ async def confirm(work: Work, *, request: Request, offer: Offer, spec: ServiceSp
     )
     if start_at is not None and span[0] - REMINDED_BEFORE > work.now:
         work.schedule(TimerKind.ENGAGEMENT_REMIND, engagement.id, span[0] - REMINDED_BEFORE)
-    _note_consent(work, engagement, request, offer)
-    if before is None and (promise := await promise_of(work, engagement, request, spec)):
-        engagement.promise = promise
-    await work.db.flush()
+    await _note_consent(work, engagement, request, offer)
     await tell_both(work, engagement)
     work.signal(f"duty.{engagement.provider_id}")
     return engagement
@@ -83,11 +83,12 @@ async def promote_after(work: Work, over: Engagement, by: Role) -> Engagement | 
     if waiting is None:
         return None
     request = await work.db.get_one(Request, waiting.request_id)
-    promise = await promise_of(work, waiting, request, await spec_of(work, waiting))
+    spec = await spec_of(work, waiting)
+    promise = await promise_of(work, waiting.provider_id, waiting.start_at, request, spec)
     promoted = await store.promote(work.db, over.id, work.now, promise)
     if promoted is None:
         return None
-    note(work, promoted, role=Role.ENGINE, verb="promote", detail={"after": str(over.id)})
+    await note(work, promoted, role=Role.ENGINE, verb="promote", detail={"after": str(over.id)})
     await _tell(work, promoted, EventType.ENGAGEMENT_PROMOTED, promoted_by=str(by))
     work.signal(f"duty.{promoted.provider_id}")
     return promoted
@@ -106,7 +107,7 @@ async def cancel(work: Work, engagement: Engagement, role: Role, reason: str | N
     ended = await end(work, engagement, to, role=role, reason=reason, fee_on_end_cents=owed)
     if not (leaves_request_open(before, role) and engagement.allocator == Allocator.DISPATCH):
         await money.take(work, ended, owed, money.commission(spec, owed))
-    note(work, ended, role=role, verb=Verb.CANCEL, detail={"reason": reason, "fee_cents": owed})
+    await note(work, ended, role=role, verb=Verb.CANCEL, detail={"reason": reason, "fee_cents": owed})
     await tell_both(work, ended)
     return ended
 
@@ -203,20 +204,14 @@ async def spec_of(work: Work, engagement: Engagement) -> ServiceSpec:
     return await specs.spec_by_id(work, engagement.service_id)
 
 
-def note(
+async def note(
     work: Work, engagement: Engagement, *, role: Role, verb: str, detail: Mapping[str, Any] | None = None
 ) -> None:
     """Append the actor's deed to the engagement's record."""
-    store.note_action(
-        work.db,
-        work.new_id(),
-        engagement,
-        actor_id=work.actor.account_id,
-        role=str(role),
-        verb=str(verb),
-        at=work.now,
-        detail=detail or {},
+    deed = store.Noted(
+        work.new_id(), work.actor.account_id, role=str(role), verb=str(verb), at=work.now, detail=detail or {}
     )
+    await store.note(work.db, engagement, deed)
 
 
 def _view(work: Work, facts: EngagementFacts, role: Role) -> dict[str, Any]:
@@ -262,7 +257,7 @@ def _agreed(
     }
 
 
-def _note_consent(work: Work, engagement: Engagement, request: Request, offer: Offer) -> None:
+async def _note_consent(work: Work, engagement: Engagement, request: Request, offer: Offer) -> None:
     """The deeds that made the agreement, one of each side: nobody is bound without one of their own.
 
     The engine's offer is asked for by the customer and accepted by the provider, or assigned by staff; a
@@ -289,17 +284,12 @@ def _note_consent(work: Work, engagement: Engagement, request: Request, offer: O
             (Role.CUSTOMER, customer, "ask", request.created_at),
             (Role.PROVIDER, provider, "accept", work.now),
         ]
-    for role, actor_id, verb, at in deeds:
-        store.note_action(
-            work.db,
-            work.new_id(),
-            engagement,
-            actor_id=actor_id,
-            role=str(role),
-            verb=verb,
-            at=at,
-            detail={"request_id": str(request.id), "offer_id": str(offer.id)},
-        )
+    detail = {"request_id": str(request.id), "offer_id": str(offer.id)}
+    noted = (
+        store.Noted(work.new_id(), actor_id, str(role), verb, at, detail)
+        for role, actor_id, verb, at in deeds
+    )
+    await store.note(work.db, engagement, *noted)
 
 
 def _rest_s(work: Work, offer: Offer) -> int:

@@ -44,8 +44,18 @@ async def authorise_for_request(
         return known
     payment = _new(work, request, amount_cents, method, kind="price", want="hold")
     work.db.add(payment)
-    await work.db.flush()
+    await work.db.flush()  # no second price of a request, before anything is blocked
     await _authorise_now(work, payment)
+    return payment
+
+
+async def authorise_new(work: Work, request: Request, amount_cents: int, method: str) -> Payment | None:
+    """The same for a request made in this very transaction: nothing can be held for it yet, and nothing is read."""
+    if amount_cents == 0:
+        return None
+    payment = _new(work, request, amount_cents, method, kind="price", want="hold")
+    await _authorise_now(work, payment)
+    work.db.add(payment)
     return payment
 
 
@@ -159,7 +169,6 @@ async def _authorise_now(work: Work, payment: Payment) -> None:
         work.schedule(TimerKind.MONEY, payment.id, work.after(1.0))
         return
     payment.state = move(PAYMENT_MOVES, PaymentState.PENDING, PaymentMove.AUTHORISE)
-    await work.db.flush()
     work.emit(payment.customer_id, EventType.PAYMENT_AUTHORISED, payment_view(payment))
 
 

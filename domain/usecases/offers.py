@@ -7,7 +7,7 @@ the database's clock. Declining writes a state on the offer and nothing anywhere
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from domain.rules.catalogue import ServiceSpec
@@ -33,7 +33,7 @@ from domain.rules.states import (
 )
 from domain.store import money as payments
 from domain.store import offers as store
-from domain.store import requests, timers
+from domain.store import requests
 from domain.store.tables import Engagement, Offer, Request
 from domain.store.timers import TimerKind
 from domain.usecases import access, comparing, engagements, money, telling
@@ -42,6 +42,8 @@ from domain.usecases.views.offers import offer_ended_view, offer_view
 from domain.usecases.work import Work
 
 OTHER_WON, REQUEST_OVER, BY_AUTHOR = "other_won", "request_over", "by_author"
+_MAY_TAKE: Final = store.HAS_LIVE & requests.is_funded()
+"""Of what the engine offers. A proposal is paid for when it is awarded."""
 EARLY_BY = timedelta(milliseconds=250)  # a timer that rang before the database's clock agrees rings again
 
 
@@ -63,19 +65,21 @@ async def accept_offer(work: Work, offer_id: UUID, *, method: str = "card") -> A
     offer, role = await _to_answer(work, offer_id)
     if offer.state != OfferState.PENDING:  # an end is final: the request need not be asked
         return Accepted(await _agreed_or_refused(work, offer), role)
-    may = store.live(offer.id)
-    if offer.origin == OfferOrigin.DISPATCH:  # a proposal is paid for when it is awarded, below
-        may &= requests.is_funded()
     request = await requests.move(
-        work.db, offer.request_id, RequestMove.MATCH, only_if=may, matched_at=work.now
+        work.db,
+        offer.request_id,
+        RequestMove.MATCH,
+        only_if=_MAY_TAKE if offer.origin == OfferOrigin.DISPATCH else store.HAS_LIVE,
+        given={"offer": offer.id},
+        matched_at=work.now,
     )
     if request is None:
         return Accepted(await _agreed_or_refused(work, await store.fresh(work.db, offer.id)), role)
-    won = await store.move(work.db, offer.id, OfferMove.ACCEPT, answered_at=work.now)
+    won, others = await store.take(work.db, request.id, offer.id, work.now, why=OTHER_WON)
     if won is None:  # it was answered while we waited for the request
         raise await _refusal(work, await store.fresh(work.db, offer.id))
     work.count(Deed.OFFER_ACCEPTED, won.market_id)
-    await withdraw_pending(work, request, but=won.id, why=OTHER_WON)
+    _tell_withdrawn(work, others)
     matched = {
         "id": str(request.id),
         "request_id": str(request.id),
@@ -90,7 +94,8 @@ async def accept_offer(work: Work, offer_id: UUID, *, method: str = "card") -> A
     matched["engagement_id"] = str(engagement.id)
     if won.origin != OfferOrigin.DISPATCH:  # a dispatched request was paid for when it was made
         await _authorise(work, request, won, engagement, method)
-    await timers.forget(work.db, (TimerKind.OFFER_EXPIRES, won.id), (TimerKind.REQUEST_EXPIRES, request.id))
+    work.settle(TimerKind.OFFER_EXPIRES, won.id)
+    work.settle(TimerKind.REQUEST_EXPIRES, request.id)
     return Accepted(engagement, role)
 
 
@@ -100,13 +105,13 @@ async def decline_offer(work: Work, offer_id: UUID) -> Offer:
     if offer.state == OfferState.DECLINED:
         return offer
     declined = await store.move(
-        work.db, offer.id, OfferMove.DECLINE, only_if=~store.is_over(), answered_at=work.now
+        work.db, offer.id, OfferMove.DECLINE, only_if=store.IN_TIME, answered_at=work.now
     )
     if declined is None:
         raise await _refusal(work, await store.fresh(work.db, offer.id), OfferMove.DECLINE)
     work.count(Deed.OFFER_DECLINED, declined.market_id)
     work.concerns(declined.request_id)
-    await timers.forget(work.db, (TimerKind.OFFER_EXPIRES, declined.id))
+    work.settle(TimerKind.OFFER_EXPIRES, declined.id)
     author = _author(declined)
     if author is not None:
         work.emit(author, EventType.OFFER_DECLINED, offer_ended_view(declined))
@@ -127,7 +132,7 @@ async def withdraw_offer(work: Work, offer_id: UUID) -> Offer:
     if withdrawn is None:
         raise await _refusal(work, await store.fresh(work.db, offer.id), OfferMove.WITHDRAW)
     work.count(Deed.OFFER_WITHDRAWN, withdrawn.market_id)
-    await timers.forget(work.db, (TimerKind.OFFER_EXPIRES, withdrawn.id))
+    work.settle(TimerKind.OFFER_EXPIRES, withdrawn.id)
     work.emit(withdrawn.to_account, EventType.OFFER_WITHDRAWN, offer_ended_view(withdrawn))
     return withdrawn
 
@@ -138,7 +143,7 @@ async def on_offer_expired(work: Work, offer_id: UUID) -> None:
     Over or not is the database's clock's word; where that clock is behind ours the timer is set again.
     """
     expired = await store.move(
-        work.db, offer_id, OfferMove.EXPIRE, only_if=store.is_over(), answered_at=work.now
+        work.db, offer_id, OfferMove.EXPIRE, only_if=store.IS_OVER, answered_at=work.now
     )
     if expired is None:
         offer = await store.fresh(work.db, offer_id)
@@ -154,16 +159,17 @@ async def on_offer_expired(work: Work, offer_id: UUID) -> None:
     work.signal(f"wake.dispatch.{expired.market_id}")
 
 
-async def withdraw_pending(work: Work, request: Request, *, but: UUID | None = None, why: str) -> list[Offer]:
+async def withdraw_pending(work: Work, request: Request, *, why: str) -> None:
     """End what is still unanswered on a request, and say so to whoever was asked and whoever asked."""
     ended = await store.move_all(
-        work.db, store.others_of(request.id, but), OfferMove.WITHDRAW, answered_at=work.now, ended_why=why
+        work.db,
+        store.ALL_OF,
+        OfferMove.WITHDRAW,
+        {"request": request.id},
+        answered_at=work.now,
+        ended_why=why,
     )
-    await timers.forget(work.db, *((TimerKind.OFFER_EXPIRES, offer.id) for offer in ended))
-    for offer in ended:
-        work.count(Deed.OFFER_WITHDRAWN, offer.market_id)
-        work.emit(offer.provider_id, EventType.OFFER_WITHDRAWN, offer_ended_view(offer))
-    return ended
+    _tell_withdrawn(work, ended)
 
 
 async def my_offers(
@@ -221,6 +227,13 @@ async def _authorise(work: Work, request: Request, won: Offer, engagement: Engag
     await payments.attach(
         work.db, request.id, engagement_id=engagement.id, provider_id=won.provider_id, now=work.now
     )
+
+
+def _tell_withdrawn(work: Work, ended: Sequence[Offer]) -> None:
+    work.settle(TimerKind.OFFER_EXPIRES, *(offer.id for offer in ended))
+    for offer in ended:
+        work.count(Deed.OFFER_WITHDRAWN, offer.market_id)
+        work.emit(offer.provider_id, EventType.OFFER_WITHDRAWN, offer_ended_view(offer))
 
 
 def _author(offer: Offer) -> UUID | None:

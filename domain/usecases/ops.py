@@ -65,7 +65,7 @@ async def reassign(work: Work, engagement_id: UUID, provider_id: UUID) -> dict[s
     ended = await engagements.end(
         work, plan.engagement, EngagementState.CANCELLED, role=Role.OPS, reason="reassigned"
     )
-    engagements.note(work, ended, role=Role.OPS, verb="reassign", detail={"to": str(provider_id)})
+    await engagements.note(work, ended, role=Role.OPS, verb="reassign", detail={"to": str(provider_id)})
     await engagements.tell_both(work, ended)
     offer = _offer(work, plan)
     work.db.add(offer)
@@ -98,7 +98,7 @@ async def refund(work: Work, engagement_id: UUID, amount_cents: int, reason: str
         await money.take(work, engagement, taken, money.commission(spec, taken))
     else:
         raise IllegalMove("nothing to give back", state=payment.state, verb="refund")
-    engagements.note(
+    await engagements.note(
         work,
         engagement,
         role=Role.OPS,

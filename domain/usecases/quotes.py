@@ -162,19 +162,15 @@ async def quote(
 async def redeem_quote(work: Work, quote_id: UUID) -> Quote:
     """Use one's own quote, once, before it expires, if it still says what was signed."""
     account = require_account(work.actor)
-    row = await work.db.get(Quote, quote_id)
+    used = await store.use_quote(work.db, quote_id, account, work.now)
+    row = used or await work.db.get(Quote, quote_id)
     if row is None or row.account_id != account:
         raise NotFound("no such quote")
     if not verifies(work.tools.secrets.quotes, _signed(row), row.signature):
         raise QuoteForged
-    if row.used_at is not None:
-        raise QuoteUsed
-    if row.expires_at <= work.now:
-        raise QuoteExpired
-    check_start(work.now, row.start_at)
-    used = await store.use_quote(work.db, quote_id, work.now)
     if used is None:
-        raise QuoteUsed
+        raise QuoteExpired if row.used_at is None else QuoteUsed
+    check_start(work.now, used.start_at)
     return used
 
 

@@ -25,8 +25,7 @@ from domain.rules.states import (
 from domain.rules.wire import moment
 from domain.store import money as payments
 from domain.store import requests as store
-from domain.store import timers
-from domain.store.tables import Account, Quote, Request
+from domain.store.tables import Account, Payment, Quote, Request, Stop
 from domain.store.timers import TimerKind
 from domain.usecases import access, dispatch, money, nextbest, offers, quotes, telling
 from domain.usecases.specs import spec_by_id, specs_of
@@ -56,7 +55,16 @@ class Wish:
     method: str = "card"
 
 
-async def create_request(work: Work, wish: Wish) -> Request:
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A request as it was made, with the rows around it."""
+
+    row: Request
+    stops: Sequence[Stop]
+    payment: Payment | None = None
+
+
+async def create_request(work: Work, wish: Wish) -> Published:
     """Publish a need. A dispatched one has its price authorised first: declined, and nothing was asked.
 
     `TooMany` beyond five open requests; `Invalid`, `OutsideServiceArea` … as a quote would say.
@@ -70,18 +78,24 @@ async def create_request(work: Work, wish: Wish) -> Request:
             limit=MOST_OPEN,
             window_s=TRY_AGAIN_S,
         )
-    row, spec = await _drafted(work, wish, customer)
+    row, stops, spec = await _drafted(work, wish, customer)
     if wish.currency is not None and wish.currency != row.currency:
         raise Invalid.field("/budget/currency", f"prices here are in {row.currency}")
     await work.db.flush()
     work.opens(row.id)
     work.schedule(TimerKind.REQUEST_EXPIRES, row.id, row.expires_at)
+    payment = None
     if spec.allocator is Allocator.CALL:
         await telling.tell(work, row)
     elif row.price_cents is not None:
-        await money.authorise_for_request(work, row, row.price_cents, wish.method)
+        payment = await money.authorise_new(work, row, row.price_cents, wish.method)
     work.signal(f"wake.dispatch.{row.market_id}")
-    return row
+    return Published(row, stops, payment)
+
+
+def published_view(work: Work, made: Published) -> dict[str, Any]:
+    """A request that has just been made, in its customer's words. Nothing is read for it."""
+    return request_view(made.row, made.stops, Role.CUSTOMER, work.actor.language, payment=made.payment)
 
 
 async def request_seen(work: Work, request_id: UUID) -> dict[str, Any]:
@@ -125,7 +139,7 @@ async def cancel_open(work: Work, row: Request, reason: str | None) -> Request:
         work.db,
         row.id,
         RequestMove.CANCEL,
-        only_if=Request.state == RequestState.OPEN,
+        only_if=store.IS_OPEN,
         ended_at=work.now,
         outcome={
             "reason": "cancelled_by_customer",
@@ -180,7 +194,7 @@ async def patience(work: Work, row: Request) -> tuple[datetime, datetime]:
 
 async def set_patience_timer(work: Work, row: Request) -> None:
     """Have the timer of a request's patience ring at its `expires_at`, whenever it was to ring before."""
-    await timers.forget(work.db, (TimerKind.REQUEST_EXPIRES, row.id))
+    work.settle(TimerKind.REQUEST_EXPIRES, row.id)
     work.schedule(TimerKind.REQUEST_EXPIRES, row.id, row.expires_at)
 
 
@@ -210,7 +224,7 @@ async def _end(work: Work, row: Request, event: EventType) -> None:
     """The common end of a request nobody works on: its offers, its money, its timers; the customer hears of it."""
     await offers.withdraw_pending(work, row, why=offers.REQUEST_OVER)
     await money.release_for_request(work, row)
-    await timers.forget(work.db, (TimerKind.REQUEST_EXPIRES, row.id))
+    work.settle(TimerKind.REQUEST_EXPIRES, row.id)
     work.schedule(TimerKind.PLACES_FADE, row.id, work.now)
     customer = await work.db.get_one(Account, row.customer_id)
     work.emit(row.customer_id, event, request_ended_view(row, customer.language))
@@ -223,7 +237,7 @@ def _patience(work: Work, spec: ServiceSpec, start_at: datetime | None) -> tuple
     return dispatch.patience(spec, work.now, start_at, work.knobs.scheduled_lead)
 
 
-async def _drafted(work: Work, wish: Wish, customer: UUID) -> tuple[Request, ServiceSpec]:
+async def _drafted(work: Work, wish: Wish, customer: UUID) -> tuple[Request, list[Stop], ServiceSpec]:
     """The request's rows, from its quote or from its stops. A dispatched service is quoted on the spot."""
     if wish.quote_id is not None:
         return await _from_quote(work, wish, await quotes.redeem_quote(work, wish.quote_id))
@@ -257,11 +271,10 @@ async def _drafted(work: Work, wish: Wish, customer: UUID) -> tuple[Request, Ser
     row.answers, row.start_at = trip.answers, trip.start_at
     row.distance_m, row.duration_s = trip.distance_m, trip.duration_s
     _set_patience(work, row, trip.spec)
-    store.publish(work.db, row, trip.stops)
-    return row, trip.spec
+    return row, store.publish(work.db, row, trip.stops), trip.spec
 
 
-async def _from_quote(work: Work, wish: Wish, quote: Quote) -> tuple[Request, ServiceSpec]:
+async def _from_quote(work: Work, wish: Wish, quote: Quote) -> tuple[Request, list[Stop], ServiceSpec]:
     spec = await spec_by_id(work, quote.service_id)
     row = _row(work, wish, quote.account_id, spec)
     row.market_id, row.currency = quote.market_id, quote.currency
@@ -274,8 +287,7 @@ async def _from_quote(work: Work, wish: Wish, quote: Quote) -> tuple[Request, Se
     else:
         row.price_cents = quote.price_cents
     _set_patience(work, row, spec)
-    store.publish(work.db, row, quote.stops)
-    return row, spec
+    return row, store.publish(work.db, row, quote.stops), spec
 
 
 def _row(work: Work, wish: Wish, customer: UUID, spec: ServiceSpec) -> Request:

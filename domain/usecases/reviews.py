@@ -9,7 +9,6 @@ from domain.rules.events import EventType
 from domain.rules.reviews import WORDS, window_ends
 from domain.rules.states import EngagementState, ReviewState, Role
 from domain.store import reviews as store
-from domain.store import timers
 from domain.store.tables import Engagement, Review
 from domain.store.timers import TimerKind
 from domain.usecases import access
@@ -56,7 +55,7 @@ async def write_review(work: Work, engagement_id: UUID, *, stars: int, text: str
         raise AlreadyReviewed
     both = await store.of_engagement(work.db, engagement.id)
     if len(both) == 2:
-        await timers.forget(work.db, (TimerKind.REVIEWS_PUBLISH, engagement.id))
+        work.settle(TimerKind.REVIEWS_PUBLISH, engagement.id)
         _tell(work, engagement, await store.publish(work.db, engagement.id, work.now))
         (review,) = [row for row in await store.of_engagement(work.db, engagement.id) if row.id == review.id]
     return review_view(review)

@@ -181,6 +181,7 @@ class Work:
     now: datetime
     events: list[Event] = field(default_factory=list)
     due: list[Due] = field(default_factory=list)
+    settled: list[tuple[TimerKind, UUID]] = field(default_factory=list)
     signals: list[tuple[str, bytes]] = field(default_factory=list)
     deeds: list[Counted] = field(default_factory=list)
     opened: list[UUID] = field(default_factory=list)
@@ -222,6 +223,7 @@ class Work:
         """Nothing of what was to be told, or done later, is (any more)."""
         self.events.clear()
         self.due.clear()
+        self.settled.clear()
         self.signals.clear()
         self.deeds.clear()
         self.opened.clear()
@@ -230,7 +232,7 @@ class Work:
     async def let_go(self) -> None:
         """Give the connection back before something slow. For use cases that only read: what they have read stands as
         values, no row of it may be asked again."""
-        if self.db.new or self.db.dirty or self.events or self.due:
+        if self.db.new or self.db.dirty or self.events or self.due or self.settled:
             raise ValueError("something was to be written")
         await self.db.rollback()
 
@@ -238,6 +240,10 @@ class Work:
         """Set a durable timer; written with the rows."""
         self.due.append(Due(self.new_id(), kind, ref, due_at))
         self.signal("wake.timers")
+
+    def settle(self, kind: TimerKind, *refs: UUID) -> None:
+        """What these timers would see to is done: they need not ring. Forgotten with the commit, before any are set."""
+        self.settled += [(kind, ref) for ref in refs]
 
     def after(self, seconds: float) -> datetime:
         """The moment `seconds` from now."""
@@ -256,6 +262,7 @@ async def working(tools: Tools, actor: Actor) -> AsyncIterator[Work]:
 async def commit(work: Work) -> None:
     """Number the events, commit, then tell the bus. A failed commit signals nothing."""
     await work.db.flush()
+    await timers.forget(work.db, work.settled)
     await timers.schedule(work.db, work.due)
     if work.events:
         await streams.append(work.db, work.events, now=work.now, epoch=f"{work.now.timestamp():.0f}")

@@ -58,8 +58,8 @@ class Town:
     async def ask(self, method: str = "card", customer: Actor | None = None) -> UUID:
         places = (Place("pickup", PORT), Place("drop", CASINO))
         wish = Wish(service="ride-vtc", places=places, method=method)
-        row = await run_as(self.tools, customer or self.customer, create_request, wish)
-        return UUID(str(row.id))
+        made = await run_as(self.tools, customer or self.customer, create_request, wish)
+        return UUID(str(made.row.id))
 
     async def ride(self, method: str = "card") -> UUID:
         """A ride that the driver has accepted."""

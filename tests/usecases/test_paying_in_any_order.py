@@ -169,7 +169,7 @@ async def asked_for(town: Town) -> UUID:
         try:
             places = (Place("pickup", PORT), Place("drop", CASINO))
             wish = Wish(service="ride-vtc", places=places)
-            return UUID(str((await run_as(town.tools, town.customer, create_request, wish)).id))
+            return UUID(str((await run_as(town.tools, town.customer, create_request, wish)).row.id))
         except PaymentDeclined:
             continue
     raise AssertionError("a bank that always says no")

@@ -77,7 +77,7 @@ async def events_of(tools: Tools, actor: Actor) -> list[EventRow]:
 async def test_a_quote_becomes_one_request_at_its_price(tools: Tools):
     customer = await an_account(tools)
     quoted, _ = await run_as(tools, customer, quote, service="ride-vtc", places=TRIP)
-    request = await run_as(tools, customer, create_request, Wish(quote_id=quoted.id))
+    request = (await run_as(tools, customer, create_request, Wish(quote_id=quoted.id))).row
     assert request.price_cents == quoted.price_cents
     assert request.state == "open"
     (payment,) = await rows(tools, Payment)

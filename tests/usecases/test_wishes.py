@@ -169,7 +169,7 @@ async def test_whoever_serves_many_trades_has_one_offer_at_a_time(tools: Tools):
 
 async def an_urgent_job(tools: Tools, site: LatLng) -> UUID:
     wish = Wish(service="odd-job-now", places=(Place("site", site),))
-    return UUID(str((await run_as(tools, await an_account(tools), create_request, wish)).id))
+    return UUID(str((await run_as(tools, await an_account(tools), create_request, wish)).row.id))
 
 
 # The way home
