@@ -212,9 +212,9 @@ def _api(
     return api
 
 
-def _problem(refusal: Refusal) -> Mapping[str, Any]:
+def _problem(refusal: Refusal, language: str) -> Mapping[str, Any]:
     """A refused command on the socket answers as the HTTP API does."""
-    return refusal_body(refusal, request_id="")
+    return refusal_body(refusal, "", language)
 
 
 async def _bus(settings: Settings) -> "InProcBus | NatsBus":
