@@ -39,7 +39,7 @@ from domain.store.tables import Engagement
 from domain.store.timers import TimerKind
 from domain.usecases import access, engagements, money, requests
 from domain.usecases.views.money import payment_view
-from domain.usecases.work import ENGINE, Work, working
+from domain.usecases.work import Work, working_beside
 
 MOST_TIP: Final = 50_000  # cents: beyond that it is a slip of the thumb
 _IN_TURN: Final = frozenset({Verb.SET_OFF, Verb.ARRIVE, Verb.START})  # what cannot be done for two at once
@@ -248,7 +248,7 @@ async def _check_pin(work: Work, engagement: Engagement, said: str | None) -> No
             "this work starts with the customer's PIN",
             "cette mission commence par le code PIN du client",
         )
-    async with working(work.tools, ENGINE) as aside:
+    async with working_beside(work.tools) as aside:
         tries = await store.take_pin_try(
             aside.db, engagement.id, work.now, most=pins.PIN_TRIES, lock=pins.PIN_LOCK
         )
