@@ -161,7 +161,10 @@ class TimelineItem(Out):
 
 
 class TimelineOut(Out):
+    """All of it: there is no next page."""
+
     items: list[TimelineItem]
+    next_cursor: str | None = None
 
 
 class LineString(Out):

@@ -11,7 +11,7 @@ from api.engagement_shapes import EngagementOut, MessageOut, PaymentOut, Timelin
 from api.idempotency import Once
 from api.paging import Paging
 from api.problems import problems
-from api.schemas import In, MoneyIn, Page, RowId, Text
+from api.schemas import In, Page, RowId, Text
 from domain.rules.states import ACTIVE_ENGAGEMENT, EngagementState, Verb
 from domain.usecases import actions, engagements, messages, timeline, tracks
 
@@ -24,9 +24,13 @@ States = Annotated[
 
 
 class TipIn(In):
-    """A tip, all of it the provider's."""
+    """A tip, all of it the provider's, in the currency of the price."""
 
-    amount: Annotated[int, Field(strict=True, ge=1, le=actions.MOST_TIP, examples=[200])]
+    amount: Annotated[int, Field(strict=True, ge=0, le=actions.MOST_TIP, examples=[200])]
+    currency: Annotated[str, Field(strict=True, pattern=r"^[A-Z]{3}$", examples=["EUR"])] | None = None
+
+    def tip(self) -> actions.Tip:
+        return actions.Tip(self.amount, self.currency)
 
 
 class ActionIn(In):
@@ -37,7 +41,7 @@ class ActionIn(In):
         None
     )
     reason: Text | None = None
-    tip: TipIn | MoneyIn | None = None
+    tip: TipIn | None = None
 
 
 class MessageIn(In):
@@ -66,7 +70,7 @@ async def mine(work: SignedIn, page: Paging, state: States = None) -> Mapping[st
 )
 async def act(engagement_id: RowId, body: ActionIn, work: SignedIn, once: Once) -> Response:
     """Do something: set off, arrive, start, finish, confirm, cancel, declare a no-show, dispute."""
-    tip = None if body.tip is None else body.tip.amount
+    tip = None if body.tip is None else body.tip.tip()
     deed = actions.Deed(verb=body.verb, pin=body.pin, reason=body.reason, tip=tip)
 
     async def run() -> Mapping[str, Any]:
@@ -85,7 +89,7 @@ async def tip(engagement_id: RowId, body: TipIn, work: SignedIn, once: Once) -> 
     """Tip the provider of completed work, once."""
 
     async def run() -> Mapping[str, Any]:
-        return await actions.give_tip(work, engagement_id, body.amount)
+        return await actions.give_tip(work, engagement_id, body.tip())
 
     return await once(PaymentOut, run, status=201)
 

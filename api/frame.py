@@ -14,8 +14,9 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.languages import language_of
 from api.metrics import Metrics
-from api.problems import body_of, problem_response, refusal_body
+from api.problems import body_of, framework_body, problem_response, refusal_body
 from domain.rules.errors import Unavailable
 from domain.usecases.outages import unavailable_for
 
@@ -83,7 +84,8 @@ class Frame:
                 log.warning("%s %s: %s (request %s)", scope["method"], path, error, request_id)
             if status:
                 raise
-            answer = _crashed(request_id) if outage is None else _away(outage, request_id)
+            language = language_of(Headers(scope=scope))
+            answer = _crashed(request_id, language) if outage is None else _away(outage, request_id, language)
             await answer(scope, receive, framed)
         finally:
             self._metrics.in_flight.dec()
@@ -93,19 +95,29 @@ class Frame:
             log.info("%s %s %s %.1f ms %s", scope["method"], path, status, took * 1000, request_id)
 
 
-def _crashed(request_id: str) -> ASGIApp:
+CRASHED: Final = {
+    "en": ("Something broke on our side", "This is a bug. Tell us the request_id."),
+    "fr": (
+        "Quelque chose s'est cassé chez nous",
+        "C'est une erreur de notre part. Dites-nous le request_id.",
+    ),
+}
+
+
+def _crashed(request_id: str, language: str) -> ASGIApp:
+    title, detail = CRASHED[language]
     body = body_of(
         status=500,
         code="internal",
-        title="Something broke on our side",
-        detail="This is a bug. Tell us the request_id.",
+        title=title,
+        detail=detail,
         request_id=request_id,
     )
     return problem_response(body)
 
 
-def _away(outage: Unavailable, request_id: str) -> ASGIApp:
-    return problem_response(refusal_body(outage, request_id))
+def _away(outage: Unavailable, request_id: str, language: str) -> ASGIApp:
+    return problem_response(refusal_body(outage, request_id, language))
 
 
 class BodyCap:
@@ -119,15 +131,11 @@ class BodyCap:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        announced = Headers(scope=scope).get("content-length", "0")
+        headers = Headers(scope=scope)
+        announced = headers.get("content-length", "0")
         if announced.isdecimal() and int(announced) > self._limit:
-            body = body_of(
-                status=413,
-                code="body_too_large",
-                title="Content Too Large",
-                detail=self._words,
-                request_id=str(scope.get("state", {}).get("request_id", "")),
-            )
+            request_id = str(scope.get("state", {}).get("request_id", ""))
+            body = framework_body(413, self._words, request_id, language_of(headers))
             await problem_response(body, {"Connection": "close"})(scope, receive, send)
             return
         came, whole = 0, False

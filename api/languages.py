@@ -2,6 +2,8 @@
 
 import re
 
+from starlette.datastructures import Headers
+
 LANGUAGES = ("fr", "en")
 
 
@@ -16,3 +18,8 @@ def preferred_language(header: str) -> str | None:
         if language in LANGUAGES and q > weight:
             best, weight = language, q
     return best
+
+
+def language_of(headers: Headers) -> str:
+    """The language to refuse in: what the reader asked for, else English."""
+    return preferred_language(headers.get("accept-language", "")) or "en"

@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.bearer import read_bearer, remember_bearer
+from api.languages import language_of
 from api.problems import problem_response, refusal_body
 from domain.rules.errors import TooMany
 from domain.rules.tokens import Claims
@@ -144,7 +145,8 @@ class Limits:
         headers = limit_headers(verdict)
         if verdict.wait_s:
             request_id = str(scope.get("state", {}).get("request_id", ""))
-            refused = problem_response(refusal_body(too_many(verdict), request_id), headers)
+            language = language_of(Headers(scope=scope))
+            refused = problem_response(refusal_body(too_many(verdict), request_id, language), headers)
             await refused(scope, receive, send)
             return
 

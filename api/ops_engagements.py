@@ -81,6 +81,7 @@ class ExceptionOut(Out):
 
 class ExceptionsOut(Out):
     items: list[ExceptionOut]
+    next_cursor: str | None = None
 
 
 class EntryOut(Out):
@@ -96,6 +97,7 @@ class EntryOut(Out):
 
 class LedgerOut(Out):
     items: list[EntryOut]
+    next_cursor: str | None = None
     sum: Money
 
 

@@ -1,15 +1,16 @@
 """Rounds for ops: who was looked at for a request, what became of them, and why."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
 from api.context import OpsOnly
 from api.engagement_shapes import At
+from api.paging import Paging
 from api.problems import problems
-from api.schemas import Out, RowId
+from api.schemas import Out, Page, RowId, Slug
 from domain.usecases import why
 
 router = APIRouter(prefix="/v1/ops", tags=["ops"])
@@ -68,6 +69,30 @@ class RoundOut(Out):
 class Rounds(Out):
     items: list[RoundOut]
     next_cursor: str | None = None
+
+
+class RoundLine(Out):
+    """One run of the matcher in a list of them; `requests` are those it was about, and have the rest."""
+
+    id: UUID
+    market: str
+    at: At
+    policy_version: str
+    seed: str
+    objective: float
+    solve_ms: float
+    travel_source: str
+    measures: MeasuresOut | None
+    requests: list[UUID]
+
+
+@router.get("/rounds", response_model=Page[RoundLine])
+async def latest(
+    work: OpsOnly, page: Paging, market: Annotated[Slug | None, Query()] = None
+) -> Mapping[str, Any]:
+    """The latest rounds, newest first."""
+    rows = await why.latest_rounds(work, market=market, before=page.before, limit=page.limit + 1)
+    return page.of(rows, dict, lambda row: row["id"])
 
 
 @router.get("/requests/{request_id}/rounds", response_model=Rounds, responses=problems(404))

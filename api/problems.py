@@ -15,9 +15,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 
-from api.languages import preferred_language
-from domain.rules.errors import Invalid, Refusal, TooMany
-from domain.rules.titles import detail_of, title_of
+from api.field_words import words_of
+from api.languages import language_of
+from domain.rules.errors import Invalid, NotFound, Refusal, TooMany
+from domain.rules.titles import detail_of, errors_of, title_of
 
 PROBLEM_JSON: Final = "application/problem+json"
 MOST_ERRORS: Final = 20  # of one body: enough to mend a form, not an echo of a hostile one
@@ -80,6 +81,16 @@ FRAMEWORK_CODES: Final[Mapping[int, str]] = {
     428: "precondition_required",
 }
 
+FRENCH_PHRASES: Final[Mapping[int, str]] = {
+    400: "Requête mal formée",
+    405: "Méthode non permise ici",
+    408: "Requête trop lente",
+    412: "La ressource a changé entre-temps",
+    413: "Contenu trop grand",
+    415: "Type de contenu non accepté",
+    428: "Un en-tête If-Match est demandé",
+}
+
 RENAMED: Final[Mapping[int, str]] = {413: "Content Too Large", 422: "Unprocessable Content"}
 
 
@@ -129,11 +140,13 @@ def problem_response(body: Mapping[str, Any], headers: Mapping[str, str] | None 
 
 def refusal_body(refusal: Refusal, request_id: str, language: str = "en") -> dict[str, Any]:
     """A refusal of the house as a problem, in the reader's language."""
-    facts = dict(refusal.facts)
+    facts, status = dict(refusal.facts), STATUSES[refusal.code]
     if isinstance(refusal, TooMany) and "policy" in facts:
         facts["violated-policies"] = [facts["policy"]]
+    if status == HTTPStatus.UNPROCESSABLE_ENTITY:
+        facts["errors"] = errors_of(refusal, language)
     return body_of(
-        status=STATUSES[refusal.code],
+        status=status,
         code=refusal.code,
         title=title_of(refusal, language),
         detail=detail_of(refusal, language),
@@ -155,8 +168,7 @@ def pointer_of(location: Sequence[int | str]) -> str:
 
 async def _refused(request: Request, refusal: Exception) -> Response:
     assert isinstance(refusal, Refusal)
-    language = preferred_language(request.headers.get("accept-language", "")) or "en"
-    return problem_response(refusal_body(refusal, request_id_of(request), language))
+    return problem_response(refusal_body(refusal, request_id_of(request), language_of(request.headers)))
 
 
 async def _invalid(request: Request, wrong: Exception) -> Response:
@@ -164,30 +176,25 @@ async def _invalid(request: Request, wrong: Exception) -> Response:
     assert isinstance(wrong, RequestValidationError)
     found = wrong.errors()[:MOST_ERRORS]
     if any(error["loc"] and error["loc"][0] == "path" for error in found):
-        return _of_framework(request, HTTPStatus.NOT_FOUND, "Nothing here that you may see")
+        return await _refused(request, NotFound())
+    language = language_of(request.headers)
     errors = [
         {
             "pointer": "" if error["type"] == "json_invalid" else pointer_of(error["loc"]),
-            "detail": str(error["msg"]).removeprefix("Value error, ")[:LONGEST_DETAIL],
+            "detail": words_of(error, language)[:LONGEST_DETAIL],
         }
         for error in found
     ]
-    return problem_response(
-        body_of(
-            status=422,
-            code="invalid",
-            title="Some of the values cannot be accepted",
-            detail=" ".join(filter(None, errors[0].values())) if errors else "",
-            request_id=request_id_of(request),
-            facts={"errors": errors},
-        )
-    )
+    first = " ".join(filter(None, errors[0].values())) if errors else ""
+    return await _refused(request, Invalid(first, french=first, errors=errors))
 
 
 async def _by_framework(request: Request, wrong: Exception) -> Response:
     assert isinstance(wrong, HTTPException)
     if isinstance(wrong.__cause__, RecursionError):  # a body nested deeper than the parser goes
         return await _refused(request, Invalid.field("", "not JSON"))
+    if wrong.status_code == HTTPStatus.NOT_FOUND:
+        return await _refused(request, NotFound(wrong.detail if wrong.detail != phrase(404) else ""))
     headers = dict(wrong.headers or {})
     if wrong.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["Allow"] = ", ".join(sorted(_methods_at(request))) or headers.get("Allow", "")
@@ -207,15 +214,19 @@ def _methods_at(request: Request) -> set[str]:
 def _of_framework(
     request: Request, status: int, detail: str, headers: Mapping[str, str] | None = None
 ) -> Response:
-    return problem_response(
-        body_of(
-            status=status,
-            code=FRAMEWORK_CODES.get(status, "refused"),
-            title=phrase(status),
-            detail=detail,
-            request_id=request_id_of(request),
-        ),
-        headers,
+    language = language_of(request.headers)
+    return problem_response(framework_body(status, detail, request_id_of(request), language), headers)
+
+
+def framework_body(status: int, detail: str, request_id: str, language: str = "en") -> dict[str, Any]:
+    """What is no refusal of ours, but of the HTTP under it, as a problem."""
+    french = FRENCH_PHRASES.get(status) if language == "fr" else None
+    return body_of(
+        status=status,
+        code=FRAMEWORK_CODES.get(status, "refused"),
+        title=french or phrase(status),
+        detail=french or detail,
+        request_id=request_id,
     )
 
 

@@ -39,6 +39,7 @@ class ReviewOut(Out):
 
 class ReviewsOut(Out):
     items: list[ReviewOut]
+    next_cursor: str | None = None
 
 
 @router.post("", status_code=201, response_model=ReviewOut, responses=problems(403, 404, 409))

@@ -32,6 +32,7 @@ class SuggestionsOut(Out):
     """Never an order. Empty, with the reason, where past demand says nothing or nothing better."""
 
     items: list[SuggestionOut]
+    next_cursor: str | None = None
     days: Annotated[int, Field(description="Past days, of this one's kind, that were read.")]
     why_none: Annotated[str | None, Field(description="no_data, no_position or no_gain.")]
     words: str

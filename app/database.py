@@ -20,6 +20,10 @@ statement to prepare for itself: more of them only take longer to be warm."""
 
 LOOPS: Final = 6  # of the loops' own: a flood of requests leaves rounds, events, timers and pushes theirs
 
+BESIDE: Final = (
+    2  # for a word that is kept though its request is refused: who holds a connection asks for it here
+)
+
 STATEMENTS: Final = 400  # prepared, a connection; a living town uses 370 and the driver's default keeps 100
 
 CONNECT_WITHIN: Final = 5.0  # s; a server that runs answers in milliseconds, the driver's default is a minute

@@ -24,7 +24,7 @@ from api.problems import refusal_body
 from app import ground, memory, migrate
 from app.calibrator import Calibrator
 from app.clock import SystemClock, new_id
-from app.database import LOOPS, open_database
+from app.database import BESIDE, CONNECTIONS, LOOPS, open_database
 from app.dispatcher import MarketDispatcher
 from app.ground import Ground
 from app.janitor import Janitor
@@ -103,8 +103,7 @@ class Engine:
 async def running(settings: Settings, database_url: str, parts: Part = Part.ALL) -> AsyncIterator[Engine]:
     """Start the parts over a database that is migrated first; stop them in the reverse order."""
     async with AsyncExitStack() as stack:
-        database = open_database(database_url)
-        stack.push_async_callback(database.dispose)
+        database = _database(stack, database_url, CONNECTIONS)
         bus = await _bus(settings)
         stack.push_async_callback(bus.close)
         cities: dict[str, Ground] = {}
@@ -114,12 +113,12 @@ async def running(settings: Settings, database_url: str, parts: Part = Part.ALL)
         planner = TourPlanner() if Part.API in parts else None
         if planner is not None:
             stack.callback(planner.close)
-        tools = _tools(settings, database, bus, cities, firebase, registry, traces, planner)
+        beside = _database(stack, database_url, BESIDE)
+        tools = _tools(settings, database, beside, bus, cities, firebase, registry, traces, planner)
         await migrate.to_head(database)
         osrm = _osrm(settings, stack)
         await _found(tools, cities, osrm)
-        aside = open_database(database_url, LOOPS + len(cities))  # a market's lease keeps one of them
-        stack.push_async_callback(aside.dispose)
+        aside = _database(stack, database_url, LOOPS + len(cities))  # a market's lease keeps one of them
         looping = replace(tools, sessions=async_sessionmaker(aside, expire_on_commit=False))
         loops: list[Loop] = [LoopPulse(registry).run]
         api: FastAPI | None = None
@@ -152,9 +151,17 @@ async def running(settings: Settings, database_url: str, parts: Part = Part.ALL)
         yield Engine(tools, api, create_door(readiness, registry), gateway, readiness)
 
 
+def _database(stack: AsyncExitStack, url: str, connections: int) -> AsyncEngine:
+    """Connections to the database, let go with the stack."""
+    database = open_database(url, connections)
+    stack.push_async_callback(database.dispose)
+    return database
+
+
 def _tools(
     settings: Settings,
     database: AsyncEngine,
+    beside: AsyncEngine,
     bus: Bus,
     cities: Mapping[str, Ground],
     firebase: Firebase | None,
@@ -179,6 +186,7 @@ def _tools(
         witness=DeedSeries(registry),
         traces=traces,
         planner=planner,
+        beside=async_sessionmaker(beside, expire_on_commit=False),
     )
 
 
@@ -212,9 +220,9 @@ def _api(
     return api
 
 
-def _problem(refusal: Refusal) -> Mapping[str, Any]:
+def _problem(refusal: Refusal, language: str) -> Mapping[str, Any]:
     """A refused command on the socket answers as the HTTP API does."""
-    return refusal_body(refusal, request_id="")
+    return refusal_body(refusal, "", language)
 
 
 async def _bus(settings: Settings) -> "InProcBus | NatsBus":

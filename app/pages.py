@@ -9,7 +9,9 @@ from fastapi import FastAPI, HTTPException
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
+from api.context import Anybody
 from app.directories import basemap_of, web_directory
+from domain.usecases import shares
 
 APPS: Final = ("ops", "customer", "provider")
 SLUG: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -70,10 +72,10 @@ def add_pages(api: FastAPI, built: Path | None = None) -> None:
         return FileResponse(dist / "favicon.svg", headers={"Cache-Control": "max-age=86400"})
 
     @api.get("/t/{token}", include_in_schema=False)
-    async def shared_trip(token: str) -> Response:
-        """The page behind a share link; whether the token is any good, the page asks `/v1/shared/{token}`."""
-        del token
+    async def shared_trip(token: str, work: Anybody) -> Response:
+        """The page behind a share link, which dies with its trip: then the page that says so comes with a 404."""
         answer = page("share")
+        answer.status_code = 200 if await shares.is_followed(work, token) else 404
         answer.headers["X-Robots-Tag"] = "noindex"
         return answer
 

@@ -14,6 +14,9 @@ from app.slowness import HurriedProtocol
 
 LARGEST_FRAME: Final = 64 * 1024  # bytes; the session itself closes beyond 16 KiB, with 1009 and a reason
 BACKLOG: Final = 2048
+KEPT_OPEN: Final = (
+    75  # s without a request; proxies reuse a line for a minute, and who closes first wins no race
+)
 LET_GO: Final = 3  # s for answers under way when we stop
 
 
@@ -64,6 +67,7 @@ def make(api: FastAPI) -> Server:
         access_log=False,  # api.frame logs, without tokens
         server_header=False,
         backlog=BACKLOG,
+        timeout_keep_alive=KEPT_OPEN,
         timeout_graceful_shutdown=LET_GO,
     )
     return Server(config)

@@ -28,7 +28,7 @@ from domain.usecases import (
     messages,
     offers,
 )
-from domain.usecases.actions import Deed
+from domain.usecases.actions import Deed, Tip
 from domain.usecases.call import Bid
 from domain.usecases.idempotency import as_text, fingerprint, once
 from domain.usecases.views.duty import duty_view
@@ -83,7 +83,7 @@ class ActionArgs(msgspec.Struct, frozen=True):
     verb: Verb
     pin: Annotated[str, Meta(max_length=12)] | None = None
     reason: Words | None = None
-    tip: Cents | None = None
+    tip: MoneyArgs | Cents | None = None
 
 
 class MessageArgs(msgspec.Struct, frozen=True):
@@ -128,7 +128,8 @@ async def _pay(work: Work, args: PayArgs) -> Mapping[str, Any]:
 
 
 async def _act(work: Work, args: ActionArgs) -> Mapping[str, Any]:
-    return await actions.act(work, args.id, Deed(args.verb, args.pin, args.reason, args.tip))
+    tip = Tip(args.tip.amount, args.tip.currency) if isinstance(args.tip, MoneyArgs) else Tip(args.tip or 0)
+    return await actions.act(work, args.id, Deed(args.verb, args.pin, args.reason, tip))
 
 
 async def _send(work: Work, args: MessageArgs) -> Mapping[str, Any]:

@@ -42,6 +42,7 @@ from realtime.frames import EventFrame, write
 from realtime.intake import Intake
 from realtime.lookout import Lookout, standing_of
 from realtime.mapdesk import MapDesk
+from realtime.refusing import ProblemOf, plain_problem
 from realtime.roster import Roster
 from realtime.session import Session
 from realtime.tracking import Tracking
@@ -55,8 +56,6 @@ RETRY_FROM_MS: Final = 500  # a drained client comes back after this plus a rand
 RETRY_SPREAD_MS: Final = 4_500
 DRAIN_WITHIN: Final = 2.0  # s for farewells to leave
 
-ProblemOf = Callable[[Refusal], Mapping[str, Any]]
-
 
 class AccountHint(msgspec.Struct, frozen=True, gc=False):
     """`account.<id>`: the account's event `seq`, as the frame that its sockets get."""
@@ -69,17 +68,6 @@ class _Glimpse(msgspec.Struct, frozen=True, gc=False):
     """As much of an engagement's event as says which engagement."""
 
     data: dict[str, Any]
-
-
-def plain_problem(refusal: Refusal) -> dict[str, Any]:
-    """A refusal as a problem without an HTTP status; `app` passes the one the HTTP API answers with."""
-    return {
-        **refusal.facts,
-        "type": f"/problems/{refusal.code}",
-        "title": refusal.title,
-        "detail": refusal.detail,
-        "code": refusal.code,
-    }
 
 
 class Gateway:
@@ -116,7 +104,9 @@ class Gateway:
 
     def open(self, line: Line, bearer: str | None) -> Connection:
         """A socket has been accepted."""
-        session = Session(str(self._tools.new_id()), now=self.now(), bearer=bearer)
+        session = Session(
+            str(self._tools.new_id()), now=self.now(), bearer=bearer, problem_of=self._problem_of
+        )
         connection = Connection(session, line, carry_out=self._carry_out, take=self._intake.take)
         connection.on_over = self._roster.leave
         self._roster.meet(connection)
@@ -279,7 +269,8 @@ class Gateway:
         return []
 
     def _refused(self, connection: Connection, effect: Effect, refusal: Refusal) -> list[Effect]:
-        session, problem = connection.session, self._problem_of(refusal)
+        session = connection.session
+        problem = self._problem_of(refusal, connection.actor.language)
         match effect:
             case Authenticate():
                 code = _REFUSED.get(type(refusal), CloseCode.UNAUTHENTICATED)
@@ -328,7 +319,8 @@ class Gateway:
         return connection.session.restored(standing_of(stands), state, self.now())
 
     async def _report(self, connection: Connection, ask: Report) -> list[Effect]:
-        return self._intake.answer(await self._positions.report(connection.actor, ask.fixes))
+        receipt = await self._positions.report(connection.actor, ask.fixes)
+        return self._intake.answer(receipt, connection.actor.language)
 
     async def _subscribe(self, connection: Connection, ask: Subscribe) -> list[Effect]:
         await self._carriers.join(connection, ask)

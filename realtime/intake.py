@@ -1,16 +1,17 @@
 """Fixes from all sockets, taken together a few times a second: one by one they cost ten times as much."""
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
-from domain.rules.errors import NotOnDuty, Refusal
+from domain.rules.errors import NotOnDuty
 from domain.usecases.positions import Positions
 from domain.usecases.readings import Receipt
 from realtime import frames
 from realtime.connection import Connection
 from realtime.effects import Effect, Report, Send
 from realtime.frames import Dropped, write
+from realtime.refusing import ProblemOf
 
 Failed = Callable[[Connection, Effect, Exception], list[Effect]]
 
@@ -21,9 +22,7 @@ MOST_WAITING: Final = 4_096  # reports; over it a report waits for its turn, and
 class Intake:
     """What waits to be taken together. Owned by one event loop."""
 
-    def __init__(
-        self, positions: Positions, *, problem_of: Callable[[Refusal], Mapping[str, Any]], failed: Failed
-    ) -> None:
+    def __init__(self, positions: Positions, *, problem_of: ProblemOf, failed: Failed) -> None:
         """`failed`: what a phone is told when the house could not take its report."""
         self._positions = positions
         self._problem_of = problem_of
@@ -46,10 +45,10 @@ class Intake:
         if self._waiting or self._one_by_one.locked():
             await self._take_all()
 
-    def answer(self, receipt: Receipt | None) -> list[Effect]:
+    def answer(self, receipt: Receipt | None, language: str) -> list[Effect]:
         """What a phone is told of its report: nothing when all of it was taken."""
         if receipt is None:
-            problem = self._problem_of(NotOnDuty())
+            problem = self._problem_of(NotOnDuty(), language)
             return [Send(write(frames.Error(of="position", problem=problem)))]
         if not receipt.dropped:
             return []
@@ -77,7 +76,7 @@ class Intake:
                 if receipt is None:
                     await self._ask_again(connection, report)
                 elif receipt.dropped:
-                    connection.perform(self.answer(receipt))
+                    connection.perform(self.answer(receipt, connection.actor.language))
 
     async def _ask_again(self, connection: Connection, report: Report) -> None:
         """Nobody is refused from memory: what is stored now decides."""
@@ -88,4 +87,4 @@ class Intake:
         except Exception as error:  # noqa: BLE001 - as above
             connection.perform(self._failed(connection, report, error))
             return
-        connection.perform(self.answer(receipt))
+        connection.perform(self.answer(receipt, connection.actor.language))

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
+from domain.rules.errors import Invalid, Refusal, TokenInvalid, TooMany
 from realtime import frames
 from realtime.cursor import Cursor
 from realtime.effects import (
@@ -25,6 +26,7 @@ from realtime.effects import (
     Unsubscribe,
 )
 from realtime.frames import FixIn, Up
+from realtime.refusing import ProblemOf, plain_problem
 
 HELLO_WITHIN: Final = 5.0  # s; API.md
 HEARTBEAT_EVERY: Final = 25.0  # s; proxies may cut at 30 (notes/realtime.md §6)
@@ -57,6 +59,7 @@ class Session:
         "_hello",
         "_opened_at",
         "_pinged_at",
+        "_problem_of",
         "_renewing",
         "account",
         "channels",
@@ -65,7 +68,14 @@ class Session:
         "phase",
     )
 
-    def __init__(self, session_id: str, *, now: float, bearer: str | None = None) -> None:
+    def __init__(
+        self,
+        session_id: str,
+        *,
+        now: float,
+        bearer: str | None = None,
+        problem_of: ProblemOf = plain_problem,
+    ) -> None:
         """`bearer`: the token of the upgrade's Authorization header, if any. Times are unix seconds."""
         self.id = session_id
         self.phase = Phase.GREETING
@@ -73,6 +83,7 @@ class Session:
         self.channels: set[str] = set()
         self.cursor = Cursor(now)
         self._bearer = bearer
+        self._problem_of = problem_of
         self._opened_at = self._heard_at = self._allowed_at = now
         self._allowance = FRAMES_BURST
         self._pinged_at: float | None = None
@@ -121,7 +132,7 @@ class Session:
         """A known frame whose fields do not fit: told, and nothing else. But no talk starts that way."""
         if self.phase is not Phase.LIVE:
             return self.close(CloseCode.BAD_FRAME, f"{wrong.of}: {wrong}")
-        return [self._error(wrong.of, "invalid", str(wrong))]
+        return [self._error(wrong.of, Invalid(str(wrong)))]
 
     def on_hello(self, frame: frames.Hello) -> list[Effect]:
         token = frame.token
@@ -134,7 +145,7 @@ class Session:
 
     def on_refresh(self, frame: frames.Refresh) -> list[Effect]:
         if frame.token is None and frame.ticket is None:
-            return [self._error("refresh", "invalid", "refresh needs a token or a ticket")]
+            return [self._error("refresh", Invalid("refresh needs a token or a ticket"))]
         if self._renewing:
             return []
         self._renewing = True
@@ -146,13 +157,13 @@ class Session:
             sharpness = (frame.accuracy_m, frame.heading_deg, frame.speed_mps)
             fixes = (*fixes, FixIn(frame.lat, frame.lon, frame.at, *sharpness))
         if not fixes:
-            return [self._error("position", "invalid", "a position has lat, lon and at, or fixes")]
+            return [self._error("position", Invalid("a position has lat, lon and at, or fixes"))]
         return [Report(fixes)]
 
     def on_subscribe(self, frame: frames.Subscribe) -> list[Effect]:
         if frame.channel not in self.channels and len(self.channels) >= CHANNELS_AT_ONCE:
             detail = f"at most {CHANNELS_AT_ONCE} channels at once"
-            return [self._error("subscribe", "too_many_requests", detail)]
+            return [self._error("subscribe", TooMany(detail))]
         self.channels.add(frame.channel)
         return [Subscribe(frame.channel, frame.bbox, frame.zoom)]
 
@@ -206,7 +217,7 @@ class Session:
         """The hello was not good: good-bye. A refresh that was not leaves things as they are, and is told."""
         if self._renewing:
             self._renewing = False
-            return [self._error("refresh", "token_invalid", reason)]
+            return [self._error("refresh", TokenInvalid(reason))]
         return self.close(code, reason)
 
     def heard(self, seq: int, frame: bytes) -> list[Effect]:
@@ -293,8 +304,9 @@ class Session:
         self._allowed_at = now
         return self._allowance >= 0
 
-    def _error(self, of: str, code: str, detail: str) -> Send:
-        return Send(frames.write(frames.Error(of=of, problem={"code": code, "detail": detail})))
+    def _error(self, of: str, refusal: Refusal) -> Send:
+        """What a frame did wrong: a slip of a client's author, told in English."""
+        return Send(frames.write(frames.Error(of=of, problem=self._problem_of(refusal, "en"))))
 
 
 _PING: Final = frames.write(frames.Ping())

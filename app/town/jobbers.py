@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from app.town.phone import Event, Refused
-from app.town.ways import near
+from app.town.ways import near, on_a_street
 from app.town.work import Worker
 from domain.rules.wire import moment
 from geo.cells import center, from_hex
 from geo.points import LatLng, crow_m
+from geo.travel import Profile
 
 HOURLY_CENTS = 2_800  # what a jobber asks by the hour, before their temper
 STROLL_M = 250.0
@@ -29,7 +30,8 @@ class Jobber(Worker):
     async def wander(self) -> None:
         """Stroll around the neighbourhood."""
         if self.person.chance(0.3):
-            await self.walker.go(near(self.walker.here, self.person.rng, STROLL_M), self.wanted)
+            there = near(self.walker.here, self.person.rng, STROLL_M)
+            await self.walker.go(on_a_street(self.walker.ground.streets, there, Profile.WALK), self.wanted)
         await self.walker.stand(self.person.about(20.0 / self.walker.speed + 2.0), self.wanted)
 
     async def answer(self, event: Event) -> None:

@@ -21,7 +21,7 @@ from app.town.jobbers import Jobber
 from app.town.people import person
 from app.town.phone import Phone
 from app.town.tally import Tally
-from app.town.ways import Walker, near, somewhere
+from app.town.ways import Walker, near, on_a_street, somewhere
 from app.town.work import Voices
 from geo.points import LatLng, crow_m
 from geo.travel import Profile
@@ -131,6 +131,7 @@ def _inhabitants(
     for number in range(plan.jobbers):
         phone = phone_of(number, 1)
         start = near(visited[number % len(visited)], phone.person.rng, 300.0)
+        start = on_a_street(city.streets, start, Profile.WALK)
         walker = Walker(phone, city, start, Profile.WALK, plan.speed)
         found.append(Jobber(phone, walker, tally, voices, market=plan.market))
     for number in range(plan.customers):

@@ -93,6 +93,11 @@ def somewhere(streets: StreetGraph, rng: np.random.Generator, profile: Profile) 
     return streets.random_point(rng, profile)
 
 
+def on_a_street(streets: StreetGraph | None, place: LatLng, profile: Profile) -> LatLng:
+    """The nearest place that somebody can be at: some steps from a street of a port there is the sea."""
+    return place if streets is None else streets.snap(place, profile).place
+
+
 def near(place: LatLng, rng: np.random.Generator, meters: float) -> LatLng:
     """A place within some meters of another."""
     north, east = rng.normal(0.0, meters / 2, 2) / 111_320

@@ -9,10 +9,13 @@ class Refusal(Exception):
 
     code: ClassVar[str] = "refused"
     title: ClassVar[str] = "Refused"
+    about: ClassVar[str] = ""
+    """The JSON pointer of what such a refusal is mostly about; a fact `pointer` is nearer the mark."""
 
-    def __init__(self, detail: str = "", **facts: Any) -> None:
+    def __init__(self, detail: str = "", *, french: str = "", **facts: Any) -> None:
         super().__init__(detail or self.title)
         self.detail = detail or self.title
+        self.french = french
         self.facts: Mapping[str, Any] = facts
 
 
@@ -54,9 +57,9 @@ class Invalid(Refusal):
     title = "Some of the values cannot be accepted"
 
     @classmethod
-    def field(cls, pointer: str, detail: str) -> "Invalid":
+    def field(cls, pointer: str, detail: str, french: str = "") -> "Invalid":
         """A refusal about one field, named by its JSON pointer."""
-        return cls(detail, errors=[{"pointer": pointer, "detail": detail}])
+        return cls(detail, french=french, errors=[{"pointer": pointer, "detail": detail}])
 
 
 class OutsideServiceArea(Refusal):
@@ -69,6 +72,7 @@ class OutsideServiceArea(Refusal):
 class StopsTooFar(Refusal):
     code = "stops_too_far"
     title = "These stops are too far apart for this service"
+    about = "/stops"
 
 
 class PickupRestricted(Refusal):
@@ -81,11 +85,13 @@ class PickupRestricted(Refusal):
 class UnknownService(Refusal):
     code = "unknown_service"
     title = "No such service in this market"
+    about = "/service"
 
 
 class UnknownMarket(Refusal):
     code = "unknown_market"
     title = "No such market"
+    about = "/market"
 
 
 class SlugTaken(Refusal):
@@ -108,6 +114,7 @@ class QuoteExpired(Refusal):
 class QuoteForged(Refusal):
     code = "quote_forged"
     title = "This quote was not signed by us"
+    about = "/quote_id"
 
 
 class QuoteUsed(Refusal):
@@ -145,6 +152,7 @@ class TokenReused(Refusal):
 class IdempotencyMismatch(Refusal):
     code = "idempotency_mismatch"
     title = "This Idempotency-Key was used with another body"
+    about = "/Idempotency-Key"
 
 
 class OfferExpired(Refusal):

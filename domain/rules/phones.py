@@ -18,5 +18,9 @@ def read_phone(text: str) -> str:
     if number.startswith("00"):
         number = "+" + number[2:]
     if not E164.match(number):
-        raise Invalid.field("/phone", "a phone number in international form, such as +33612345678")
+        raise Invalid.field(
+            "/phone",
+            "a phone number in international form, such as +33612345678",
+            "un numéro sous sa forme internationale, comme +33612345678",
+        )
     return number

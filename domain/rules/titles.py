@@ -1,7 +1,7 @@
 """What a refusal is called in French; the classes carry the English. A test proves the map total."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from domain.rules.errors import Refusal
 
@@ -58,5 +58,18 @@ def title_of(refusal: Refusal, language: str) -> str:
 
 
 def detail_of(refusal: Refusal, language: str) -> str:
-    """The particular words where it has some, else its title."""
-    return title_of(refusal, language) if refusal.detail == refusal.title else refusal.detail
+    """The particular words where it has some in this language, else its title."""
+    if language == "fr":
+        return refusal.french or title_of(refusal, language)
+    return refusal.detail
+
+
+def errors_of(refusal: Refusal, language: str) -> list[dict[str, Any]]:
+    """What is wrong with which value: the fields it names, else the one that it is about."""
+    named = refusal.facts.get("errors")
+    if named is None:
+        pointer = refusal.facts.get("pointer", refusal.about)
+        return [{"pointer": pointer, "detail": detail_of(refusal, language)}]
+    if language == "fr" and refusal.french and len(named) == 1:
+        return [{**named[0], "detail": refusal.french}]
+    return list(named)

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, tuple_
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy import ColumnElement, RowMapping, cast, delete, func, select, tuple_
+from sqlalchemy.dialects.postgresql import JSONPATH, distinct_on
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
@@ -54,6 +54,29 @@ async def of_request(db: AsyncSession, request_id: UUID, limit: int) -> Sequence
         select(Round).where(Round.id.in_(mine)).order_by(Round.at.desc(), Round.id.desc()).limit(limit)
     )
     return (await db.execute(statement)).scalars().all()
+
+
+async def newest(
+    db: AsyncSession, where: ColumnElement[bool], *, before: UUID | None, limit: int
+) -> Sequence[RowMapping]:
+    """The newest rounds that a condition holds of, below `before`: what each was and which requests it was about,
+    without the rest of its problem, which is large."""
+    asked = func.jsonb_path_query_array(Round.problem, cast("$.asks[*].id", JSONPATH)).label("requests")
+    statement = select(
+        Round.id,
+        Round.market_id,
+        Round.at,
+        Round.policy_version,
+        Round.seed,
+        Round.objective,
+        Round.solve_ms,
+        Round.travel_source,
+        Round.measures,
+        asked,
+    ).where(where)
+    if before is not None:
+        statement = statement.where(Round.id < before)
+    return (await db.execute(statement.order_by(Round.id.desc()).limit(limit))).mappings().all()
 
 
 async def decisions_of(

@@ -39,20 +39,28 @@ from domain.store.tables import Engagement
 from domain.store.timers import TimerKind
 from domain.usecases import access, engagements, money, requests
 from domain.usecases.views.money import payment_view
-from domain.usecases.work import ENGINE, Work, working
+from domain.usecases.work import Work, working_beside
 
 MOST_TIP: Final = 50_000  # cents: beyond that it is a slip of the thumb
 _IN_TURN: Final = frozenset({Verb.SET_OFF, Verb.ARRIVE, Verb.START})  # what cannot be done for two at once
 
 
 @dataclass(frozen=True, slots=True)
+class Tip:
+    """What a customer gives on top. `currency`: the price's, if it is said at all."""
+
+    cents: int
+    currency: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Deed:
-    """What somebody says they do. The tip is in cents."""
+    """What somebody says they do."""
 
     verb: Verb
     pin: str | None = None
     reason: str | None = None
-    tip: int | None = None
+    tip: Tip | None = None
 
 
 async def act(work: Work, engagement_id: UUID, deed: Deed) -> dict[str, Any]:
@@ -75,12 +83,12 @@ async def act(work: Work, engagement_id: UUID, deed: Deed) -> dict[str, Any]:
     return await engagements.view_for(work, moved, role)
 
 
-async def give_tip(work: Work, engagement_id: UUID, amount_cents: int) -> dict[str, Any]:
+async def give_tip(work: Work, engagement_id: UUID, tip: Tip) -> dict[str, Any]:
     """Tip the provider of completed work, once, while reviews are open. All of it is theirs."""
     engagement, role = await access.engagement_of_party(work, engagement_id, lock=True)
     if role is not Role.CUSTOMER:
         raise Forbidden("only the customer tips")
-    return payment_view(await _tip(work, engagement, amount_cents))
+    return payment_view(await _tip(work, engagement, tip))
 
 
 async def on_auto_confirm(work: Work, engagement_id: UUID) -> None:
@@ -152,9 +160,10 @@ async def _confirm(work: Work, engagement: Engagement, role: Role, deed: Deed) -
     if confirmed is None:
         raise IllegalMove("this was confirmed before", state=engagement.state, verb=str(Verb.CONFIRM))
     await money.take(work, confirmed, confirmed.price_cents, confirmed.fee_cents)
-    if deed.tip:
-        await _tip(work, confirmed, deed.tip)
-    await engagements.note(work, confirmed, role=role, verb=Verb.CONFIRM, detail={"tip_cents": deed.tip or 0})
+    given = deed.tip or Tip(0)
+    if given.cents:
+        await _tip(work, confirmed, given, pointer="/tip")
+    await engagements.note(work, confirmed, role=role, verb=Verb.CONFIRM, detail={"tip_cents": given.cents})
     return confirmed
 
 
@@ -174,7 +183,11 @@ async def _no_show(work: Work, engagement: Engagement, role: Role, deed: Deed) -
     there = max(filter(None, (engagement.arrived_at, engagement.start_at)), default=work.now)
     not_before = there + timedelta(seconds=work.knobs.no_show_after)
     if work.now < not_before:
-        raise TooEarly("wait for the other party a little longer", not_before=moment(not_before))
+        raise TooEarly(
+            "wait for the other party a little longer",
+            french="attendez encore un peu l'autre partie",
+            not_before=moment(not_before),
+        )
     await lock_request(work.db, engagement.request_id)
     spec = await engagements.spec_of(work, engagement)
     owed = cancellation.no_show_fee(spec.cancellation, role, engagement.price_cents)
@@ -230,8 +243,12 @@ async def _check_pin(work: Work, engagement: Engagement, said: str | None) -> No
     the engagement yet, so the two never wait for each other.
     """
     if not said:
-        raise Invalid.field("/pin", "this work starts with the customer's PIN")
-    async with working(work.tools, ENGINE) as aside:
+        raise Invalid.field(
+            "/pin",
+            "this work starts with the customer's PIN",
+            "cette mission commence par le code PIN du client",
+        )
+    async with working_beside(work.tools) as aside:
         tries = await store.take_pin_try(
             aside.db, engagement.id, work.now, most=pins.PIN_TRIES, lock=pins.PIN_LOCK
         )
@@ -241,15 +258,25 @@ async def _check_pin(work: Work, engagement: Engagement, said: str | None) -> No
         raise WrongPin(tries_left=pins.tries_left(tries))
 
 
-async def _tip(work: Work, engagement: Engagement, amount_cents: int) -> Any:
-    if not 1 <= amount_cents <= MOST_TIP:
-        raise Invalid.field("/amount", f"a tip is between 1 and {MOST_TIP} cents")
+async def _tip(work: Work, engagement: Engagement, tip: Tip, *, pointer: str = "") -> Any:
+    if tip.currency not in {None, engagement.currency}:
+        raise Invalid.field(
+            f"{pointer}/currency",
+            f"prices here are in {engagement.currency}",
+            f"ici l'on paie en {engagement.currency}",
+        )
+    if not 1 <= tip.cents <= MOST_TIP:
+        raise Invalid.field(
+            f"{pointer}/amount",
+            f"a tip is between 1 and {MOST_TIP} cents",
+            f"un pourboire est entre 1 et {MOST_TIP} centimes",
+        )
     if engagement.state != EngagementState.COMPLETED or engagement.ended_at is None:
         raise IllegalMove("only completed work can be tipped", state=engagement.state, verb="tip")
     if work.now > window_ends(engagement.ended_at, work.knobs.review_window):
         raise IllegalMove("it is too late for a tip", state=engagement.state, verb="tip")
     method = await money.method_of(work, engagement)
-    return await money.tip(work, engagement, amount_cents, method)
+    return await money.tip(work, engagement, tip.cents, method)
 
 
 def _still(moved: Engagement | None) -> Engagement:

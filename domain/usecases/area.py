@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from domain.rules.errors import OutsideServiceArea, PickupRestricted
+from domain.rules.titles import FRENCH
 from domain.store import catalogue as store
 from domain.usecases.work import Work
 from geo.points import LatLng
@@ -37,12 +38,13 @@ async def zones_of(work: Work, market_id: str, spots: Sequence[Spot]) -> list[li
 async def refuse_outside(work: Work, market_id: str, spot: Spot) -> None:
     """Raises `OutsideServiceArea` with the nearest place inside."""
     nearest = await store.nearest_served(work.db, market_id, spot.point)
-    detail = OutsideServiceArea.title
+    detail, french = OutsideServiceArea.title, FRENCH[OutsideServiceArea.code]
     if abs(spot.point.lon) <= 90:
         swapped = LatLng(spot.point.lon, spot.point.lat)
         if await store.market_of_point(work.db, swapped) is not None:
             detail += "; latitude and longitude look swapped"
-    raise OutsideServiceArea(detail, pointer=spot.pointer, nearest=_lat_lon(nearest))
+            french += " ; latitude et longitude semblent inversées"
+    raise OutsideServiceArea(detail, french=french, pointer=spot.pointer, nearest=_lat_lon(nearest))
 
 
 def _lat_lon(p: LatLng | None) -> dict[str, float] | None:

@@ -193,16 +193,26 @@ async def _way(work: Work, market: str, seeking: Seeking, here: LatLng) -> tuple
 
 def _check_bid(work: Work, request: Request, spec: ServiceSpec, bid: Bid) -> None:
     if bid.currency != request.currency:
-        raise Invalid.field("/price/currency", f"prices here are in {request.currency}")
+        raise Invalid.field(
+            "/price/currency",
+            f"prices here are in {request.currency}",
+            f"ici l'on paie en {request.currency}",
+        )
     rule = spec.price_rule
     floor, ceiling = (rule.floor, rule.ceiling) if isinstance(rule, Proposed) else (1, 1_000_000)
     if not floor <= bid.price_cents <= ceiling:
-        raise Invalid.field("/price/amount", f"a price is between {floor} and {ceiling} cents here")
+        raise Invalid.field(
+            "/price/amount",
+            f"a price is between {floor} and {ceiling} cents here",
+            f"ici un prix est entre {floor} et {ceiling} centimes",
+        )
     check_start(work.now, bid.start_at)
     if bid.start_at is None or request.start_at is None or request.window_s is None:
         return
     if not request.start_at <= bid.start_at <= request.start_at + timedelta(seconds=request.window_s):
-        raise Invalid.field("/start_at", "the customer asked for another time")
+        raise Invalid.field(
+            "/start_at", "the customer asked for another time", "le client a demandé une autre heure"
+        )
 
 
 async def _put(

@@ -55,12 +55,14 @@ def _wanted(mine: Sequence[str], named: Sequence[str] | None, offered: set[str],
     if named is None:
         wanted = [slug for slug in mine if slug in offered]
         if not wanted:
-            raise UnknownService(f"none of your services is offered in {market}")
+            raise UnknownService(f"none of your services is offered in {market}", pointer="/services")
         return wanted
     wanted = list(dict.fromkeys(named))
     for place, slug in enumerate(wanted):
         if slug not in offered:
-            raise UnknownService(f"{market} does not offer {slug}", services=[slug])
+            raise UnknownService(
+                f"{market} does not offer {slug}", services=[slug], pointer=f"/services/{place}"
+            )
         if slug not in mine:
             raise Invalid.field(f"/services/{place}", "not one of your services (PUT /v1/me/provider)")
     if not wanted:

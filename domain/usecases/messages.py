@@ -24,7 +24,9 @@ async def send_message(work: Work, engagement_id: UUID, text: str) -> dict[str, 
         raise Forbidden("only the two parties write to each other")
     words = text.strip()
     if not 1 <= len(words) <= LONGEST:
-        raise Invalid.field("/text", f"a message has 1 to {LONGEST} characters")
+        raise Invalid.field(
+            "/text", f"a message has 1 to {LONGEST} characters", f"un message a de 1 à {LONGEST} caractères"
+        )
     if not _is_open(work, engagement):
         raise IllegalMove("this conversation is closed", state=engagement.state, verb="write")
     message = Message(

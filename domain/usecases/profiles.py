@@ -88,7 +88,15 @@ async def put_provider(
     wanted = list(dict.fromkeys(services))
     unknown = set(wanted) - await catalogue.known_slugs(work.db, wanted)
     if unknown:
-        raise UnknownService(f"no market offers {', '.join(sorted(unknown))}", services=sorted(unknown))
+        raise UnknownService(
+            f"no market offers {', '.join(sorted(unknown))}",
+            services=sorted(unknown),
+            errors=[
+                {"pointer": f"/services/{place}", "detail": UnknownService.title}
+                for place, slug in enumerate(services)
+                if slug in unknown
+            ],
+        )
     row = await store.put_provider(
         work.db,
         account_id,

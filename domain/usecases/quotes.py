@@ -179,9 +179,13 @@ def check_start(now: datetime, start_at: datetime | None) -> None:
     if start_at is None:
         return
     if start_at < now - CLOCK_SLACK:
-        raise Invalid.field("/start_at", "this time has passed")
+        raise Invalid.field("/start_at", "this time has passed", "cette heure est passée")
     if start_at > now + FURTHEST_AHEAD:
-        raise Invalid.field("/start_at", f"at most {FURTHEST_AHEAD.days} days ahead")
+        raise Invalid.field(
+            "/start_at",
+            f"at most {FURTHEST_AHEAD.days} days ahead",
+            f"au plus {FURTHEST_AHEAD.days} jours à l'avance",
+        )
 
 
 async def pickup_eta(work: Work, trip: Trip) -> dict[str, Any] | None:
@@ -249,7 +253,8 @@ async def _measure(
         sources.add(leg.source)
     if meters > spec.max_trip_m:
         raise StopsTooFar(
-            f"this service goes at most {spec.max_trip_m / 1000:g} km; these stops are {meters / 1000:.1f} km"
+            f"this service goes at most {spec.max_trip_m / 1000:g} km; these stops are {meters / 1000:.1f} km",
+            french=f"ce service va jusqu'à {spec.max_trip_m / 1000:g} km ; ces étapes font {meters / 1000:.1f} km",
         )
     return round(meters), round(seconds), "+".join(sorted(sources))
 

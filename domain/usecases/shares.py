@@ -12,7 +12,7 @@ from domain.rules.states import ACTIVE_ENGAGEMENT, TRACKED_ENGAGEMENT, Engagemen
 from domain.rules.wire import moment
 from domain.store import engagements as store
 from domain.store.engagement_facts import EngagementFacts, facts_of
-from domain.store.tables import Share
+from domain.store.tables import Engagement, Share
 from domain.usecases import access
 from domain.usecases.specs import spec_of
 from domain.usecases.views.engagements import first_name, vehicle_view
@@ -47,8 +47,8 @@ async def share_trip(work: Work, engagement_id: UUID) -> dict[str, Any]:
 
 async def follow(work: Work, token: str) -> dict[str, Any]:
     """What the holder of a link sees, without an account: `NotFound` for a wrong token and once the trip is over."""
-    engagement = await store.shared(work.db, _hash(work, token))
-    if engagement is None or engagement.state not in ACTIVE_ENGAGEMENT:
+    engagement = await _shared(work, token)
+    if engagement is None:
         raise NotFound
     (facts,) = await facts_of(work.db, [engagement])
     spec = spec_of(work, facts.service)
@@ -64,6 +64,16 @@ async def follow(work: Work, token: str) -> dict[str, Any]:
         "eta_s": None if position is None else await _eta_s(work, facts, Profile(spec.profile)),
         "at": moment(work.now),
     }
+
+
+async def is_followed(work: Work, token: str) -> bool:
+    """Whether a link leads to a trip that is still under way."""
+    return await _shared(work, token) is not None
+
+
+async def _shared(work: Work, token: str) -> Engagement | None:
+    engagement = await store.shared(work.db, _hash(work, token))
+    return engagement if engagement is not None and engagement.state in ACTIVE_ENGAGEMENT else None
 
 
 def _hash(work: Work, token: str) -> str:

@@ -9,12 +9,18 @@ from uuid import UUID
 
 from domain.rules.errors import NotFound
 from domain.rules.states import OfferOrigin, Role
-from domain.store import duty, rounds
+from domain.store import catalogue, duty, rounds
 from domain.store import offers as store
 from domain.store.tables import Decision, Round
 from domain.usecases import access
 from domain.usecases.comparing import own_terms
-from domain.usecases.views.decisions import Written, decision_view, explanation_view, round_view
+from domain.usecases.views.decisions import (
+    Written,
+    decision_view,
+    explanation_view,
+    round_line,
+    round_view,
+)
 from domain.usecases.work import Work
 from matching.explain import NotInRound, explain, not_looked_at
 from matching.reasons import Language
@@ -80,6 +86,17 @@ async def rounds_of(work: Work, request_id: UUID) -> list[dict[str, Any]]:
         )
         views.append(round_view(row, said, unserved))
     return views
+
+
+async def latest_rounds(
+    work: Work, *, market: str | None, before: UUID | None, limit: int
+) -> list[dict[str, Any]]:
+    """The latest rounds of the markets the actor oversees, newest first: what each was, and about which requests."""
+    access.require_ops(work.actor)
+    if market is not None:
+        access.require_ops_of(work.actor, (await catalogue.market(work.db, market)).id)
+    where = access.overseen(work.actor, Round.market_id) if market is None else Round.market_id == market
+    return [round_line(dict(row)) for row in await rounds.newest(work.db, where, before=before, limit=limit)]
 
 
 def language_of(work: Work) -> Language:

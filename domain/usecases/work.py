@@ -1,8 +1,8 @@
 """What a use case is given: one transaction, one actor, the moment, and the tools of the house."""
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
@@ -133,6 +133,9 @@ class Tools:
     witness: Callable[[Counted], None] = lambda _: None  # hears of deeds once they are committed
     traces: Traces | None = None  # None: nobody records
     planner: Planner | None = None  # None: in processes that answer nobody
+    beside: async_sessionmaker[AsyncSession] | None = None
+    """For what stays done though the request is refused: connections apart from those of `sessions`, of which whoever
+    holds one and waits for a second waits for all who do the same. None: `sessions`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +260,11 @@ async def working(tools: Tools, actor: Actor) -> AsyncIterator[Work]:
         work = Work(db=db, tools=tools, actor=actor, now=tools.clock.now())
         yield work
         await commit(work)
+
+
+def working_beside(tools: Tools) -> AbstractAsyncContextManager[Work]:
+    """A transaction of the engine's beside one that is open, for what stays done whatever becomes of that one."""
+    return working(replace(tools, sessions=tools.beside or tools.sessions), ENGINE)
 
 
 async def commit(work: Work) -> None:

@@ -72,6 +72,10 @@ async def test_from_a_quote_to_an_engagement(
     rounds = (await ops.get(f"/v1/ops/requests/{request['id']}/rounds")).json()["items"]
     assert rounds[0]["candidates"][0]["outcome"] == "offered"
     assert (await camille.get(f"/v1/ops/requests/{request['id']}/rounds")).status_code == 403
+    latest = (await ops.get("/v1/ops/rounds?market=monaco&limit=1")).json()
+    assert (latest["items"][0]["id"], latest["items"][0]["requests"]) == (rounds[0]["id"], [request["id"]])
+    assert (await ops.get("/v1/ops/rounds?market=nowhere")).status_code == 422
+    assert (await camille.get("/v1/ops/rounds")).status_code == 403
 
     won = await dominique.post(f"/v1/offers/{offer['id']}/accept")
     assert won.status_code == 200, won.text

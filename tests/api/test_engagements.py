@@ -150,6 +150,40 @@ async def test_bad_input_is_a_typed_problem(ride: str, camille: AsyncClient, rou
     assert refused.json()["errors"]
 
 
+async def test_a_tip_is_in_the_currency_of_the_price(
+    ride: str, camille: AsyncClient, dominique: AsyncClient
+) -> None:
+    for verb in ("set_off", "arrive", "start", "finish"):
+        pin = (await camille.get(ride)).json()["pin"]
+        ok(await dominique.post(f"{ride}/actions", json={"verb": verb, "pin": pin}))
+    dollars = {"amount": 200, "currency": "USD"}
+    for route, body, pointer in (
+        ("tip", dollars, "/currency"),
+        ("actions", {"verb": "confirm", "tip": dollars}, "/tip/currency"),
+        ("actions", {"verb": "confirm", "tip": 200}, "/tip"),
+    ):
+        refused = await camille.post(f"{ride}/{route}", json=body)
+        assert refused.status_code == 422
+        assert [error["pointer"] for error in refused.json()["errors"]] == [pointer]
+    euros = {"amount": 200, "currency": "EUR"}
+    confirmed = ok(await camille.post(f"{ride}/actions", json={"verb": "confirm", "tip": euros}))
+    assert confirmed["tip"]["amount"] == euros
+
+
+async def test_every_list_says_whether_there_is_more(
+    ride: str, camille: AsyncClient, ops: AsyncClient
+) -> None:
+    """API.md: a list is `{"items": [...], "next_cursor": "…"|null}`."""
+    for client, path in (
+        (camille, f"{ride}/timeline"),
+        (camille, f"{ride}/reviews"),
+        (camille, f"{ride}/messages"),
+        (ops, "/v1/ops/exceptions"),
+        (ops, f"/v1/ops/ledger?engagement_id={ride.rpartition('/')[2]}"),
+    ):
+        assert ok(await client.get(path))["next_cursor"] is None, path
+
+
 async def test_somebody_elses_work_is_not_there(ride: str, sign_in: Any) -> None:
     other = await sign_in("+33655555555")
     for path in (ride, f"{ride}/timeline", f"{ride}/track", f"{ride}/messages", f"{ride}/reviews"):

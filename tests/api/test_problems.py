@@ -32,6 +32,25 @@ def test_a_refusals_facts_are_members_of_its_problem() -> None:
     assert (body["type"], body["status"]) == ("/problems/too_many_requests", 429)
 
 
+async def test_every_422_says_what_is_wrong_with_which_value(camille: httpx.AsyncClient) -> None:
+    """API.md: a stable `code`, and per-field `errors` on 422."""
+    here = {"kind": "site", "lat": 43.7348, "lon": 7.4206}
+    key = {"Idempotency-Key": "one"}
+    ask = {"service": "odd-job-now", "stops": [here]}
+    await camille.post("/v1/requests", headers=key, json=ask)
+    asked = [
+        ("/services/1", await camille.put("/v1/me/provider", json={"services": ["ride-vtc", "nope"]})),
+        ("/market", await camille.get("/v1/services?market=nowhere")),
+        ("/service", await camille.post("/v1/quotes", json={"service": "nope", "stops": [here]})),
+        ("/stops/0", await camille.post("/v1/quotes", json={"service": "odd-job-now", "stops": [here | {"lat": 48}]})),
+        ("/Idempotency-Key", await camille.post("/v1/requests", headers=key, json=ask | {"answers": {}})),
+    ]  # fmt: skip
+    for pointer, answer in asked:
+        assert answer.status_code == 422, (pointer, answer.text)
+        assert [error["pointer"] for error in answer.json()["errors"]] == [pointer], answer.text
+        assert answer.json()["errors"][0]["detail"]
+
+
 def test_facts_never_replace_the_members_of_the_standard() -> None:
     assert refusal_body(TooMany(status=200), "r1")["status"] == 429
 

@@ -45,6 +45,7 @@ NOTHING_LISTED, NOT_FOR_THEM, NOT_THERE = "nothing listed", "403 forbidden", "40
 OPS_ROUTES = {
     ("GET", "/v1/ops/engagements"): NOTHING_LISTED,
     ("GET", "/v1/ops/exceptions"): NOTHING_LISTED,
+    ("GET", "/v1/ops/rounds"): NOTHING_LISTED,
     ("POST", "/v1/ops/tours"): NOT_FOR_THEM,
     ("POST", "/v1/ops/services"): NOT_FOR_THEM,
     ("PUT", "/v1/ops/services/{slug}"): NOT_FOR_THEM,

@@ -18,7 +18,7 @@ from app.relay import BATCH, Relay
 from app.settings import Settings
 from app.tours.planner import TourPlanner
 from domain.rules.events import EventType
-from domain.usecases.work import ENGINE, Actor, Tools, working
+from domain.usecases.work import ENGINE, Actor, Tools, working, working_beside
 from matching.tours.problem import TourProblem, Vehicle
 from realtime.bus_inproc import InProcBus
 from tests.app.workers import is_there, workers_of
@@ -61,6 +61,15 @@ async def test_requests_that_hold_every_connection_leave_the_loops_theirs(
         ((subject, payload),) = await ear.until(1)
     assert subject == f"account.{somebody.id}"
     assert json.loads(payload)["seq"] == 1
+
+
+async def test_and_what_stays_done_though_refused_has_connections_of_its_own(database_url: str):
+    async with running(SETTINGS, database_url) as whole, AsyncExitStack() as flood:
+        for _ in range(CONNECTIONS):
+            session = await flood.enter_async_context(whole.tools.sessions())
+            await session.execute(text("select 1"))
+        async with working_beside(whole.tools) as aside:
+            assert (await aside.db.execute(text("select 1"))).scalar_one() == 1
 
 
 async def test_and_what_the_console_is_given_to_push_arrives(engine: AsyncEngine, database_url: str):

@@ -3,8 +3,14 @@
 import asyncio
 import warnings
 
+import numpy as np
+
 from app.town.run import arrive, in_step
 from app.town.tally import Tally
+from app.town.ways import near, on_a_street
+from geo.points import LatLng
+from geo.streets import Profile, StreetGraph
+from tests.geo.cities import grid_town, place_of
 
 
 def test_each_kind_arrives_in_step_with_the_others():
@@ -12,6 +18,14 @@ def test_each_kind_arrives_in_step_with_the_others():
     shares = {somebody: share for share, somebody in in_step([*drivers, *customers])}
     assert [shares[driver] for driver in drivers] == [0.0, 0.25, 0.5, 0.75]
     assert [shares[customer] for customer in customers] == [0.0, 0.5]
+
+
+def test_a_stroll_ends_on_a_street_and_not_in_the_harbour():
+    streets, rng = StreetGraph(grid_town()), np.random.default_rng(1)
+    quay = LatLng(*place_of(0, 0))  # a corner: beyond it there is nothing
+    for _ in range(50):
+        there = on_a_street(streets, near(quay, rng, 250.0), Profile.WALK)
+        assert streets.snap(there, Profile.WALK).offset_m < 1.0
 
 
 class Newcomer:

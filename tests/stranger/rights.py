@@ -73,6 +73,7 @@ EXPECTED: dict[tuple[str, str], str] = {
     ("get", "/v1/ops/markets/{slug}/calibration"): OPS,
     ("get", "/v1/ops/ledger"): OPS,
     ("get", "/v1/ops/ledger/check"): OPS,
+    ("get", "/v1/ops/rounds"): OPS,
     ("get", "/v1/ops/requests/{request_id}/rounds"): OPS,
     ("post", "/v1/ops/tours"): OPS,
     ("post", "/v1/ops/accounts/{account_id}/suspend"): OPS,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.stranger.acts import BEACH, CASINO, PORT, agreed_ride, state_of
-from tests.stranger.client import Answer, fix, ride, stop
+from tests.stranger.client import Answer, fix, ride, stop, together
 from tests.stranger.conftest import People
 
 PARIS = (48.8566, 2.3522)
@@ -270,3 +270,15 @@ async def test_a_slowed_request_did_nothing(people: People):
     answers = [await knocking.post("/v1/auth/otp", {"phone": number}) for _ in range(3)]
     sent = (await (await people.passer_by()).get("/v1/dev/outbox?to=%2B33799999999")).must(200)["items"]
     assert len(sent) == len([answer for answer in answers if answer.status == 202])
+
+
+async def test_sixty_guesses_of_a_pin_at_once_are_counted_and_keep_nobody_waiting(people: People):
+    """Each guess is counted in a transaction of its own; sixty that waited for each other's connections would stop the
+    engine for everybody."""
+    trip = await agreed_ride(people)
+    for verb in ("set_off", "arrive"):
+        (await trip.driver.act(trip.engagement_id, verb)).must(200)
+    guesses = [f"{n:04d}" for n in range(61) if f"{n:04d}" != trip.pin][:60]
+    answers = await together(*(trip.driver.act(trip.engagement_id, "start", pin=guess) for guess in guesses))
+    assert Counter(answer.code for answer in answers) == {"wrong_pin": 5, "pin_locked": 55}
+    assert {answer.status for answer in answers if answer.code == "pin_locked"} == {429}

@@ -174,8 +174,13 @@ async def test_a_shared_link_follows_the_trip_and_dies_with_it(people: People):
     seen = await anybody.until(f"/v1/shared/{token}", lambda view: view["position"] is not None)
     assert seen["state"] == "in_progress"
     assert trip.customer.number not in str(seen)
+    assert (await anybody.get(path)).status == 200
     (await trip.driver.act(trip.engagement_id, "finish")).must(200)
     assert (await anybody.get(f"/v1/shared/{token}")).status in {404, 410}
+    page = await anybody.get(path)
+    assert (page.status, page.headers["content-type"]) == (404, "text/html; charset=utf-8"), (
+        "it says why, dead"
+    )
 
 
 async def test_the_timeline_tells_the_whole_ride_in_order(people: People):

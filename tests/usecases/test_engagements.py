@@ -19,6 +19,7 @@ from domain.rules.errors import (
     WrongPin,
 )
 from domain.store.tables import Action, Hold, Request, Timer
+from domain.usecases.actions import Tip
 from domain.usecases.engagements import my_engagements
 from domain.usecases.ops import ledger_check
 from tests.factories import a_provider, an_account, run_as
@@ -218,7 +219,7 @@ async def test_a_job_is_paid_when_its_customer_confirms_and_only_once(town: Town
     (price,) = await town.payments(job)
     assert price.state == "authorised"
     outcomes = await asyncio.gather(
-        *(town.do(town.customer, job, "confirm", tip=300) for _ in range(3)), return_exceptions=True
+        *(town.do(town.customer, job, "confirm", tip=Tip(300)) for _ in range(3)), return_exceptions=True
     )
     assert sum(isinstance(outcome, dict) for outcome in outcomes) == 1, outcomes
     await town.settle()

@@ -21,7 +21,7 @@ from domain.rules.ledger import Leg
 from domain.store import money as store
 from domain.store.tables import LedgerEntry, Payment, Request
 from domain.usecases import money
-from domain.usecases.actions import give_tip
+from domain.usecases.actions import Tip, give_tip
 from domain.usecases.call import Bid, propose
 from domain.usecases.earnings import my_earnings, my_payments
 from domain.usecases.offers import accept_offer
@@ -181,16 +181,17 @@ async def test_a_dispute_is_resolved_by_taking_less(town: Town) -> None:
 async def test_a_tip_is_all_the_providers_and_given_once(town: Town) -> None:
     ride = await town.ride()
     with pytest.raises(IllegalMove):
-        await run_as(town.tools, town.customer, give_tip, ride, 200)
+        await run_as(town.tools, town.customer, give_tip, ride, Tip(200))
     await town.drive_to(ride, "completed")
     await town.settle()
     before = await balance(town, f"provider:{town.driver.id}")
     with pytest.raises(Forbidden):
-        await run_as(town.tools, town.driver, give_tip, ride, 200)
+        await run_as(town.tools, town.driver, give_tip, ride, Tip(200))
     with pytest.raises(Invalid):
-        await run_as(town.tools, town.customer, give_tip, ride, 0)
+        await run_as(town.tools, town.customer, give_tip, ride, Tip(0))
     tips = await asyncio.gather(
-        *(run_as(town.tools, town.customer, give_tip, ride, 200) for _ in range(3)), return_exceptions=True
+        *(run_as(town.tools, town.customer, give_tip, ride, Tip(200)) for _ in range(3)),
+        return_exceptions=True,
     )
     assert sum(isinstance(tip, dict) for tip in tips) == 1, tips
     await town.settle()
@@ -216,7 +217,7 @@ async def test_earnings_add_up_and_divide_by_the_hours(town: Town) -> None:
     ride = await town.ride()
     await town.drive_to(ride, "completed")
     await town.settle()
-    await run_as(town.tools, town.customer, give_tip, ride, 150)
+    await run_as(town.tools, town.customer, give_tip, ride, Tip(150))
     await town.settle()
     town.clock.move(60)
     row = await town.row(ride)
@@ -236,7 +237,7 @@ async def test_earnings_add_up_and_divide_by_the_hours(town: Town) -> None:
 async def test_a_customer_lists_what_they_paid_newest_first(town: Town) -> None:
     ride = await town.ride()
     await town.drive_to(ride, "completed")
-    await run_as(town.tools, town.customer, give_tip, ride, 150)
+    await run_as(town.tools, town.customer, give_tip, ride, Tip(150))
     await town.settle()
     paid = await run_as(town.tools, town.customer, my_payments, before=None, limit=10)
     assert [(row["kind"], row["state"]) for row in paid] == [("tip", "captured"), ("price", "captured")]

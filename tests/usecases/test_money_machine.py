@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from domain.rules.errors import Refusal
 from domain.rules.states import Verb
 from domain.store.tables import LedgerEntry, Payment
-from domain.usecases.actions import give_tip
+from domain.usecases.actions import Tip, give_tip
 from domain.usecases.ops import ledger_check, refund
 from tests.factories import run_as
 from tests.usecases.engaged import Town
@@ -33,9 +33,9 @@ async def one_step(town: Town, engagement: Any, chance: random.Random) -> None:
             forward = [Verb.SET_OFF, Verb.ARRIVE, Verb.START, Verb.FINISH, Verb.CONFIRM]
             verb = chance.choice([*forward * 3, Verb.CANCEL, Verb.NO_SHOW, Verb.DISPUTE])
             pin = (await town.row(engagement)).pin
-            await town.do(actor, engagement, verb, pin=pin, tip=amount if verb is Verb.CONFIRM else None)
+            await town.do(actor, engagement, verb, pin=pin, tip=Tip(amount) if verb is Verb.CONFIRM else None)
         case "tip":
-            await run_as(town.tools, town.customer, give_tip, engagement, amount)
+            await run_as(town.tools, town.customer, give_tip, engagement, Tip(amount))
         case "refund":
             await run_as(town.tools, town.staff, refund, engagement, amount, "chance")
         case "settle":

@@ -44,6 +44,18 @@ def round_view(row: Round, candidates: Sequence[dict[str, Any]], unserved: str |
     }
 
 
+def round_line(row: Mapping[str, Any]) -> dict[str, Any]:
+    """One round in a list of them: what it was, and the requests that it was about."""
+    shown = {name: value for name, value in row.items() if name != "market_id"}
+    return {
+        **shown,
+        "id": str(row["id"]),
+        "market": row["market_id"],
+        "at": moment(row["at"]),
+        "seed": str(row["seed"]),
+    }
+
+
 class Written:
     """A stored problem, its requests and providers found by their ids: of a large market there are thousands."""
 

@@ -107,7 +107,7 @@ export const en = {
   "ops.line.offline": "reconnecting",
   "ops.line.stopped": "stopped",
   "ops.line.age": "last frame {age} ago",
-  "ops.search": "Search a name, a service, an id",
+  "ops.search": "Name, service or id",
   "ops.service": "Service",
   "ops.service.all": "All services",
   "ops.feed": "Now",

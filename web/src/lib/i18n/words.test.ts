@@ -13,4 +13,8 @@ describe("French and English", () => {
   it.each(Object.keys(en) as Key[])("leave the same holes to fill in %s", (key) => {
     expect(holes(fr[key])).toEqual(holes(en[key]));
   });
+
+  it("leave no colon or question mark alone at the start of a line, where French puts a space before it", () => {
+    for (const words of Object.values(fr)) expect(words).not.toMatch(/ [:;!?»]|« /);
+  });
 });

@@ -1,0 +1,20 @@
+"""A refusal on the socket is the problem that HTTP would answer, in the reader's language."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from domain.rules.errors import Refusal
+from domain.rules.titles import detail_of, title_of
+
+ProblemOf = Callable[[Refusal, str], Mapping[str, Any]]
+
+
+def plain_problem(refusal: Refusal, language: str) -> dict[str, Any]:
+    """A refusal as a problem without an HTTP status; `app` passes the one the HTTP API answers with."""
+    return {
+        **refusal.facts,
+        "type": f"/problems/{refusal.code}",
+        "title": title_of(refusal, language),
+        "detail": detail_of(refusal, language),
+        "code": refusal.code,
+    }
