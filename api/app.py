@@ -37,7 +37,7 @@ from api import (
     suggestions,
     suspensions,
 )
-from api.frame import BodyCap, Frame, Gzip
+from api.frame import BodyCap, Frame, Gzip, Heads
 from api.limits import ACCOUNT, ADDRESS, CODES, STRANGER, CodeLimit, Limits, Rate
 from api.metrics import Metrics
 from domain.usecases.readiness import Readiness
@@ -108,6 +108,7 @@ def create_api(tools: Tools, settings: ApiSettings) -> FastAPI:
     if tools.development:
         api.include_router(dev.router)
     # The last added is the outermost.
+    api.add_middleware(Heads)
     api.add_middleware(Gzip)
     api.add_middleware(BodyCap, limit=settings.body_limit, within=settings.body_within)
     api.add_middleware(
@@ -128,4 +129,5 @@ def create_door(readiness: Readiness, registry: CollectorRegistry) -> FastAPI:
     door.state.readiness, door.state.registry = readiness, registry
     problems.install(door)
     door.include_router(health.router)
+    door.add_middleware(Heads)
     return door

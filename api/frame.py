@@ -163,6 +163,26 @@ class BodyCap:
         return f"a body may have {self._limit} bytes"
 
 
+class Heads:
+    """HEAD wherever there is a GET: the same answer without its body (RFC 9110 §9.3.2), as probes and `curl -I` ask."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def bodiless(message: Message) -> None:
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+        asked = {**scope, "method": "GET"}
+        await self._app(asked, receive, bodiless)
+        if "route" in asked:
+            scope["route"] = asked["route"]  # `Frame` counts by it
+
+
 class Gzip:
     """Compresses answers of a kilobyte and more, except pieces of a file: a range counts its plain bytes."""
 

@@ -208,7 +208,7 @@ def _methods_at(request: Request) -> set[str]:
         pattern = getattr(route, "path_regex", None)
         if route.methods and pattern is not None and pattern.match(request.url.path):
             found |= route.methods
-    return found
+    return found | {"HEAD"} if "GET" in found else found
 
 
 def _of_framework(

@@ -68,7 +68,19 @@ async def test_what_the_framework_refuses_is_a_problem_too(
     assert answer.json()["code"] == FRAMEWORK_CODES[status]
     assert answer.json()["request_id"] == answer.headers["x-request-id"]
     if status == 405:
-        assert answer.headers["allow"] == "GET, PATCH"
+        assert answer.headers["allow"] == "GET, HEAD, PATCH"
+
+
+async def test_head_is_get_without_a_body(stranger: httpx.AsyncClient, camille: httpx.AsyncClient) -> None:
+    for client, path in ((stranger, "/healthz"), (stranger, "/v1/markets"), (camille, "/v1/me")):
+        whole, head = await client.get(path), await client.head(path)
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers["content-length"] == whole.headers["content-length"]
+        assert head.headers.get("etag") == whole.headers.get("etag")
+    assert (await stranger.head("/v1/nothing")).status_code == 404
+    assert (await camille.head("/v1/quotes")).status_code == 405
+    numbers = (await stranger.get("/metrics")).text
+    assert 'coudmain_http_requests_total{method="HEAD",route="/healthz",status="200"} 1.0' in numbers
 
 
 @pytest.mark.parametrize(
