@@ -10,8 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.rules.states import OFFER_MOVES, OfferMove, OfferOrigin, OfferState, sources
-from domain.rules.states import move as after
-from domain.store.prepared import among, change, one_of, table_of
+from domain.store.prepared import among, change, from_and_to, table_of
 from domain.store.tables import Decision, Offer
 
 IS_OVER: Final = Offer.answer_by <= func.clock_timestamp()
@@ -25,15 +24,8 @@ HAS_LIVE: Final = exists().where(Offer.id == bindparam("offer"), Offer.state == 
 ALL_OF: Final = Offer.request_id == bindparam("request")
 
 
-def _from_to(verb: OfferMove) -> tuple[ColumnElement[bool], OfferState]:
-    seen = sources(OFFER_MOVES, verb)
-    to = {after(OFFER_MOVES, state, verb) for state in seen}
-    assert len(to) == 1, f"{verb} leads to more than one state"
-    return one_of(Offer.state, seen), to.pop()
-
-
 _THIS: Final = Offer.id == bindparam("this")
-_MOVES: Final = {verb: _from_to(verb) for verb in OfferMove}
+_MOVES: Final = from_and_to(Offer.state, OFFER_MOVES)
 
 
 async def put(db: AsyncSession, rows: Sequence[dict[str, Any]]) -> list[Offer]:

@@ -5,6 +5,7 @@ Values are bound by name at each call. For any number of values there is one tex
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from enum import StrEnum
 from functools import cache
 from typing import Any, TypeVar
 from uuid import UUID
@@ -27,10 +28,13 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
+from domain.rules.states import move, sources
 from domain.store.tables.base import Base
 
 T = TypeVar("T")
 Row = TypeVar("Row", bound=Base)
+S = TypeVar("S", bound=StrEnum)
+M = TypeVar("M", bound=StrEnum)
 
 
 def among(column: "InstrumentedAttribute[T] | ColumnElement[T]", name: str) -> ColumnElement[bool]:
@@ -75,6 +79,19 @@ def one_of(column: InstrumentedAttribute[str], values: Collection[str]) -> Colum
     """A condition: the column is one of these constants. Written out: `IN` is put together anew at each call, and a
     server that plans without values could not tell that a partial index is meant."""
     return or_(*(column == literal_column(f"'{value}'", column.type) for value in sorted(values)))
+
+
+def from_and_to(
+    column: InstrumentedAttribute[str], moves: Mapping[S, Mapping[M, S]]
+) -> dict[M, tuple[ColumnElement[bool], S]]:
+    """Of each verb of a table of moves: a condition, that a row is in a state it may be moved from, and the state it
+    leads to, which is one from wherever."""
+    ways: dict[M, tuple[ColumnElement[bool], S]] = {}
+    for verb in {verb for allowed in moves.values() for verb in allowed}:
+        seen = sources(moves, verb)
+        (to,) = {move(moves, state, verb) for state in seen}
+        ways[verb] = one_of(column, seen), to
+    return ways
 
 
 async def change(

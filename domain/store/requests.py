@@ -17,12 +17,8 @@ from domain.rules.states import (
     PaymentState,
     RequestMove,
     RequestState,
-    sources,
 )
-from domain.rules.states import (
-    move as after,
-)
-from domain.store.prepared import among, change, one_of
+from domain.store.prepared import among, change, from_and_to
 from domain.store.tables import Decision, Engagement, Offer, Payment, Request, Stop
 
 
@@ -48,15 +44,8 @@ def publish(db: AsyncSession, row: Request, stops: Sequence[Mapping[str, Any]]) 
     return placed
 
 
-def _from_to(verb: RequestMove) -> tuple[ColumnElement[bool], RequestState]:
-    seen = sources(REQUEST_MOVES, verb)
-    to = {after(REQUEST_MOVES, state, verb) for state in seen}
-    assert len(to) == 1, f"{verb} leads to more than one state"
-    return one_of(Request.state, seen), to.pop()
-
-
 _THIS: Final = Request.id == bindparam("this")
-_MOVES: Final = {verb: _from_to(verb) for verb in RequestMove}
+_MOVES: Final = from_and_to(Request.state, REQUEST_MOVES)
 IS_OPEN: Final = Request.state == RequestState.OPEN
 
 
