@@ -303,7 +303,7 @@ class LiveIndex:
         age = np.maximum(0.0, now - self._at[rows])
         return LiveSnapshot(
             now=now,
-            ids=tuple(map(self._register.who, rows.tolist())),
+            ids=self._register.all_of(rows),
             lat=_frozen(self._lat[rows]),
             lon=_frozen(self._lon[rows]),
             at=_frozen(self._at[rows]),
@@ -315,12 +315,23 @@ class LiveIndex:
             heading=_frozen(self._heading[rows]),
         )
 
-    def counts_by_cell(self, res: int, now: float) -> dict[int, int]:
-        """How many providers, the stale included and the gone not, each cell holds; by ascending cell.
+    def known_of(self, providers: Sequence[UUID], now: float) -> tuple[NDArray[np.float64], ...]:
+        """`(lat, lon, age_s)` of each newest fix; NaN of whom there is none, or who is gone."""
+        rows = self._register.rows_of(providers)
+        told, here = np.full((3, len(rows)), nan), np.flatnonzero(rows >= 0)
+        here = here[now - self._at[rows[here]] <= GONE_AFTER]
+        at = rows[here]
+        told[:, here] = self._lat[at], self._lon[at], np.maximum(0.0, now - self._at[at])
+        return told[0], told[1], told[2]
 
-        Coarser than the index's own cells it counts by their parents, so that counts add up between
-        resolutions.
-        """
+    def offering(self, services_mask: int, now: float) -> tuple[int, int]:
+        """How many offer one of the services and were heard of lately, and how many of them are available."""
+        offers = ((self._services & services_mask) != 0) & (now - self._at <= STALE_AFTER)
+        return int(np.count_nonzero(offers)), int(np.count_nonzero(offers & self._available))
+
+    def counts_by_cell(self, res: int, now: float) -> dict[int, int]:
+        """How many providers, the stale included and the gone not, each cell holds; by ascending cell. Coarser than
+        the index's own cells it counts by their parents, so that counts add up between resolutions."""
         rows = self._live_rows(now)
         cells = (
             parents(self._addresses.cell[rows], res)
@@ -329,8 +340,6 @@ class LiveIndex:
         )
         unique, counts = np.unique(cells, return_counts=True)
         return dict(zip(unique.tolist(), counts.tolist(), strict=True))
-
-    # Rows
 
     def _live_rows(self, now: float) -> Rows:
         return np.flatnonzero(now - self._at <= GONE_AFTER)

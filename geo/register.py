@@ -72,6 +72,10 @@ class Register:
             self._free.append(row)
         return row
 
+    def all_of(self, rows: Rows) -> tuple[UUID, ...]:
+        """Whose each of these rows is, none of them free."""
+        return tuple(self._who[rows].tolist())
+
     def who(self, row: int) -> UUID:
         """Whose a row is that is not free."""
         provider: UUID = self._who[row]

@@ -15,11 +15,9 @@ from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from domain.rules.states import ACTIVE_ENGAGEMENT
 from domain.rules.stations import Turn
-from domain.store.prepared import among, named, table_of
+from domain.store.prepared import among, named, one_of, table_of
 from domain.store.tables import DutySession, Engagement, StationTurn, Stop, ZoneRow
 from geo.zones import Zone, ZoneKind, Zones
-
-_ACTIVE = sorted(state.value for state in ACTIVE_ENGAGEMENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +59,39 @@ async def zone_of_pickups(db: AsyncSession, market: str, requests: Iterable[UUID
     return {request: zone for request, zone in found}  # noqa: C416  a Result has keys()
 
 
+_session, _work = aliased(DutySession), aliased(Engagement)
+
+
+def _may_wait(provider: InstrumentedAttribute[UUID]) -> ColumnElement[bool]:
+    """A condition: on duty in the market bound by that name, and not taken up by work."""
+    on_duty = exists().where(
+        _session.account_id == provider,
+        _session.market_id == bindparam("market"),
+        _session.off_at.is_(None),
+    )
+    at_work = exists().where(
+        _work.provider_id == provider, _work.exclusive, one_of(_work.state, ACTIVE_ENGAGEMENT)
+    )
+    return on_duty & ~at_work
+
+
+_TURNS: Final = (
+    select(
+        StationTurn.provider_id,
+        StationTurn.zone,
+        StationTurn.joined_at,
+        _may_wait(StationTurn.provider_id),
+    )
+    .where(StationTurn.market_id == bindparam("market"))
+    .order_by(StationTurn.zone, StationTurn.joined_at, StationTurn.provider_id)
+)
+
+
 async def turns(db: AsyncSession, market: str) -> list[Turn]:
     """Everybody's place in the market's queues, in order."""
-    statement = (
-        select(
-            StationTurn.provider_id,
-            StationTurn.zone,
-            StationTurn.joined_at,
-            _may_wait(StationTurn.provider_id, market),
-        )
-        .where(StationTurn.market_id == market)
-        .order_by(StationTurn.zone, StationTurn.joined_at, StationTurn.provider_id)
-    )
     return [
         Turn(provider, zone, joined_at.timestamp(), entitled)
-        for provider, zone, joined_at, entitled in await db.execute(statement)
+        for provider, zone, joined_at, entitled in await db.execute(_TURNS, {"market": market})
     ]
 
 
@@ -89,14 +105,17 @@ async def waiting_at(db: AsyncSession, market: str, zones: Collection[str]) -> s
     return set((await db.execute(statement)).scalars())
 
 
+_FREE: Final = select(DutySession.account_id).where(
+    among(DutySession.account_id, "providers"), _may_wait(DutySession.account_id)
+)
+
+
 async def free_of(db: AsyncSession, market: str, providers: Collection[UUID]) -> set[UUID]:
     """Those who may wait in a queue: on duty in the market, and not taken up by work."""
     if not providers:
         return set()
-    statement = select(DutySession.account_id).where(
-        DutySession.account_id.in_(providers), _may_wait(DutySession.account_id, market)
-    )
-    return set((await db.execute(statement)).scalars())
+    asked = {"market": market, "providers": list(providers)}
+    return set((await db.execute(_FREE, asked)).scalars())
 
 
 async def join(db: AsyncSession, market: str, joined: Sequence[Turn]) -> list[Turn]:
@@ -151,14 +170,3 @@ async def places_of(db: AsyncSession, providers: Collection[UUID]) -> dict[UUID,
         return {}
     found = await db.execute(_PLACES_OF, {"providers": list(providers)})
     return {provider: Place(zone, rank, waiting) for provider, zone, rank, waiting in found}
-
-
-_session, _work = aliased(DutySession), aliased(Engagement)
-
-
-def _may_wait(provider: InstrumentedAttribute[UUID], market: str) -> ColumnElement[bool]:
-    on_duty = exists().where(
-        _session.account_id == provider, _session.market_id == market, _session.off_at.is_(None)
-    )
-    at_work = exists().where(_work.provider_id == provider, _work.exclusive, _work.state.in_(_ACTIVE))
-    return on_duty & ~at_work

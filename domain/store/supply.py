@@ -14,7 +14,6 @@ from sqlalchemy import (
     Text,
     bindparam,
     case,
-    cast,
     exists,
     func,
     null,
@@ -93,22 +92,29 @@ class Box(NamedTuple):
     east: float
 
 
-async def ending_in(db: AsyncSession, market: str, boxes: Sequence[Box]) -> set[UUID]:
-    """Whose trip under way goes to, or by, a place in one of the boxes."""
-    degrees = [cast(list(side), ARRAY(Double)) for side in zip(*boxes, strict=True)]
+def _ending_in() -> Select[UUID]:
+    degrees = (bindparam(side, type_=ARRAY(Double)) for side in Box._fields)
     box = func.unnest(*degrees).table_valued(*Box._fields).render_derived()
-    statement = (
+    return (
         select(Engagement.provider_id)
         .join(Stop, Stop.request_id == Engagement.request_id)
         .join(box, Stop.lat.between(box.c.south, box.c.north) & Stop.lon.between(box.c.west, box.c.east))
         .where(
-            Engagement.market_id == market,
+            Engagement.market_id == bindparam("market"),
             Engagement.exclusive,
             Engagement.state == EngagementState.IN_PROGRESS,
             Stop.seq > 0,
         )
     )
-    return set((await db.execute(statement)).scalars())
+
+
+_ENDING_IN: Final = _ending_in()
+
+
+async def ending_in(db: AsyncSession, market: str, boxes: Sequence[Box]) -> set[UUID]:
+    """Whose trip under way goes to, or by, a place in one of the boxes."""
+    asked = dict(zip(Box._fields, map(list, zip(*boxes, strict=True)), strict=True))
+    return set((await db.execute(_ENDING_IN, {**asked, "market": market})).scalars())
 
 
 def _as_sent(names: InstrumentedAttribute[list[str]]) -> ColumnElement[Any]:

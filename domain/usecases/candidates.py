@@ -21,8 +21,7 @@ from domain.store.tables import Request, Stop
 from domain.usecases.chains import Finishing
 from domain.usecases.work import Work
 from geo.cells import to_hex
-from geo.live import GONE_AFTER
-from geo.livepoints import LiveSnapshot
+from geo.live import GONE_AFTER, STALE_AFTER
 from geo.points import LatLng, crow_m, crow_many_m
 from geo.travel import Profile, Travel
 from matching.feasible import could_come
@@ -130,34 +129,28 @@ def crowd_of(
     finishing: Mapping[UUID, Finishing] | None = None,
 ) -> Crowd:
     """People joined with what the live index knows of them; those named as finishing count as free soon."""
-    seen = work.tools.live.of(market).snapshot(work.now.timestamp())
+    live, now = work.tools.live.of(market), work.now.timestamp()
+    lat, lon, age_s = live.known_of([one.id for one in people], now)
     known, soon = incomes or {}, finishing or {}
-    rows = list(map({provider: row for row, provider in enumerate(seen.ids)}.get, (one.id for one in people)))
-    age_s, stale = seen.age_s.tolist(), seen.stale.tolist()
 
-    def told(one: OnDuty, row: int | None) -> Supply:
-        trip = soon.get(one.id)
+    def told(one: OnDuty, age_s: float) -> Supply:
+        here = not math.isnan(age_s)
+        trip = soon.get(one.id) if here else None
         return as_supply(
-            one if trip is None or row is None else replace(one, busy=False),
+            one if trip is None else replace(one, busy=False),
             work.now,
-            fix_age_s=GONE_AFTER if row is None else age_s[row],
-            stale=row is None or stale[row],
+            fix_age_s=age_s if here else GONE_AFTER,
+            stale=not here or age_s > STALE_AFTER,
             income_per_hour=known.get(one.id),
-            free_in_s=0.0 if trip is None or row is None else trip.free_in_s,
+            free_in_s=0.0 if trip is None else trip.free_in_s,
         )
 
-    lat, lon = _where(seen, rows)
+    supply = list(map(told, people, age_s.tolist()))
     for j, one in enumerate(people):
-        if rows[j] is not None and (trip := soon.get(one.id)) is not None:
+        if not np.isnan(lat[j]) and (trip := soon.get(one.id)) is not None:
             lat[j], lon[j] = trip.place.lat, trip.place.lon
-    homeward = [j for j, one in enumerate(people) if one.towards is not None and rows[j] is not None]
-    return Crowd(people, list(map(told, people, rows)), lat, lon, homeward)
-
-
-def _where(seen: LiveSnapshot, rows: Sequence[int | None]) -> tuple[Floats, Floats]:
-    """Degrees by row of the snapshot; NaN where there is none."""
-    at = np.array([-1 if row is None else row for row in rows], dtype=np.intp)
-    return np.append(seen.lat, np.nan)[at], np.append(seen.lon, np.nan)[at]
+    homeward = [j for j, one in enumerate(people) if one.towards is not None and not np.isnan(lat[j])]
+    return Crowd(people, supply, lat, lon, homeward)
 
 
 def as_supply(

@@ -54,11 +54,8 @@ class Horizon:
     def of(cls, work: Work, market: str, services: Iterable[str]) -> "Horizon":
         """As of the round's moment."""
         wanted = frozenset(services)
-        seen = work.tools.live.of(market).snapshot(work.now.timestamp())
-        offering = seen.offering(work.tools.live.mask_of(wanted))
-        return cls(
-            work, market, wanted, int(offering.sum()), int(np.count_nonzero(offering & seen.available))
-        )
+        mask, now = work.tools.live.mask_of(wanted), work.now.timestamp()
+        return cls(work, market, wanted, *work.tools.live.of(market).offering(mask, now))
 
     @property
     def large(self) -> bool:

@@ -8,13 +8,15 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
+import numpy as np
+
 from domain.rules.events import EventType
 from domain.rules.stations import Look, Seen, Turn, look
 from domain.store import duty
 from domain.store import stations as store
 from domain.usecases.views.duty import duty_view
 from domain.usecases.work import Work
-from geo.livepoints import LiveSnapshot
+from geo.live import STALE_AFTER
 from geo.zones import Zones
 
 ZONES_READ_EVERY: Final = 60.0  # s: a station is drawn once in years
@@ -38,7 +40,7 @@ class Stations:
         turns = await store.turns(work.db, self._market) if self._zones else []
         if not self._zones:
             return None
-        seen = await self._seen(work, turns, work.tools.live.of(self._market).snapshot(now))
+        seen = await self._seen(work, turns, now)
         changes = look(
             turns,
             seen,
@@ -53,21 +55,30 @@ class Stations:
         self._absent, self._looked_at = changes.absent, now
         return changes
 
-    async def _seen(self, work: Work, turns: list[Turn], snapshot: LiveSnapshot) -> list[Seen]:
+    async def _seen(self, work: Work, turns: Sequence[Turn], now: float) -> list[Seen]:
         """Those in a zone, and those with a place wherever they are."""
-        away = {zone.slug: zone.away_m(snapshot.lat, snapshot.lon) for zone in self._zones}
-        inside = {row for meters in away.values() for row in (meters == 0.0).nonzero()[0].tolist()}
+        live = work.tools.live.of(self._market)
+        town = live.snapshot(now)
+        inside = np.flatnonzero(
+            np.any([zone.contains_many(town.lat, town.lon) for zone in self._zones], axis=0)
+        )
+        fix_at = {town.ids[row]: float(town.at[row]) for row in inside.tolist()}
         holders = {turn.provider for turn in turns}
-        rows = [row for row, who in enumerate(snapshot.ids) if row in inside or who in holders]
-        free = await store.free_of(work.db, self._market, {snapshot.ids[row] for row in rows} - holders)
+        asked = [*fix_at, *holders.difference(fix_at)]
+        lat, lon, age_s = live.known_of(asked, now)
+        here = np.flatnonzero(~np.isnan(age_s))
+        away = {zone.slug: zone.away_m(lat[here], lon[here]).tolist() for zone in self._zones}
+        free = await store.free_of(work.db, self._market, set(fix_at) - holders)
         return [
             Seen(
-                provider=snapshot.ids[row],
-                fix_at=float(snapshot.at[row]),
-                away_m={zone: float(meters[row]) for zone, meters in away.items()},
-                free=snapshot.ids[row] in free and not bool(snapshot.stale[row]),
+                provider=one,
+                fix_at=fix_at.get(one, now - age),
+                away_m={zone: meters[n] for zone, meters in away.items()},
+                free=one in free and age <= STALE_AFTER,
             )
-            for row in rows
+            for n, (one, age) in enumerate(
+                zip([asked[row] for row in here.tolist()], age_s[here].tolist(), strict=True)
+            )
         ]
 
     async def _tell(self, work: Work, providers: Sequence[UUID]) -> None:

@@ -212,6 +212,15 @@ class LiveTown(RuleBasedStateMachine):
         assert seen.cell.tolist() == [cell_of(LatLng(f.lat, f.lon)) for f in live.values()]
         assert sum(self.index.counts_by_cell(7, self.now).values()) == len(live)
         assert len(self.index) == len(self.known)
+        asked = [*self.known, UUID(int=2**127)]
+        told = dict(zip(asked, zip(*self.index.known_of(asked, self.now), strict=True), strict=True))
+        ages = [max(0.0, self.now - f.at) for f in live.values()]
+        assert [told[who] for who in live] == [
+            (f.lat, f.lon, age) for f, age in zip(live.values(), ages, strict=True)
+        ]
+        assert all(np.isnan(told[who]).all() for who in asked if who not in live)
+        offers = seen.offering(2)
+        assert self.index.offering(2, self.now) == (offers.sum(), (offers & seen.available).sum())
 
 
 class SmallTown(LiveTown):
