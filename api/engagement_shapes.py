@@ -1,6 +1,6 @@
 """The shapes of agreed work on the wire; `domain.usecases.views` fills them."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import ConfigDict, Field
@@ -167,13 +167,6 @@ class TimelineOut(Out):
     next_cursor: str | None = None
 
 
-class LineString(Out):
-    """GeoJSON: longitude first."""
-
-    type: str
-    coordinates: list[tuple[float, float]]
-
-
 class ReceiptOut(Out):
     """What was erased: how many rows, from when to when, and the SHA-256 of what is gone."""
 
@@ -186,17 +179,13 @@ class ReceiptOut(Out):
     erased_at: At
 
 
-class TrackProperties(Out):
-    engagement_id: UUID
-    points: int
+class TrackOut(Out):
+    """A GeoJSON LineString, longitude first, with the moment of each point beside it; empty before the second point and
+    after the erasure."""
+
+    type: Literal["LineString"]
+    coordinates: list[tuple[float, float]]
     times: list[At]
+    engagement_id: UUID
     erased_at: At | None
     receipt: ReceiptOut | None
-
-
-class TrackOut(Out):
-    """A GeoJSON Feature; the geometry is null before the second point and after the erasure."""
-
-    type: str
-    geometry: LineString | None
-    properties: TrackProperties

@@ -102,7 +102,7 @@ async def read_timeline(engagement_id: RowId, work: SignedIn) -> Mapping[str, An
 
 @router.get("/engagements/{engagement_id}/track", response_model=TrackOut, responses=problems(404))
 async def read_track(engagement_id: RowId, work: SignedIn) -> Mapping[str, Any]:
-    """The way driven as GeoJSON, until it is erased: then the geometry is null and there is a receipt."""
+    """The way driven as GeoJSON, until it is erased: then it is empty and there is a receipt."""
     return await tracks.track_of(work, engagement_id)
 
 

@@ -20,10 +20,10 @@ async def append(work: Work, fixes: Mapping[tuple[UUID, str], Sequence[Fix]]) ->
 
 
 async def track_of(work: Work, engagement_id: UUID) -> dict[str, Any]:
-    """The track as a GeoJSON Feature, for the two parties and ops.
+    """The track as a GeoJSON LineString, for the two parties and ops.
 
-    Fewer than two points make no line: the geometry is null. Once erased the answer stays 200 with a null
-    geometry, and `properties.receipt` says what was erased and when: there was something, and it is gone.
+    Fewer than two points make no line: it is empty. Once erased the answer stays 200 and empty, and `receipt` says
+    what was erased and when: there was something, and it is gone.
     """
     engagement, _ = await access.engagement_of_party(work, engagement_id)
     points = await store.points_of(work.db, engagement.id)

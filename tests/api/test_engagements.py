@@ -83,7 +83,7 @@ async def test_a_ride_over_http_from_accepted_to_reviewed(
         assert ok(await client.get("/v1/me/engagements", params={"state": "active"}))["items"] == []
     kinds = {item["kind"] for item in ok(await ops.get(f"{ride}/timeline"))["items"]}
     assert kinds == {"event", "action", "message", "payment", "money", "erasure"}
-    assert ok(await camille.get(f"{ride}/track"))["geometry"] is None
+    assert ok(await camille.get(f"{ride}/track"))["coordinates"] == []
     told = ok(await ops.get("/v1/ops/ledger", params={"engagement_id": ride.rpartition("/")[2]}))
     assert told["sum"]["amount"] == 0
     assert ok(await ops.get("/v1/ops/ledger/check"))["sound"] is True

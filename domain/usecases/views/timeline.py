@@ -50,19 +50,19 @@ def timeline_view(
 def track_view(
     engagement: Engagement, points: Sequence[TrackPoint], receipts: Sequence[Erasure]
 ) -> dict[str, Any]:
-    """A GeoJSON Feature (RFC 7946: longitude first) with the moment of each point beside it."""
+    """A GeoJSON LineString (RFC 7946: longitude first) with the moment of each point beside it, as a foreign member.
+
+    One point makes no line: the coordinates are empty until the second, which readers may take for null (ibid. 3.1).
+    """
     erased = [receipt for receipt in receipts if receipt.kind == "track"]
-    line = {"type": "LineString", "coordinates": [[point.lon, point.lat] for point in points]}
+    line = points if len(points) >= 2 else []
     return {
-        "type": "Feature",
-        "geometry": line if len(points) >= 2 else None,
-        "properties": {
-            "engagement_id": str(engagement.id),
-            "points": len(points),
-            "times": [moment(point.at) for point in points],
-            "erased_at": maybe_moment(engagement.track_erased_at),
-            "receipt": receipt_view(erased[-1]) if erased else None,
-        },
+        "type": "LineString",
+        "coordinates": [[point.lon, point.lat] for point in line],
+        "times": [moment(point.at) for point in line],
+        "engagement_id": str(engagement.id),
+        "erased_at": maybe_moment(engagement.track_erased_at),
+        "receipt": receipt_view(erased[-1]) if erased else None,
     }
 
 
