@@ -49,7 +49,3 @@ class LiveSnapshot:
 
     def __len__(self) -> int:
         return len(self.ids)
-
-    def offering(self, services_mask: int) -> NDArray[np.bool_]:
-        """Who offers one of the services of a mask, of those who were heard of lately."""
-        return np.asarray(((self.services & services_mask) != 0) & ~self.stale, dtype=np.bool_)

@@ -219,7 +219,7 @@ class LiveTown(RuleBasedStateMachine):
             (f.lat, f.lon, age) for f, age in zip(live.values(), ages, strict=True)
         ]
         assert all(np.isnan(told[who]).all() for who in asked if who not in live)
-        offers = seen.offering(2)
+        offers = ((seen.services & 2) != 0) & ~seen.stale
         assert self.index.offering(2, self.now) == (offers.sum(), (offers & seen.available).sum())
 
 
