@@ -111,7 +111,7 @@ async def test_the_timer_does_it_and_leaves_a_receipt_that_a_copy_can_be_checked
     assert (receipt.first_at, receipt.last_at) == (min(r.at for r in held), max(r.at for r in held))
     told = await run_as(town.tools, town.customer, timeline_of, ride)
     assert [item["receipt"]["what"] for item in told if item["kind"] == "erasure"] == ["places"]
-    assert (await run_as(town.tools, town.driver, track_of, ride))["properties"]["receipt"] is None
+    assert (await run_as(town.tools, town.driver, track_of, ride))["receipt"] is None
     await run_as(town.tools, ENGINE, on_places_fade, (await town.row(ride)).request_id)
     assert len(await erasures(town)) == 1, "twice does nothing"
 
