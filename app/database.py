@@ -11,6 +11,7 @@ from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from app.watch.pool import CountingPool, count_outages
+from domain.store.asking import DEADLINE
 from domain.store.outage import DatabaseAway
 
 CONNECTIONS: Final = 12
@@ -119,6 +120,9 @@ def _give_deadlines(database: AsyncEngine, within: float) -> None:
         if context.connection is not None and not context.is_disconnect:
             end(context.connection)
 
+    def opened(_driver: object, record: Any) -> None:
+        record.info[DEADLINE] = _Deadline(deadlines, record.driver_connection)
+
     def put_back(_connection: object, record: Any, _state: object) -> None:
         deadlines.begin(record.driver_connection)
 
@@ -130,8 +134,26 @@ def _give_deadlines(database: AsyncEngine, within: float) -> None:
         event.listen(engine, moment, begin)
     event.listen(engine, "after_cursor_execute", end)
     event.listen(engine, "handle_error", failed)
+    event.listen(engine, "connect", opened)
     event.listen(engine, "reset", put_back)  # the pool's own rollback; then it is checked in
     event.listen(engine, "checkin", is_back)
+
+
+class _Deadline:
+    """One connection's, for statements that are asked past SQLAlchemy's events."""
+
+    __slots__ = ("_deadlines", "_driver")
+
+    def __init__(self, deadlines: "_Deadlines", driver: Any) -> None:
+        self._deadlines, self._driver = deadlines, driver
+
+    def begin(self) -> None:
+        """It is asked something."""
+        self._deadlines.begin(self._driver)
+
+    def end(self) -> None:
+        """It has answered."""
+        self._deadlines.end(self._driver)
 
 
 class _Deadlines:

@@ -9,7 +9,8 @@ from sqlalchemy import Text, bindparam, delete, func, select, text, union, updat
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.store.prepared import table_of
+from domain.store.asking import ask, row_of, row_once
+from domain.store.prepared import row_into, table_of
 from domain.store.tables import (
     Account,
     Challenge,
@@ -40,10 +41,12 @@ async def account_of_session(
 ) -> Account | None:
     """The account of a sign-in that has not ended: one indexed query for every authenticated request."""
     asked = {"account_id": account_id, "family_id": family_id, "now": now}
-    return (await db.execute(_OF_SESSION, asked)).scalar_one_or_none()
+    return (await ask(db, _OF_SESSION, asked)).scalar_one_or_none()
 
 
-_MADE: Final = insert(table_of(Account)).on_conflict_do_nothing(index_elements=["phone"])
+_MADE: Final = row_into(table_of(Account), "id", "phone", "language", "created_at").on_conflict_do_nothing(
+    index_elements=["phone"]
+)
 _WITH_PHONE: Final = select(Account).where(Account.phone == bindparam("number"))
 
 
@@ -51,8 +54,8 @@ async def account_with_phone(
     db: AsyncSession, *, new_id: UUID, phone: str, language: str, now: datetime
 ) -> Account:
     """The account of a phone number, made on first sight. Two first sign-ins at once make one."""
-    await db.execute(_MADE, {"id": new_id, "phone": phone, "language": language, "created_at": now})
-    return (await db.execute(_WITH_PHONE, {"number": phone})).scalar_one()
+    await ask(db, _MADE, {"id": new_id, "phone": phone, "language": language, "created_at": now})
+    return (await ask(db, _WITH_PHONE, {"number": phone})).scalar_one()
 
 
 async def account_of_firebase(db: AsyncSession, uid: str) -> Account | None:
@@ -73,9 +76,19 @@ async def account_with_firebase(
     return (await db.execute(select(Account).where(Account.firebase_uid == uid))).scalar_one()
 
 
+_LOCK: Final = (
+    select(Account)
+    .where(Account.id == bindparam("account"))
+    .with_for_update()
+    .execution_options(populate_existing=True)
+)
+
+
 async def account(db: AsyncSession, account_id: UUID, *, lock: bool = False) -> Account | None:
     """One account: with `lock` as the database has it now, else as this transaction has read it before, if it has."""
-    return await db.get(Account, account_id, populate_existing=lock, with_for_update=lock)
+    if lock:
+        return (await ask(db, _LOCK, {"account": account_id})).scalar_one_or_none()
+    return await row_once(db, Account, account_id)
 
 
 # One-time codes
@@ -96,7 +109,7 @@ _LOCK_PHONE: Final = select(
 
 async def lock_phone(db: AsyncSession, phone: str) -> None:
     """One transaction at a time counts and sends codes for a number."""
-    await db.execute(_LOCK_PHONE, {"key": "otp:" + phone})
+    await ask(db, _LOCK_PHONE, {"key": "otp:" + phone})
 
 
 _CHALLENGES: Final = (
@@ -108,27 +121,30 @@ _CHALLENGES: Final = (
 
 async def challenges_since(db: AsyncSession, phone: str, since: datetime) -> Sequence[datetime]:
     """When codes were sent to a number, oldest first."""
-    return (await db.execute(_CHALLENGES, {"phone": phone, "since": since})).scalars().all()
+    return (await ask(db, _CHALLENGES, {"phone": phone, "since": since})).scalars().all()
 
 
 _TAKE_TRY: Final = (
-    update(Challenge)
-    .where(
-        Challenge.id == bindparam("challenge"),
-        Challenge.used_at.is_(None),
-        Challenge.expires_at > bindparam("now"),
-        Challenge.tries < bindparam("most"),
+    select(Challenge)
+    .from_statement(
+        update(table_of(Challenge))
+        .where(
+            Challenge.id == bindparam("challenge"),
+            Challenge.used_at.is_(None),
+            Challenge.expires_at > bindparam("now"),
+            Challenge.tries < bindparam("most"),
+        )
+        .values(tries=Challenge.tries + 1)
+        .returning(table_of(Challenge))
     )
-    .values(tries=Challenge.tries + 1)
-    .returning(Challenge)
-    .execution_options(populate_existing=True, synchronize_session=False)
+    .execution_options(populate_existing=True)
 )
 
 
 async def take_try(db: AsyncSession, challenge_id: UUID, *, most: int, now: datetime) -> Challenge | None:
     """Count one try of a live challenge; `None` once it is used, late, or out of tries."""
     given = {"challenge": challenge_id, "now": now, "most": most}
-    return (await db.execute(_TAKE_TRY, given)).scalar_one_or_none()
+    return (await ask(db, _TAKE_TRY, given)).scalar_one_or_none()
 
 
 _USE: Final = (
@@ -143,7 +159,7 @@ _USE: Final = (
 async def use_challenge(db: AsyncSession, challenge_id: UUID, now: datetime) -> bool:
     """Spend a challenge, once: of two right codes at the same time one comes second."""
     given = {"challenge": challenge_id, "now": now}
-    return (await db.execute(_USE, given)).scalar_one_or_none() is not None
+    return (await ask(db, _USE, given)).scalar_one_or_none() is not None
 
 
 _SENT: Final = table_of(SentMessage)
@@ -152,7 +168,7 @@ _FORGET_SENT: Final = delete(_SENT).where(_SENT.c.to == bindparam("whose"), _SEN
 
 async def forget_sent(db: AsyncSession, to: str, before: datetime) -> None:
     """Trim the development outbox of one number."""
-    await db.execute(_FORGET_SENT, {"whose": to, "before": before})
+    await ask(db, _FORGET_SENT, {"whose": to, "before": before})
 
 
 async def sent_to(db: AsyncSession, to: str | None, limit: int) -> Sequence[SentMessage]:
@@ -186,7 +202,7 @@ async def rotate(
 
 async def family(db: AsyncSession, family_id: UUID) -> TokenFamily | None:
     """A family as the database has it now."""
-    return await db.get(TokenFamily, family_id, populate_existing=True)
+    return await row_of(db, TokenFamily, family_id)
 
 
 async def end_family(db: AsyncSession, family_id: UUID, *, why: str, now: datetime) -> None:
@@ -228,7 +244,7 @@ async def forget_expired(
 
 async def provider(db: AsyncSession, account_id: UUID) -> Provider | None:
     """What an account provides, if anything."""
-    return await db.get(Provider, account_id, populate_existing=True)
+    return await row_of(db, Provider, account_id)
 
 
 async def put_provider(db: AsyncSession, account_id: UUID, values: Mapping[str, Any]) -> Provider:

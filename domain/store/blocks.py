@@ -10,6 +10,7 @@ from sqlalchemy import delete, exists, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.store.asking import ask
 from domain.store.prepared import named
 from domain.store.tables import Block, Engagement, Offer
 
@@ -56,7 +57,7 @@ async def around(db: AsyncSession, people: Collection[UUID]) -> dict[UUID, froze
     if not people:
         return {}
     found: defaultdict[UUID, set[UUID]] = defaultdict(set)
-    for blocker, blocked in await db.execute(_AROUND, {"people": list(people)}):
+    for blocker, blocked in await ask(db, _AROUND, {"people": list(people)}):
         found[blocker].add(blocked)
         found[blocked].add(blocker)
     return {who: frozenset(found[who]) for who in people if who in found}

@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.rules.states import EngagementState
+from domain.store.asking import ask
 from domain.store.tables import Engagement, Market, Stop
 from geo.calibration import Approach
 from geo.cells import from_hex
@@ -53,7 +54,7 @@ _PICKUP: Final = (
 
 async def pickup_of(db: AsyncSession, request_id: UUID) -> tuple[LatLng, str]:
     """Where a request begins, and the time zone there."""
-    lat, lon, timezone = (await db.execute(_PICKUP, {"request": request_id})).one()
+    lat, lon, timezone = (await ask(db, _PICKUP, {"request": request_id})).one()
     return LatLng(lat, lon), timezone
 
 

@@ -25,6 +25,7 @@ from sqlalchemy.sql.functions import Function
 
 from domain.rules.errors import UnknownMarket, UnknownService
 from domain.rules.states import ACTIVE_ENGAGEMENT, EngagementState, RequestState
+from domain.store.asking import ask, row_once
 from domain.store.prepared import change
 from domain.store.tables import DutySession, Engagement, Market, Quote, Request, Service, ZoneRow
 from geo.points import LatLng
@@ -67,7 +68,7 @@ async def busyness(db: AsyncSession, now: datetime) -> dict[str, tuple[int, int,
 
 async def market(db: AsyncSession, slug: str) -> Market:
     """One market, or `UnknownMarket`."""
-    row = await db.get(Market, slug)
+    row = await row_once(db, Market, slug)
     if row is None:
         raise UnknownMarket(f"there is no market {slug[:60]!r}")
     return row
@@ -88,7 +89,7 @@ _BY_SLUG: Final = select(Service).where(
 
 async def service_by_slug(db: AsyncSession, market_id: str, slug: str) -> Service:
     """The live version of a service, or `UnknownService`."""
-    row = (await db.execute(_BY_SLUG, {"market": market_id, "slug": slug})).scalar_one_or_none()
+    row = (await ask(db, _BY_SLUG, {"market": market_id, "slug": slug})).scalar_one_or_none()
     if row is None:
         raise UnknownService(f"there is no service {slug[:60]!r} in {market_id[:60]}")
     return row
@@ -115,7 +116,7 @@ _MARKET_OF_POINT: Final = _market_of_point()
 
 async def market_of_point(db: AsyncSession, p: LatLng) -> str | None:
     """The market whose service area covers a point."""
-    return (await db.execute(_MARKET_OF_POINT, {"lat": p.lat, "lon": p.lon})).scalar_one_or_none()
+    return (await ask(db, _MARKET_OF_POINT, {"lat": p.lat, "lon": p.lon})).scalar_one_or_none()
 
 
 def _zones_at() -> Select[int, str, str]:
@@ -139,7 +140,7 @@ async def zones_at(
     """Of each point the zones of a market that cover it, `(slug, kind)`."""
     asked = {"market": market_id, "lats": [p.lat for p in points], "lons": [p.lon for p in points]}
     found: list[list[tuple[str, str]]] = [[] for _ in points]
-    for nth, slug, kind in await db.execute(_ZONES_AT, asked):
+    for nth, slug, kind in await ask(db, _ZONES_AT, asked):
         found[nth - 1].append((slug, kind))
     return found
 

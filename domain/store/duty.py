@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.rules.states import OFFER_MOVES, OfferMove, OfferOrigin, sources
+from domain.store.asking import ask
 from domain.store.prepared import named
 from domain.store.tables import DutySession, Offer
 
@@ -39,7 +40,7 @@ async def current_sessions(db: AsyncSession, accounts: Collection[UUID]) -> dict
     """The sessions of those of them who are on duty."""
     if not accounts:
         return {}
-    found = (await db.execute(_CURRENT, {"accounts": list(accounts)})).scalars()
+    found = (await ask(db, _CURRENT, {"accounts": list(accounts)})).scalars()
     return {session.account_id: session for session in found}
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import aliased
 
 from domain.rules.reviews import PRIOR_MEAN
 from domain.store import money, reviews
+from domain.store.asking import ask
 from domain.store.prepared import among
 from domain.store.requests import stops_of
 from domain.store.tables import Account, Engagement, Payment, Provider, Request, Review, Service, Stop
@@ -69,7 +70,7 @@ async def facts_of(db: AsyncSession, engagements: Sequence[Engagement]) -> list[
         of_market[row.market_id].append(row.id)
     around: dict[UUID, Any] = {}
     for market, ids in sorted(of_market.items()):
-        around |= {found[0]: found for found in await db.execute(_AROUND, {"ids": ids, "market": market})}
+        around |= {found[0]: found for found in await ask(db, _AROUND, {"ids": ids, "market": market})}
     stops = await stops_of(db, {row.request_id for row in engagements})
     payments = defaultdict[UUID | None, list[Payment]](list)
     for payment in await money.of_engagements(db, [row.id for row in engagements]):

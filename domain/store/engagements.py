@@ -13,6 +13,7 @@ from sqlalchemy.orm import aliased
 
 from domain.rules.errors import AlreadyBusy
 from domain.rules.states import ACTIVE_ENGAGEMENT, EngagementState
+from domain.store.asking import ask
 from domain.store.prepared import change, columns, one_of, put, rows_into, table_of
 from domain.store.tables import Action, Engagement, EventRow, Message, Share
 
@@ -34,7 +35,7 @@ _LOCK: Final = (
 
 async def lock(db: AsyncSession, engagement_id: UUID) -> Engagement:
     """The engagement as it is now, locked until the commit. Lock its request first."""
-    return (await db.execute(_LOCK, {"this": engagement_id})).scalar_one()
+    return (await ask(db, _LOCK, {"this": engagement_id})).scalar_one()
 
 
 async def hold_running(db: AsyncSession, engagement_id: UUID, provider_id: UUID) -> Engagement | None:
@@ -245,7 +246,7 @@ _NOTE: Final = rows_into(table_of(Action), _NOTED)
 async def note(db: AsyncSession, engagement: Engagement, *deeds: Noted) -> None:
     """Append deeds on an engagement. One statement."""
     of = {"market_id": engagement.market_id, "engagement_id": engagement.id}
-    await db.execute(_NOTE, columns(_NOTED, [asdict(deed) | of for deed in deeds]))
+    await ask(db, _NOTE, columns(_NOTED, [asdict(deed) | of for deed in deeds]))
 
 
 async def actions_of(db: AsyncSession, engagement_id: UUID) -> Sequence[Action]:

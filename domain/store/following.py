@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.rules.states import ACTIVE_ENGAGEMENT
+from domain.store.asking import ask
 from domain.store.prepared import among, one_of
 from domain.store.requests import stops_of
 from domain.store.tables import Engagement, Service
@@ -38,7 +39,7 @@ async def active(db: AsyncSession, engagements: Collection[UUID]) -> dict[UUID, 
     """Those of the engagements that are not over."""
     if not engagements:
         return {}
-    rows = (await db.execute(_ACTIVE, {"engagements": list(engagements)})).all()
+    rows = (await ask(db, _ACTIVE, {"engagements": list(engagements)})).all()
     stops = await stops_of(db, {row.request_id for row, _ in rows})
     return {
         row.id: ActiveWork(

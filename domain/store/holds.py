@@ -5,16 +5,20 @@ from typing import Final
 from uuid import UUID
 
 from sqlalchemy import bindparam, func, select, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.store.prepared import table_of
+from domain.store.asking import ask
+from domain.store.prepared import row_into, table_of
 from domain.store.tables import Hold, agenda_span
 
 HELD, RELEASED = "held", "released"
 
 _HOLDS: Final = table_of(Hold)
-_TAKE: Final = insert(_HOLDS).on_conflict_do_nothing().returning(_HOLDS.c.id)
+_TAKE: Final = (
+    row_into(_HOLDS, "id", "market_id", "resource_id", "span", "state", "engagement_id")
+    .on_conflict_do_nothing()
+    .returning(_HOLDS.c.id)
+)
 
 
 async def take(
@@ -39,7 +43,7 @@ async def take(
         "state": HELD,
         "engagement_id": engagement_id,
     }
-    return (await db.execute(_TAKE, row)).scalar_one_or_none() is not None
+    return (await ask(db, _TAKE, row)).scalar_one_or_none() is not None
 
 
 async def end_by(db: AsyncSession, engagement_id: UUID, at: datetime) -> None:
@@ -63,7 +67,7 @@ _RELEASE: Final = (
 
 async def release(db: AsyncSession, engagement_id: UUID) -> None:
     """Give the agenda back what an engagement had claimed."""
-    await db.execute(_RELEASE, {"engagement": engagement_id})
+    await ask(db, _RELEASE, {"engagement": engagement_id})
 
 
 async def is_free(db: AsyncSession, provider_id: UUID, span: tuple[datetime, datetime]) -> bool:

@@ -5,14 +5,18 @@ from typing import Final
 from uuid import UUID
 
 from sqlalchemy import bindparam, delete, select, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.store.prepared import table_of
+from domain.store.asking import ask
+from domain.store.prepared import row_into, table_of
 from domain.store.tables import IdempotencyKey
 
 _KEYS: Final = table_of(IdempotencyKey)
-_CLAIM: Final = insert(_KEYS).on_conflict_do_nothing().returning(_KEYS.c.id)
+_CLAIM: Final = (
+    row_into(_KEYS, "id", "account_id", "operation", "key", "fingerprint", "created_at")
+    .on_conflict_do_nothing()
+    .returning(_KEYS.c.id)
+)
 _REMEMBER: Final = (
     update(_KEYS)
     .where(_KEYS.c.id == bindparam("row_id"))
@@ -39,12 +43,12 @@ async def claim(
         "fingerprint": fingerprint,
         "created_at": now,
     }
-    return (await db.execute(_CLAIM, row)).scalar_one_or_none() is not None
+    return (await ask(db, _CLAIM, row)).scalar_one_or_none() is not None
 
 
 async def remember(db: AsyncSession, row_id: UUID, status: int, body: str) -> None:
     """Keep the answer, in the transaction of what it answers for."""
-    await db.execute(_REMEMBER, {"row_id": row_id, "answered": status, "answer": body})
+    await ask(db, _REMEMBER, {"row_id": row_id, "answered": status, "answer": body})
 
 
 async def first_answer(db: AsyncSession, account: UUID, operation: str, key: str) -> IdempotencyKey | None:

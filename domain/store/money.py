@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.rules.ledger import COMMISSION, Leg
 from domain.rules.states import PaymentState
-from domain.store.prepared import among, change
+from domain.store.asking import ask, row_of
+from domain.store.prepared import among, change, one_of
 from domain.store.tables import LedgerEntry, Payment
 
 _LIVE = (PaymentState.PENDING, PaymentState.AUTHORISED, PaymentState.CAPTURED)
@@ -29,7 +30,7 @@ _PRICE: Final = (
 
 async def price_of_request(db: AsyncSession, request_id: UUID) -> Payment | None:
     """The newest payment of a request's price, whatever became of it."""
-    return (await db.execute(_PRICE, {"request": request_id})).scalar_one_or_none()
+    return (await ask(db, _PRICE, {"request": request_id})).scalar_one_or_none()
 
 
 _PRICES: Final = (
@@ -41,7 +42,7 @@ _PRICES: Final = (
 
 async def prices_of(db: AsyncSession, requests: Iterable[UUID]) -> dict[UUID, Payment]:
     """The newest payment of each request's price, whatever became of it."""
-    rows = await db.execute(_PRICES, {"requests": list(set(requests))})
+    rows = await ask(db, _PRICES, {"requests": list(set(requests))})
     return {payment.request_id: payment for payment in rows.scalars()}
 
 
@@ -55,7 +56,7 @@ _OF_ENGAGEMENTS: Final = (
 
 async def of_engagements(db: AsyncSession, engagement_ids: Iterable[UUID]) -> Sequence[Payment]:
     """Every payment of these engagements, oldest first."""
-    return (await db.execute(_OF_ENGAGEMENTS, {"engagements": list(engagement_ids)})).scalars().all()
+    return (await ask(db, _OF_ENGAGEMENTS, {"engagements": list(engagement_ids)})).scalars().all()
 
 
 async def tip_of(db: AsyncSession, engagement_id: UUID) -> Payment | None:
@@ -84,7 +85,7 @@ async def by_ref(db: AsyncSession, psp_ref: str) -> Payment | None:
 
 async def fresh(db: AsyncSession, payment_id: UUID) -> Payment | None:
     """The payment as it stands in the database, not as this session remembers it."""
-    return await db.get(Payment, payment_id, populate_existing=True)
+    return await row_of(db, Payment, payment_id)
 
 
 _SEEN: Final = ("id", "state", "want", "want_cents", "refunded_cents")
@@ -106,7 +107,7 @@ _ATTACH: Final = (
     .where(
         Payment.request_id == bindparam("request"),
         Payment.kind == "price",
-        Payment.state.in_(_LIVE),
+        one_of(Payment.state, _LIVE),
         Payment.want == "hold",
     )
     .values(
@@ -124,7 +125,7 @@ async def attach(
     One that is on its way out (of an earlier engagement, or replaced by another means) stays as it was.
     """
     given = {"request": request_id, "engagement": engagement_id, "provider": provider_id, "now": now}
-    await db.execute(_ATTACH, given)
+    await ask(db, _ATTACH, given)
 
 
 # The ledger

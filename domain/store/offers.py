@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.rules.states import OFFER_MOVES, OfferMove, OfferOrigin, OfferState, sources
+from domain.store.asking import ask, row_of
 from domain.store.prepared import among, change, from_and_to, table_of
 from domain.store.tables import Decision, Offer
 
@@ -93,7 +94,7 @@ async def take(
     """Accept one offer of a request and withdraw the others that are pending, `why`, in one statement: `(the one, the
     others by id)`. No one where it is pending no longer; the transaction must not stand then."""
     given = {"request": request_id, "won": offer_id, "now": now, "why": why}
-    ended = {offer.id: offer for offer in (await db.execute(_TAKE, given)).scalars()}
+    ended = {offer.id: offer for offer in (await ask(db, _TAKE, given)).scalars()}
     won = ended.pop(offer_id, None)
     return won, [ended[one] for one in sorted(ended)]
 
@@ -105,7 +106,7 @@ async def is_late(db: AsyncSession, offer_id: UUID) -> bool:
 
 async def fresh(db: AsyncSession, offer_id: UUID) -> Offer | None:
     """The offer as it is now, whatever this session has seen of it."""
-    return await db.get(Offer, offer_id, populate_existing=True)
+    return await row_of(db, Offer, offer_id)
 
 
 async def of_provider(
@@ -156,7 +157,7 @@ async def put_so_far(db: AsyncSession, requests: Iterable[UUID]) -> Sequence[tup
 
     Those that were withdrawn are left out: nobody had the time to answer them, so they may be made again.
     """
-    found = await db.execute(_PUT_SO_FAR, {"requests": list(set(requests))})
+    found = await ask(db, _PUT_SO_FAR, {"requests": list(set(requests))})
     return [(request, provider, state, wave) for request, provider, state, wave in found]
 
 

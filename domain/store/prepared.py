@@ -29,6 +29,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from domain.rules.states import move, sources
+from domain.store.asking import ask
 from domain.store.tables.base import Base
 
 T = TypeVar("T")
@@ -70,6 +71,11 @@ def rows_into(table: Table, names: Sequence[str]) -> postgresql.Insert:
     return postgresql.insert(table).from_select(list(names), select(*given))
 
 
+def row_into(table: Table, *names: str) -> postgresql.Insert:
+    """Insert a row, given by these columns."""
+    return postgresql.insert(table).values({name: bindparam(name) for name in names})
+
+
 def columns(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     """These rows, for `rows_into`."""
     return {name: [row[name] for row in rows] for name in names}
@@ -107,7 +113,7 @@ async def change(
     the names of the columns that change, which cost more than asking it.
     """
     statement = _changing(entity, where, tuple(values))
-    rows = await db.execute(statement, {**given, **{f"to_{name}": value for name, value in values.items()}})
+    rows = await ask(db, statement, {**given, **{f"to_{name}": value for name, value in values.items()}})
     return rows.scalars().all()
 
 
@@ -127,7 +133,7 @@ def _changing(
 async def put(db: AsyncSession, entity: type[Row], values: Mapping[str, Any]) -> Row | None:
     """Insert a row, and return it; `None` when a guard of the schema says no, and nothing else happens then."""
     given = {f"to_{name}": value for name, value in values.items()}
-    return (await db.execute(_putting(entity, tuple(values)), given)).scalar_one_or_none()
+    return (await ask(db, _putting(entity, tuple(values)), given)).scalar_one_or_none()
 
 
 @cache

@@ -27,12 +27,12 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.dml import ReturningUpdate
 from sqlalchemy.types import TypeEngine
 
-from domain.store.prepared import among, columns, one_of, rows_into, table_of
+from domain.store.asking import ask
+from domain.store.prepared import among, columns, one_of, row_into, rows_into, table_of
 from domain.store.tables import Account, Device, Engagement, Market, PushRow, Request, SentMessage
 
 WAITING = "waiting"
@@ -52,7 +52,7 @@ async def devices_of(
     """`(device, platform)` of each account that has any: those whose app was started since `seen_since`."""
     found: dict[UUID, list[tuple[str, str]]] = {}
     asked = {"accounts": list(accounts), "since": seen_since}
-    for account, device, platform in await db.execute(_DEVICES, asked):
+    for account, device, platform in await ask(db, _DEVICES, asked):
         found.setdefault(account, []).append((device, platform))
     return found
 
@@ -62,7 +62,7 @@ _WITH_A_PHONE: Final = select(Account.id).where(among(Account.id, "accounts"), A
 
 async def with_a_phone(db: AsyncSession, accounts: Collection[UUID]) -> set[UUID]:
     """Those of the accounts that have a phone number."""
-    return set((await db.execute(_WITH_A_PHONE, {"accounts": list(accounts)})).scalars())
+    return set((await ask(db, _WITH_A_PHONE, {"accounts": list(accounts)})).scalars())
 
 
 _OF_ENGAGEMENTS: Final = select(Engagement.id, Engagement.market_id).where(among(Engagement.id, "ids"))
@@ -101,7 +101,7 @@ _PUT: Final = (
 
 async def put(db: AsyncSession, rows: Sequence[Mapping[str, Any]]) -> int:
     """Put pushes in line; one already there for the same device and number stays as it is. How many are new."""
-    return len((await db.execute(_PUT, columns(_LINE, rows))).all()) if rows else 0
+    return len((await ask(db, _PUT, columns(_LINE, rows))).all()) if rows else 0
 
 
 def _waiting() -> ColumnElement[bool]:
@@ -142,7 +142,7 @@ async def replace(db: AsyncSession, newest: Mapping[tuple[UUID, str], int]) -> i
         "topics": [topic for _, topic in newest],
         "seqs": list(newest.values()),
     }
-    return len((await db.execute(_REPLACE, given)).all())
+    return len((await ask(db, _REPLACE, given)).all())
 
 
 def _told() -> Select[UUID, str, str]:
@@ -162,7 +162,7 @@ async def told_of(db: AsyncSession, about: Collection[tuple[UUID, str]]) -> set[
     if not about:
         return set()
     given = {"accounts": [account for account, _ in about], "topics": [topic for _, topic in about]}
-    return {(account, topic, device) for account, topic, device in await db.execute(_TOLD, given)}
+    return {(account, topic, device) for account, topic, device in await ask(db, _TOLD, given)}
 
 
 def _ack() -> ReturningUpdate[UUID]:
@@ -177,7 +177,7 @@ _ACK: Final = _ack()
 async def ack(db: AsyncSession, taken_in: Mapping[UUID, int]) -> int:
     """Each account's app has taken in everything up to that number: nothing of it need be pushed. How many went."""
     given = {"accounts": list(taken_in), "seqs": list(taken_in.values())}
-    return len((await db.execute(_ACK, given)).all())
+    return len((await ask(db, _ACK, given)).all())
 
 
 def _picked(where: ColumnElement[bool]) -> ScalarSelect[UUID]:
@@ -206,7 +206,7 @@ _END_LATE: Final = (
 
 async def end_late(db: AsyncSession, now: datetime, limit: int) -> int:
     """Mark pushes whose time is over, skipping those somebody else settles. How many."""
-    return len((await db.execute(_END_LATE, {"now": now, "most": limit})).all())
+    return len((await ask(db, _END_LATE, {"now": now, "most": limit})).all())
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,10 +262,10 @@ async def claim_due(db: AsyncSession, now: datetime, *, until: datetime, limit: 
 
     A pusher that dies on the way loses nothing: the claim runs out.
     """
-    ids = (await db.execute(_CLAIM, {"now": now, "until": until, "most": limit})).scalars().all()
+    ids = (await ask(db, _CLAIM, {"now": now, "until": until, "most": limit})).scalars().all()
     if not ids:
         return []
-    found = await db.execute(_CLAIMED, {"ids": list(ids), "now": now})
+    found = await ask(db, _CLAIMED, {"ids": list(ids), "now": now})
     return [
         Claimed(
             row=push,
@@ -290,7 +290,7 @@ _END: Final = (
 async def end(db: AsyncSession, push_id: UUID, state: str, detail: str | None) -> bool:
     """Settle a push that still waits; False when it was acknowledged or replaced on the way."""
     given = {"this": push_id, "to_state": state, "why": detail}
-    return (await db.execute(_END, given)).scalar_one_or_none() is not None
+    return (await ask(db, _END, given)).scalar_one_or_none() is not None
 
 
 async def postpone(db: AsyncSession, push_id: UUID, next_at: datetime, detail: str) -> None:
@@ -340,8 +340,7 @@ async def purge(db: AsyncSession, before: datetime, limit: int) -> int:
 
 def _keep_sent() -> Delete:
     table = table_of(SentMessage)
-    columns = ("id", "to", "kind", "body", "data", "at")
-    added = insert(table).values({name: bindparam(name) for name in columns}).cte("added")
+    added = row_into(table, "id", "to", "kind", "body", "data", "at").cte("added")
     same = (table.c.to == bindparam("whose"), table.c.kind == bindparam("what"))
     newest = (
         select(table.c.id)
@@ -357,7 +356,7 @@ _KEEP_SENT: Final = _keep_sent()
 
 async def keep_sent(db: AsyncSession, sent: Mapping[str, Any], kept: int) -> None:
     """Add to the development outbox what the console sent, and keep the newest `kept` of that number and kind."""
-    await db.execute(_KEEP_SENT, {**sent, "others": kept - 1, "whose": sent["to"], "what": sent["kind"]})
+    await ask(db, _KEEP_SENT, {**sent, "others": kept - 1, "whose": sent["to"], "what": sent["kind"]})
 
 
 def ids_in(values: Iterable[str | None]) -> set[UUID]:

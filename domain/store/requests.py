@@ -18,6 +18,7 @@ from domain.rules.states import (
     RequestMove,
     RequestState,
 )
+from domain.store.asking import ask, row_of
 from domain.store.prepared import among, change, from_and_to
 from domain.store.tables import Decision, Engagement, Offer, Payment, Request, Stop
 
@@ -90,7 +91,7 @@ async def lock(db: AsyncSession, request_id: UUID) -> Request:
 
 async def fresh(db: AsyncSession, request_id: UUID) -> Request | None:
     """The request as it is now, whatever this session has seen of it."""
-    return await db.get(Request, request_id, populate_existing=True)
+    return await row_of(db, Request, request_id)
 
 
 _OPEN_COUNT: Final = select(func.count()).where(
@@ -100,7 +101,7 @@ _OPEN_COUNT: Final = select(func.count()).where(
 
 async def open_count(db: AsyncSession, customer: UUID) -> int:
     """How many requests of a customer are open."""
-    return (await db.execute(_OPEN_COUNT, {"customer": customer})).scalar_one()
+    return (await ask(db, _OPEN_COUNT, {"customer": customer})).scalar_one()
 
 
 _STOPS: Final = select(Stop).where(among(Stop.request_id, "requests")).order_by(Stop.request_id, Stop.seq)
@@ -109,7 +110,7 @@ _STOPS: Final = select(Stop).where(among(Stop.request_id, "requests")).order_by(
 async def stops_of(db: AsyncSession, requests: Iterable[UUID]) -> dict[UUID, list[Stop]]:
     """The stops of each request, in order."""
     found: dict[UUID, list[Stop]] = {}
-    for stop in (await db.execute(_STOPS, {"requests": list(set(requests))})).scalars():
+    for stop in (await ask(db, _STOPS, {"requests": list(set(requests))})).scalars():
         found.setdefault(stop.request_id, []).append(stop)
     return found
 
@@ -121,7 +122,7 @@ _IN_MARKET: Final = select(Request).where(
 
 async def in_market(db: AsyncSession, market: str, requests: Iterable[UUID]) -> dict[UUID, Request]:
     """Those of these requests that are of one market."""
-    rows = await db.execute(_IN_MARKET, {"requests": list(set(requests)), "market": market})
+    rows = await ask(db, _IN_MARKET, {"requests": list(set(requests)), "market": market})
     return {row.id: row for row in rows.scalars()}
 
 
@@ -165,7 +166,7 @@ _TO_MATCH: Final = (
 
 async def to_match(db: AsyncSession, market: str, now: datetime, limit: int) -> Sequence[Request]:
     """Open dispatch requests that are due, still patient and paid for, oldest first. Nothing is locked."""
-    return (await db.execute(_TO_MATCH, {"market": market, "now": now, "most": limit})).scalars().all()
+    return (await ask(db, _TO_MATCH, {"market": market, "now": now, "most": limit})).scalars().all()
 
 
 _STILL_OPEN: Final = (
@@ -179,7 +180,7 @@ _STILL_OPEN: Final = (
 
 async def still_open(db: AsyncSession, requests: Iterable[UUID]) -> dict[UUID, Request]:
     """Lock those of the requests that are open (in id order), so that none is taken before offers go out."""
-    rows = await db.execute(_STILL_OPEN, {"requests": list(set(requests))})
+    rows = await ask(db, _STILL_OPEN, {"requests": list(set(requests))})
     return {row.id: row for row in rows.scalars()}
 
 
@@ -234,7 +235,7 @@ _TOLD: Final = (
 async def told_of(db: AsyncSession, requests: Iterable[UUID]) -> dict[UUID, set[UUID]]:
     """Who was told of each posted job."""
     found: dict[UUID, set[UUID]] = {}
-    for request, provider in await db.execute(_TOLD, {"requests": list(set(requests))}):
+    for request, provider in await ask(db, _TOLD, {"requests": list(set(requests))}):
         if provider is not None:
             found.setdefault(request, set()).add(provider)
     return found
@@ -248,7 +249,7 @@ _DROPPED: Final = select(Engagement.request_id, Engagement.provider_id).where(
 async def dropped_by(db: AsyncSession, requests: Iterable[UUID]) -> dict[UUID, set[UUID]]:
     """Providers who have left an engagement of each request: they are not asked for it again."""
     found: dict[UUID, set[UUID]] = {}
-    for request, provider in await db.execute(_DROPPED, {"requests": list(set(requests))}):
+    for request, provider in await ask(db, _DROPPED, {"requests": list(set(requests))}):
         found.setdefault(request, set()).add(provider)
     return found
 
@@ -260,7 +261,7 @@ _ENGAGEMENTS: Final = (
 
 async def engagements_of(db: AsyncSession, requests: Iterable[UUID]) -> dict[UUID, Engagement]:
     """The newest engagement of each request (ids sort by time)."""
-    rows = await db.execute(_ENGAGEMENTS, {"requests": list(set(requests))})
+    rows = await ask(db, _ENGAGEMENTS, {"requests": list(set(requests))})
     return {row.request_id: row for row in rows.scalars()}
 
 
@@ -269,7 +270,7 @@ _OF_OFFER: Final = select(Engagement).where(Engagement.offer_id == bindparam("of
 
 async def engagement_of_offer(db: AsyncSession, offer_id: UUID) -> Engagement | None:
     """What came of an accepted offer."""
-    return (await db.execute(_OF_OFFER, {"offer": offer_id})).scalar_one_or_none()
+    return (await ask(db, _OF_OFFER, {"offer": offer_id})).scalar_one_or_none()
 
 
 async def last_answer_by(db: AsyncSession, request_id: UUID) -> datetime | None:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from domain.rules.reviews import PRIOR_MEAN
 from domain.rules.states import ReviewState
+from domain.store.asking import ask
 from domain.store.prepared import among
 from domain.store.tables import Engagement, Review
 
@@ -71,7 +72,7 @@ _RATINGS: Final = (
 async def ratings_of(db: AsyncSession, account_ids: Iterable[UUID]) -> dict[UUID, tuple[int, int]]:
     """The same for several accounts at once; nobody's first review is (0, 0)."""
     wanted = set(account_ids)
-    rows = (await db.execute(_RATINGS, {"accounts": sorted(wanted)})).all()
+    rows = (await ask(db, _RATINGS, {"accounts": sorted(wanted)})).all()
     found = {subject: (int(n), int(total)) for subject, n, total in rows}
     return {account: found.get(account, (0, 0)) for account in wanted}
 
@@ -114,7 +115,7 @@ async def category_mean(db: AsyncSession, market_id: str, service_slug: str) -> 
 
 async def market_mean(db: AsyncSession, market_id: str) -> float:
     """The mean of the market's newest published reviews: the prior of everybody's average."""
-    mean = (await db.execute(_MARKET_MEAN, {"market": market_id})).scalar_one_or_none()
+    mean = (await ask(db, _MARKET_MEAN, {"market": market_id})).scalar_one_or_none()
     return PRIOR_MEAN if mean is None else float(mean)
 
 

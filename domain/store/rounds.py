@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONPATH, distinct_on
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from domain.store.asking import ask
 from domain.store.prepared import columns, rows_into, table_of
 from domain.store.tables import Account, Decision, Round
 
@@ -24,7 +25,7 @@ _DECIDE: Final = rows_into(table_of(Decision), _DECIDED)
 async def decide(db: AsyncSession, rows: Sequence[dict[str, Any]]) -> None:
     """Store what a round decided: rows that name every column. One statement, whatever the number."""
     if rows:
-        await db.execute(_DECIDE, columns(_DECIDED, rows))
+        await ask(db, _DECIDE, columns(_DECIDED, rows))
 
 
 async def last_verdicts(

@@ -15,6 +15,7 @@ from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from domain.rules.states import ACTIVE_ENGAGEMENT
 from domain.rules.stations import Turn
+from domain.store.asking import ask
 from domain.store.prepared import among, named, one_of, table_of
 from domain.store.tables import DutySession, Engagement, StationTurn, Stop, ZoneRow
 from geo.zones import Zone, ZoneKind, Zones
@@ -55,7 +56,7 @@ _ZONE_OF_PICKUPS: Final = (
 
 async def zone_of_pickups(db: AsyncSession, market: str, requests: Iterable[UUID]) -> dict[UUID, str]:
     """The station that each request's first stop lies at, of those that lie at one; the first by slug."""
-    found = await db.execute(_ZONE_OF_PICKUPS, {"requests": list(set(requests)), "market": market})
+    found = await ask(db, _ZONE_OF_PICKUPS, {"requests": list(set(requests)), "market": market})
     return {request: zone for request, zone in found}  # noqa: C416  a Result has keys()
 
 
@@ -91,7 +92,7 @@ async def turns(db: AsyncSession, market: str) -> list[Turn]:
     """Everybody's place in the market's queues, in order."""
     return [
         Turn(provider, zone, joined_at.timestamp(), entitled)
-        for provider, zone, joined_at, entitled in await db.execute(_TURNS, {"market": market})
+        for provider, zone, joined_at, entitled in await ask(db, _TURNS, {"market": market})
     ]
 
 
@@ -115,7 +116,7 @@ async def free_of(db: AsyncSession, market: str, providers: Collection[UUID]) ->
     if not providers:
         return set()
     asked = {"market": market, "providers": list(providers)}
-    return set((await db.execute(_FREE, asked)).scalars())
+    return set((await ask(db, _FREE, asked)).scalars())
 
 
 async def join(db: AsyncSession, market: str, joined: Sequence[Turn]) -> list[Turn]:
@@ -142,7 +143,7 @@ _LEAVE: Final = delete(table_of(StationTurn)).where(among(StationTurn.provider_i
 async def leave(db: AsyncSession, providers: Collection[UUID]) -> None:
     """Give up whatever places these have."""
     if providers:
-        await db.execute(_LEAVE, {"providers": list(providers)})
+        await ask(db, _LEAVE, {"providers": list(providers)})
 
 
 def _places_of() -> Select[UUID, str, int, int]:
@@ -168,5 +169,5 @@ async def places_of(db: AsyncSession, providers: Collection[UUID]) -> dict[UUID,
     """The place of each of them who waits somewhere."""
     if not providers:
         return {}
-    found = await db.execute(_PLACES_OF, {"providers": list(providers)})
+    found = await ask(db, _PLACES_OF, {"providers": list(providers)})
     return {provider: Place(zone, rank, waiting) for provider, zone, rank, waiting in found}

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import (
     BigInteger,
     DateTime,
+    Executable,
     Label,
     Text,
     Uuid,
@@ -21,10 +22,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, Insert, insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.sql.dml import ReturningUpdate
 from sqlalchemy.types import TypeEngine
 
 from domain.rules.events import Event
+from domain.store.asking import ask, row_of
 from domain.store.prepared import table_of
 from domain.store.tables import Account, EventRow, Stream, TokenFamily
 
@@ -92,12 +93,12 @@ async def append(db: AsyncSession, events: Iterable[Event], *, now: datetime, ep
             "datums": [dict(event.data) for _, _, event in given],
             "ends": [event.not_after for _, _, event in given],
         }
-        await db.execute(_APPEND, {**lists, "epoch": epoch, "now": now})
+        await ask(db, _APPEND, {**lists, "epoch": epoch, "now": now})
 
 
 async def head(db: AsyncSession, account: UUID) -> Stream | None:
     """The account's stream row: its last number, its epoch, the oldest number kept."""
-    return await db.get(Stream, account, populate_existing=True)
+    return await row_of(db, Stream, account)
 
 
 async def heads(
@@ -143,7 +144,7 @@ async def read_after(db: AsyncSession, account: UUID, after: int, limit: int) ->
     return (await db.execute(statement)).scalars().all()
 
 
-def _claim_unsent() -> ReturningUpdate[EventRow]:
+def _claim_unsent() -> Executable:
     picked = (
         select(EventRow.account_id, EventRow.seq)
         .where(EventRow.sent.is_(False))
@@ -152,13 +153,13 @@ def _claim_unsent() -> ReturningUpdate[EventRow]:
         .with_for_update(skip_locked=True)
         .cte("picked")
     )
-    return (
-        update(EventRow)
+    claimed = (
+        update(table_of(EventRow))
         .where(EventRow.account_id == picked.c.account_id, EventRow.seq == picked.c.seq)
         .values(sent=True)
-        .returning(EventRow)
-        .execution_options(synchronize_session=False, populate_existing=True)
+        .returning(table_of(EventRow))
     )
+    return select(EventRow).from_statement(claimed).execution_options(populate_existing=True)
 
 
 _CLAIM_UNSENT: Final = _claim_unsent()
@@ -169,7 +170,7 @@ async def claim_unsent(db: AsyncSession, limit: int) -> Sequence[EventRow]:
 
     Publish them after the commit: the bus may lose one, the log fills the gap.
     """
-    rows = (await db.execute(_CLAIM_UNSENT, {"most": limit})).scalars().all()
+    rows = (await ask(db, _CLAIM_UNSENT, {"most": limit})).scalars().all()
     return sorted(rows, key=lambda row: (row.account_id, row.seq))
 
 

@@ -29,6 +29,7 @@ from sqlalchemy.types import NullType
 
 from domain.rules.states import ACTIVE_ENGAGEMENT, EngagementState, OfferOrigin, OfferState
 from domain.store import blocks
+from domain.store.asking import ask
 from domain.store.prepared import named
 from domain.store.tables import (
     Account,
@@ -114,7 +115,7 @@ _ENDING_IN: Final = _ending_in()
 async def ending_in(db: AsyncSession, market: str, boxes: Sequence[Box]) -> set[UUID]:
     """Whose trip under way goes to, or by, a place in one of the boxes."""
     asked = dict(zip(Box._fields, map(list, zip(*boxes, strict=True)), strict=True))
-    return set((await db.execute(_ENDING_IN, {**asked, "market": market})).scalars())
+    return set((await ask(db, _ENDING_IN, {**asked, "market": market})).scalars())
 
 
 def _as_sent(names: InstrumentedAttribute[list[str]]) -> ColumnElement[Any]:

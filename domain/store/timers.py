@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import ARRAY, Delete, Text, Uuid, bindparam, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.store.asking import ask
 from domain.store.prepared import columns, rows_into, table_of
 from domain.store.tables import Timer
 
@@ -42,7 +43,7 @@ _SCHEDULE: Final = rows_into(table_of(Timer), _COLUMNS)
 async def schedule(db: AsyncSession, due: Sequence[Due]) -> None:
     """Set timers. One statement, none for none."""
     if due:
-        await db.execute(_SCHEDULE, columns(_COLUMNS, [dict(zip(_COLUMNS, one, strict=True)) for one in due]))
+        await ask(db, _SCHEDULE, columns(_COLUMNS, [dict(zip(_COLUMNS, one, strict=True)) for one in due]))
 
 
 def _forget() -> Delete:
@@ -71,7 +72,7 @@ async def forget(db: AsyncSession, settled: Sequence[tuple[TimerKind, UUID]]) ->
     """
     if settled:
         given = {"kinds": [kind.value for kind, _ in settled], "refs": [ref for _, ref in settled]}
-        await db.execute(_FORGET, given)
+        await ask(db, _FORGET, given)
 
 
 _CLAIM: Final = (
@@ -85,7 +86,7 @@ _CLAIM: Final = (
 
 async def claim_due(db: AsyncSession, now: datetime, limit: int) -> Sequence[Timer]:
     """Lock due timers for this transaction, oldest first, skipping those somebody else works on."""
-    return (await db.execute(_CLAIM, {"now": now, "most": limit})).scalars().all()
+    return (await ask(db, _CLAIM, {"now": now, "most": limit})).scalars().all()
 
 
 async def done(db: AsyncSession, timer: Timer) -> None:
@@ -105,4 +106,4 @@ _NEXT: Final = select(func.min(Timer.due_at))
 
 async def next_due(db: AsyncSession) -> datetime | None:
     """When the next timer rings, if any."""
-    return (await db.execute(_NEXT)).scalar_one_or_none()
+    return (await ask(db, _NEXT)).scalar_one_or_none()

@@ -10,6 +10,7 @@ from sqlalchemy import ARRAY, DateTime, Double, Text, Uuid, bindparam, delete, f
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.store.asking import ask
 from domain.store.prepared import table_of
 from domain.store.tables import Engagement, Erasure, TrackPoint
 from geo.live import Fix
@@ -61,7 +62,7 @@ async def append(db: AsyncSession, fixes: Mapping[tuple[UUID, str], Sequence[Fix
         "lats": [fix.lat for _, fix in taken],
         "lons": [fix.lon for _, fix in taken],
     }
-    await db.execute(_APPEND, given)
+    await ask(db, _APPEND, given)
 
 
 async def points_of(db: AsyncSession, engagement_id: UUID) -> Sequence[TrackPoint]:
