@@ -60,8 +60,7 @@ def make(api: FastAPI) -> Server:
         ws="websockets-sansio",
         ws_max_size=LARGEST_FRAME,
         ws_per_message_deflate=False,  # triples the memory of a connection (notes: 31 -> 70 KB)
-        ws_ping_interval=20.0,
-        ws_ping_timeout=20.0,
+        ws_ping_interval=None,  # the session's own heartbeat is all a browser's code can see: no second one
         lifespan="off",
         log_config=None,
         access_log=False,  # api.frame logs, without tokens

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -46,17 +46,21 @@ async def prices_of(db: AsyncSession, requests: Iterable[UUID]) -> dict[UUID, Pa
     return {payment.request_id: payment for payment in rows.scalars()}
 
 
-_OF_ENGAGEMENTS: Final = (
-    select(Payment)
-    .where(among(Payment.engagement_id, "engagements"))
-    .order_by(Payment.created_at, Payment.id)
-    .execution_options(populate_existing=True)
-)
+def _of_engagements(which: ColumnElement[bool]) -> Select[Payment]:
+    found = select(Payment).where(which).order_by(Payment.created_at, Payment.id)
+    return found.execution_options(populate_existing=True)
+
+
+_OF_ENGAGEMENTS: Final = _of_engagements(among(Payment.engagement_id, "engagements"))
+_OF_ENGAGEMENT: Final = _of_engagements(Payment.engagement_id == bindparam("engagement"))
 
 
 async def of_engagements(db: AsyncSession, engagement_ids: Iterable[UUID]) -> Sequence[Payment]:
     """Every payment of these engagements, oldest first."""
-    return (await ask(db, _OF_ENGAGEMENTS, {"engagements": list(engagement_ids)})).scalars().all()
+    ids = list(engagement_ids)
+    if len(ids) == 1:  # planned once, where a list is planned each time
+        return (await ask(db, _OF_ENGAGEMENT, {"engagement": ids[0]})).scalars().all()
+    return (await ask(db, _OF_ENGAGEMENTS, {"engagements": ids})).scalars().all()
 
 
 async def tip_of(db: AsyncSession, engagement_id: UUID) -> Payment | None:

@@ -105,12 +105,18 @@ async def open_count(db: AsyncSession, customer: UUID) -> int:
 
 
 _STOPS: Final = select(Stop).where(among(Stop.request_id, "requests")).order_by(Stop.request_id, Stop.seq)
+_STOPS_OF_ONE: Final = select(Stop).where(Stop.request_id == bindparam("request")).order_by(Stop.seq)
 
 
 async def stops_of(db: AsyncSession, requests: Iterable[UUID]) -> dict[UUID, list[Stop]]:
     """The stops of each request, in order."""
     found: dict[UUID, list[Stop]] = {}
-    for stop in (await ask(db, _STOPS, {"requests": list(set(requests))})).scalars():
+    wanted = list(set(requests))
+    if len(wanted) == 1:  # planned once, where a list is planned each time
+        rows = await ask(db, _STOPS_OF_ONE, {"request": wanted[0]})
+    else:
+        rows = await ask(db, _STOPS, {"requests": wanted})
+    for stop in rows.scalars():
         found.setdefault(stop.request_id, []).append(stop)
     return found
 
