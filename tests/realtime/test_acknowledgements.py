@@ -1,7 +1,12 @@
 """What apps have taken in is written once a beat for all of them, and a database that was away gets it later."""
 
-from sqlalchemy import event, select, update
+from collections.abc import Sequence
+from typing import Any
 
+import pytest
+from sqlalchemy import Connection, select, update
+
+from domain.store import asking
 from domain.store.outage import DatabaseAway
 from domain.store.tables import Account, PushRow
 from domain.usecases.work import Actor
@@ -24,7 +29,9 @@ async def two_who_are_told(house: House) -> tuple[Actor, Actor]:
     return people
 
 
-async def test_all_that_was_taken_in_since_the_last_beat_is_written_at_once(house: House):
+async def test_all_that_was_taken_in_since_the_last_beat_is_written_at_once(
+    house: House, monkeypatch: pytest.MonkeyPatch
+):
     people = await two_who_are_told(house)
     phones = [await house.phone(person) for person in people]
     for person, phone in zip(people, phones, strict=True):
@@ -34,31 +41,34 @@ async def test_all_that_was_taken_in_since_the_last_beat_is_written_at_once(hous
         await phone.send("ack", seq=last - 1)
     await until(lambda: len(house.gateway._acknowledgements) == 2)
     asked: list[str] = []
-    engine = house.tools.sessions.kw["bind"].sync_engine
-    event.listen(engine, "before_cursor_execute", heard := lambda *call: asked.append(call[2]))
+
+    def heard(connection: Connection, statement: str, values: Sequence[Any]) -> Any:
+        asked.append(statement)
+        return run(connection, statement, values)
+
+    run = asking._run
+    monkeypatch.setattr(asking, "_run", heard)
     await house.gateway.step_acknowledgements()
-    event.remove(engine, "before_cursor_execute", heard)
     assert len([statement for statement in asked if "pushes" in statement]) == 1
     for person in people:
         assert await pushes_of(house, person) == ["acked", "acked", "waiting"]
 
 
-async def test_what_could_not_be_written_is_written_with_the_next_beat(house: House):
+async def test_what_could_not_be_written_is_written_with_the_next_beat(
+    house: House, monkeypatch: pytest.MonkeyPatch
+):
     person, _ = await two_who_are_told(house)
     phone = await house.phone(person)
     await house.happens(person)
     await phone.send("ack", seq=(await phone.events(1))[0]["seq"])
     await until(lambda: len(house.gateway._acknowledgements) == 1)
-    engine = house.tools.sessions.kw["bind"].sync_engine
 
     def away(*_: object) -> None:
         raise DatabaseAway("no connection")
 
-    event.listen(engine, "before_cursor_execute", away)
-    try:
+    with monkeypatch.context() as outage:
+        outage.setattr(asking, "_run", away)
         await house.gateway.step_acknowledgements()
-    finally:
-        event.remove(engine, "before_cursor_execute", away)
     assert await pushes_of(house, person) == ["waiting"]
     await house.gateway.step_acknowledgements()
     assert await pushes_of(house, person) == ["acked"]
