@@ -30,7 +30,7 @@ from sqlalchemy.types import NullType
 from domain.rules.states import ACTIVE_ENGAGEMENT, EngagementState, OfferOrigin, OfferState
 from domain.store import blocks
 from domain.store.asking import ask
-from domain.store.prepared import named
+from domain.store.prepared import named, one_of
 from domain.store.tables import (
     Account,
     DutySession,
@@ -128,7 +128,7 @@ def _on_duty(*, some: bool) -> Select[*tuple[Any, ...]]:
     market, now = bindparam("market", type_=Text), bindparam("now", type_=DateTime(timezone=True))
     wanted = bindparam("services", type_=ARRAY(Text))
     held = (Hold.resource_id == DutySession.account_id) & (Hold.state == "held")
-    active = Engagement.state.in_(sorted(ACTIVE_ENGAGEMENT))
+    active = one_of(Engagement.state, ACTIVE_ENGAGEMENT)
     waiting = exists().where(
         Engagement.provider_id == DutySession.account_id, Engagement.after_id.is_not(None), active
     )
@@ -242,8 +242,7 @@ async def on_duty(
     """Everybody on duty in a market for any of these services, by id; of these people only, where some are named."""
     statement = _EVERYBODY if among is None else _THOSE_NAMED
     asked = {"market": market, "services": sorted(set(services)), "now": now, "among": list(among or ())}
-    # Rows of thousands, and no object among them: the session would look for some.
-    found = (await (await db.connection()).execute(statement, asked)).all()
+    found = (await ask(db, statement, asked)).all()
     blocked = await blocks.around(db, [row[0] for row in found])
     return [
         OnDuty(
