@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, JsonValue
 from api.context import SignedIn
 from api.idempotency import Once
 from api.problems import problems
+from api.room import RoomForMore
 from api.schemas import FreeForm, In, Latitude, Longitude, Moment, Money, Out, Slug, Text, Time
 from domain.rules.places import Place
 from domain.usecases import quotes
@@ -92,7 +93,7 @@ class QuoteOut(Out):
     expires_at: Time
 
 
-@router.post("/v1/quotes", response_model=QuoteOut, responses=problems(404))
+@router.post("/v1/quotes", response_model=QuoteOut, responses=problems(404), dependencies=[RoomForMore])
 async def make_quote(body: QuoteIn, work: SignedIn, once: Once) -> Response:
     """Freeze a price. Turn it into a request within its time, once; nothing is owed until then."""
 

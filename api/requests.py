@@ -13,6 +13,7 @@ from api.idempotency import Once
 from api.paging import MOST, Paging
 from api.problems import problems
 from api.quotes import ASK, MOST_STOPS, StopIn
+from api.room import RoomForMore
 from api.schemas import ID, FreeForm, In, Moment, Money, MoneyIn, Out, Page, RowId, ShortText, Slug, Text
 from domain.rules.states import RequestState, Role
 from domain.usecases import cancelling, funding, requests, telling, why
@@ -162,7 +163,13 @@ class Calls(Out):
     next_cursor: str | None = None
 
 
-@router.post("/requests", status_code=201, response_model=RequestOut, responses=problems(402, 404, 409, 410))
+@router.post(
+    "/requests",
+    status_code=201,
+    response_model=RequestOut,
+    responses=problems(402, 404, 409, 410),
+    dependencies=[RoomForMore],
+)
 async def ask(body: RequestIn, work: SignedIn, once: Once) -> Response:
     """Publish a need. A dispatched one has its price authorised first; a posted job is paid for when awarded."""
 

@@ -185,6 +185,7 @@ def _tools(
         firebase=firebase,
         witness=DeedSeries(registry),
         traces=traces,
+        pressed=lambda: pool_of(database).waited_s,
         planner=planner,
         beside=async_sessionmaker(beside, expire_on_commit=False),
     )

@@ -77,6 +77,7 @@ class Rides:
         self._early: dict[str, list[tuple[float, Line, dict[str, Any]]]] = {}
         self._taps: dict[str, Tap] = {}
         self.lost = 0
+        self.turned_away = 0
         self._by_engagement: dict[str, Ride] = {}
         self._places = [
             (PICKUP[0] + self._dice.uniform(-AROUND, AROUND), PICKUP[1] + self._dice.uniform(-AROUND, AROUND))
@@ -126,6 +127,7 @@ class Rides:
             f"rides_cpu_ms_a_request{at}": sum(self.cpu_ms_a_request(calm_too=True).values()),
             f"deliveries_per_s{at}": self._frames / self._frames_s,
             f"accepts_refused{at}": float(self.lost),
+            f"turned_away{at}": float(self.turned_away),
             f"errors{at}": float(len(self.wrong)),
         }
         for name, samples in (
@@ -168,6 +170,12 @@ class Rides:
                 headers={**headers, "Idempotency-Key": str(uuid4())},
             )
             request = made.raise_for_status().json()
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+                self.turned_away += 1  # with the moment to come back: overload, said plainly
+            else:
+                self.wrong.append(f"a request was not taken: {error!r}")
+            return
         except httpx.HTTPError as error:
             self.wrong.append(f"a request was not taken: {error!r}")
             return

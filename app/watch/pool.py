@@ -1,5 +1,6 @@
 """The pool of connections, counting: how often one had to be waited for, how often the database was away."""
 
+import time
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -24,20 +25,32 @@ class CountingPool(AsyncAdaptedQueuePool):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self.tally = PoolTally()
+        self._waiting: dict[object, float] = {}  # since when, in the order of their coming
 
     @property
     def full(self) -> bool:
         """Whether whoever wants a connection now has to wait."""
         return self.checkedout() >= self.size()
 
+    @property
+    def waited_s(self) -> float:
+        """How long whoever waits longest has been waiting; 0 where nobody does."""
+        since = next(iter(self._waiting.values()), None)
+        return 0.0 if since is None else time.monotonic() - since
+
     def connect(self) -> PoolProxiedConnection:
         """A connection, when one is free."""
-        self.tally.waits += self.full
+        waits = object()
+        if self.full:
+            self.tally.waits += 1
+            self._waiting[waits] = time.monotonic()
         try:
             return super().connect()
         except Exception as error:
             self.tally.outages += is_outage(error)
             raise
+        finally:
+            self._waiting.pop(waits, None)
 
     def recreate(self) -> Self:
         """The pool that follows this one."""

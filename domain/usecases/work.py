@@ -132,6 +132,8 @@ class Tools:
     """By the version of a service; see `domain.usecases.specs`."""
     witness: Callable[[Counted], None] = lambda _: None  # hears of deeds once they are committed
     traces: Traces | None = None  # None: nobody records
+    pressed: Callable[[], float] = lambda: 0.0
+    """Seconds that somebody has been waiting for a connection to the database."""
     planner: Planner | None = None  # None: in processes that answer nobody
     beside: async_sessionmaker[AsyncSession] | None = None
     """For what stays done though the request is refused: connections apart from those of `sessions`, of which whoever

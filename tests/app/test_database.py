@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.database import CONNECTIONS, JSON, TAKES_ITS_TIME, open_database
+from app.watch.pool import pool_of
 from domain.rules.states import Allocator
 from domain.store.outage import DatabaseAway, is_outage
 
@@ -104,6 +105,28 @@ async def test_a_server_that_ends_in_the_middle_is_an_outage_and_a_wrong_stateme
             with pytest.raises(DBAPIError) as ended:
                 await connection.execute(text("select 1"))
         assert is_outage(ended.value)
+    finally:
+        await database.dispose()
+
+
+async def test_the_pool_knows_how_long_somebody_has_been_waiting(database_url: str):
+    database = open_database(database_url, 1)
+    pool = pool_of(database)
+
+    async def wants_one() -> None:
+        async with database.connect():
+            pass
+
+    try:
+        async with database.connect():
+            assert pool.waited_s == 0
+            waiting = [asyncio.create_task(wants_one()) for _ in range(3)]
+            async with asyncio.timeout(WITHIN):
+                while pool.waited_s < 0.05:  # noqa: ASYNC110 - it is a clock
+                    await asyncio.sleep(0.001)
+            assert pool.tally.waits == 3
+        await asyncio.gather(*waiting)
+        assert pool.waited_s == 0
     finally:
         await database.dispose()
 
