@@ -110,8 +110,8 @@ class Survivor:
     ) -> tuple[int, Any]:
         """Ask until it is answered: a broken line, a 503 and a 429 are asked again, under the same key.
 
-        A 500 is a broken promise, and so is silence for longer than a phone's patience. Raises TimeoutError when nothing
-        answers for longer than any fault lasts.
+        A 500 is a broken promise, and so is silence for longer than a phone's patience. Raises TimeoutError when
+        nothing answers for longer than any fault lasts.
         """
         answer = await self.answer(method, path, body, key=key)
         return answer.status_code, answer.json() if answer.content else None

@@ -12,7 +12,7 @@ from geo.points import moved
 from realtime.mapdesk import RIGHTS_EVERY
 from realtime.tracking import LOOK_EVERY
 from tests.factories import PORT, an_account
-from tests.realtime.house import House, Phone, at
+from tests.realtime.house import House, Phone, at, until
 from tests.realtime.test_tracking import drives, following
 
 
@@ -194,6 +194,4 @@ async def test_a_phone_that_leaves_takes_nobodys_fixes_with_it(house: House):
     await leaver.send("do", id="1", op="request.cancel", args={"id": str(driver.id)})
     await waits.wait()
     await leaver.socket.close()
-    async with asyncio.timeout(5):
-        while house.positions.newest(driver.id) is None:
-            await asyncio.sleep(0.01)
+    await until(lambda: house.positions.newest(driver.id) is not None)
