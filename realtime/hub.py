@@ -152,7 +152,8 @@ class Gateway:
         await self.start()
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(_repeat(self.step, BEAT, stop))
+                group.create_task(_repeat(self.step_clocks, BEAT, stop))
+                group.create_task(_repeat(self._tracking.step, BEAT, stop))
                 group.create_task(_repeat(self._maps.step, MAP_EVERY, stop))
                 group.create_task(_repeat(self._lookout.step, TICK_EVERY, stop))
                 group.create_task(_repeat(self._acknowledgements.step, BEAT, stop))
@@ -168,13 +169,17 @@ class Gateway:
         await self._acknowledgements.step()
 
     async def step(self) -> None:
-        """One beat."""
+        """One beat of everything that has one."""
+        await self.step_clocks()
+        await self._tracking.step()
+
+    async def step_clocks(self) -> None:
+        """Have sessions look at the clock, once a second. Waits for nothing: what a database does is nobody's time."""
         now = self.now()
         if not 0 <= now - self._ticked_at < TICK_EVERY:
             self._ticked_at = now
             for connection in self._roster:
                 connection.perform(self._lookout.sift(connection, connection.session.tick(now)))
-        await self._tracking.step()
 
     async def step_acknowledgements(self) -> None:
         """Write what apps have taken in."""

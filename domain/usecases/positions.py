@@ -35,7 +35,9 @@ SWEEP_EVERY: Final = 10.0  # s
 TOGETHER_FROM: Final = (
     32  # hints of one message: fewer cost less one by one, hundreds a quarter of it as columns
 )
-KEPT_APART: Final = 0.5  # s between two fixes of a track, by the phone's clock: however many are sent, few are rows
+KEPT_APART: Final = (
+    0.5  # s between two fixes of a track, by the phone's clock: however many are sent, few are rows
+)
 UNKEPT_FIXES: Final = 600  # an engagement, while the database is away: ten minutes at one a second; older go
 
 
