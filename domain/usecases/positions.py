@@ -35,9 +35,6 @@ SWEEP_EVERY: Final = 10.0  # s
 TOGETHER_FROM: Final = (
     32  # hints of one message: fewer cost less one by one, hundreds a quarter of it as columns
 )
-KEPT_APART: Final = (
-    0.5  # s between two fixes of a track, by the phone's clock: however many are sent, few are rows
-)
 UNKEPT_FIXES: Final = 600  # an engagement, while the database is away: ten minutes at one a second; older go
 
 
@@ -244,13 +241,11 @@ class Positions:
     async def _pass_on(self, duty: Duty, taken: Sequence[Reading]) -> None:
         """To the tracks that are kept, and to whoever follows."""
         for work in duty.tracked if duty.work else ():
+            fixes = [reading.fix for reading in taken]
             unkept = self._unkept.setdefault((work.engagement_id, work.market), [])
-            for fix in (reading.fix for reading in taken):
-                if not unkept or fix.at - unkept[-1].at >= KEPT_APART:
-                    unkept.append(fix)
+            unkept.extend(fixes)
             del unkept[:-UNKEPT_FIXES]
-            newest = taken[-1]
-            seen = TrackHint(newest.lat, newest.lon, newest.at.timestamp())
+            seen = TrackHint(fixes[-1].lat, fixes[-1].lon, fixes[-1].at)
             await self._tools.bus.publish(f"track.{work.engagement_id}", msgspec.json.encode(seen))
 
     async def _keep_tracks(self) -> None:

@@ -246,19 +246,6 @@ async def test_fixes_wait_while_the_database_is_away(
     assert await rows_that_hold(town.tools, str(ODD.lat)) == ["track_points"]
 
 
-async def test_a_flood_of_fixes_is_few_rows_of_a_track(here: Process, town: Town):
-    """A phone may say a hundred times a second where it is: the newest counts, and a line on a map needs two."""
-    engagement = await town.ride()
-    await town.drive_to(engagement, "en_route")
-    town.clock.move(10)
-    flood = [here.fix(ODD, ago=ago / 100) for ago in reversed(range(300))]
-    assert (await here.positions.report(town.driver, flood)).accepted == len(flood)
-    await here.positions.step()
-    async with town.tools.sessions() as db:
-        count = (await db.execute(text("select count(*) from track_points"))).scalar_one()
-    assert count == pytest.approx(3 / positions.KEPT_APART, abs=1)
-
-
 def test_a_mask_is_the_same_everywhere():
     assert Markets().mask_of(["ride-vtc", "odd-job"]) == Markets().mask_of(["odd-job", "ride-vtc"])
     assert Markets().mask_of([]) == 0
