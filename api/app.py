@@ -40,6 +40,8 @@ from api import (
 from api.frame import BodyCap, Frame, Gzip, Heads
 from api.limits import ACCOUNT, ADDRESS, CODES, STRANGER, CodeLimit, Limits, Rate
 from api.metrics import Metrics
+from api.patience import Patience
+from domain.usecases.outages import ANSWER_WITHIN
 from domain.usecases.readiness import Readiness
 from domain.usecases.work import Tools
 
@@ -81,6 +83,7 @@ class ApiSettings:
     codes: Rate = CODES
     body_limit: int = 256 * 1024  # bytes
     body_within: float = 20.0  # s for a body to come whole; a phone in a tunnel comes back under the same key
+    answer_within: float = ANSWER_WITHIN
     monotonic: Callable[[], float] = time.monotonic
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     readiness: Readiness | None = None  # None: whether database and bus answer
@@ -108,6 +111,7 @@ def create_api(tools: Tools, settings: ApiSettings) -> FastAPI:
     if tools.development:
         api.include_router(dev.router)
     # The last added is the outermost.
+    api.add_middleware(Patience, within=settings.answer_within)
     api.add_middleware(Heads)
     api.add_middleware(Gzip)
     api.add_middleware(BodyCap, limit=settings.body_limit, within=settings.body_within)

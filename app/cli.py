@@ -123,9 +123,9 @@ async def _command(asked: argparse.Namespace, settings: Settings) -> int:
 async def _serve(settings: Settings, url: str, parts: Part, asked: argparse.Namespace) -> int:
     """Run some parts until told to stop."""
     if Part.API in parts:
-        listener = server.listen(asked.host, asked.port)
+        listener = server.bound(asked.host, asked.port)
     else:
-        listener = server.listen(settings.metrics_host, asked.metrics_port or settings.metrics_port)
+        listener = server.bound(settings.metrics_host, asked.metrics_port or settings.metrics_port)
     host, port = listener.getsockname()[:2]
     async with (
         running(settings, url, parts) as engine,

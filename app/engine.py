@@ -5,9 +5,8 @@ One process runs all of it (`serve`, `up`); `api`, `dispatch` and `relay` run a 
 
 import asyncio
 import json
-import logging
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from enum import Flag, auto
@@ -21,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 from api.app import VERSION, ApiSettings, create_api, create_door
 from api.limits import Rate
 from api.problems import refusal_body
-from app import ground, memory, migrate
+from app import ground, migrate
 from app.calibrator import Calibrator
 from app.clock import SystemClock, new_id
 from app.database import BESIDE, CONNECTIONS, LOOPS, open_database
@@ -29,6 +28,7 @@ from app.dispatcher import MarketDispatcher
 from app.ground import Ground
 from app.janitor import Janitor
 from app.live import Markets
+from app.loops import Loop, Loops
 from app.pages import add_pages
 from app.psp_sandbox import SandboxPsp
 from app.pusher import Pusher
@@ -64,13 +64,8 @@ if TYPE_CHECKING:
     from app.watch.otlp import OtlpTraces
     from realtime.bus_nats import NatsBus
 
-log = logging.getLogger(__name__)
-
 BUS_WITHIN: Final = 20.0  # s for the bus to be there: they may all start at once
-GIVE_UP: Final = 3.0  # s a loop may take to end what it is at; then it is cancelled, which undoes it
 DEMO: Final = Path(__file__).parent / "demo"
-
-Loop = Callable[[asyncio.Event], Awaitable[None]]
 
 
 class Part(Flag):
@@ -120,6 +115,7 @@ async def running(settings: Settings, database_url: str, parts: Part = Part.ALL)
         await _found(tools, cities, osrm)
         aside = _database(stack, database_url, LOOPS + len(cities))  # a market's lease keeps one of them
         looping = replace(tools, sessions=async_sessionmaker(aside, expire_on_commit=False))
+        running_loops = Loops(registry)
         loops: list[Loop] = [LoopPulse(registry).run]
         api: FastAPI | None = None
         gateway: Gateway | None = None
@@ -145,9 +141,8 @@ async def running(settings: Settings, database_url: str, parts: Part = Part.ALL)
             relay = Relay(looping, RelaySeries(registry))
             loops += [relay.run, timekeeper.run, pusher.run, Janitor(looping).run]
             loops.append(BacklogWatch(looping, registry).run)
-        stop = asyncio.Event()
-        tasks = _begin(loops, stop)
-        stack.push_async_callback(_stop, stop, tasks)
+        running_loops.begin(loops)
+        stack.push_async_callback(running_loops.end)
         yield Engine(tools, api, create_door(readiness, registry), gateway, readiness)
 
 
@@ -282,22 +277,3 @@ def _firebase(settings: Settings) -> tuple[Firebase | None, PushSender | None]:
 
     wired = open_firebase(settings.firebase_credentials)
     return FirebaseTokens(wired), firebase_pushes(wired, SystemClock(), settings.fcm_url)
-
-
-def _begin(loops: Sequence[Loop], stop: asyncio.Event) -> list[asyncio.Future[None]]:
-    """Set the loops going, with everything in place."""
-    memory.settle()
-    return [asyncio.ensure_future(loop(stop)) for loop in loops]
-
-
-async def _stop(stop: asyncio.Event, tasks: Sequence[asyncio.Future[None]]) -> None:
-    """Ask the loops to end; cancel those that take long. Killing any of them loses nothing, so this does not either."""
-    stop.set()
-    if tasks:
-        _, late = await asyncio.wait(tasks, timeout=GIVE_UP)
-        for task in late:
-            log.info("%r is cut short: what it had open is undone and done again by the next", task)
-            task.cancel()
-    for outcome in await asyncio.gather(*tasks, return_exceptions=True):
-        if isinstance(outcome, Exception):
-            log.error("a part of the engine failed", exc_info=outcome)

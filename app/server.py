@@ -10,7 +10,7 @@ from typing import Final
 import uvicorn
 from fastapi import FastAPI
 
-from app.slowness import HurriedProtocol
+from app.slowness import FinalSocket, HurriedProtocol
 
 LARGEST_FRAME: Final = 64 * 1024  # bytes; the session itself closes beyond 16 KiB, with 1009 and a reason
 BACKLOG: Final = 2048
@@ -32,13 +32,25 @@ class Server(uvicorn.Server):
         yield
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """The listening socket, bound before anything slow is done. Raises `PortTaken`."""
+def bound(host: str, port: int) -> socket.socket:
+    """The socket that will listen, bound before anything slow is done. Raises `PortTaken`.
+
+    It does not listen yet: a client that connects while we start is refused and tries another process, where in our
+    queue it would wait for as long as the start takes.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
+    with _named(listener, port):
         listener.bind((host, port))
+    return listener
+
+
+@contextlib.contextmanager
+def _named(listener: socket.socket, port: int) -> Iterator[None]:
+    """What an address cannot be had for, in words; the socket is closed then."""
+    try:
+        yield
     except OSError as error:
         listener.close()
         if error.errno == errno.EADDRINUSE:
@@ -48,8 +60,6 @@ def listen(host: str, port: int) -> socket.socket:
         if error.errno == errno.EACCES:
             raise PortTaken(f"port {port} is for administrators; choose another: --port 8000") from error
         raise
-    listener.listen(BACKLOG)
-    return listener
 
 
 def make(api: FastAPI) -> Server:
@@ -57,10 +67,11 @@ def make(api: FastAPI) -> Server:
     config = uvicorn.Config(
         api,
         http=HurriedProtocol,
-        ws="websockets-sansio",
+        ws=FinalSocket,
         ws_max_size=LARGEST_FRAME,
         ws_per_message_deflate=False,  # triples the memory of a connection (notes: 31 -> 70 KB)
-        ws_ping_interval=None,  # the session's own heartbeat is all a browser's code can see: no second one
+        ws_ping_interval=45.0,  # something goes down even where nothing happens: proxies close lines quiet for a minute
+        ws_ping_timeout=None,  # who is silent is for the session to judge, and closed with a code of ours
         lifespan="off",
         log_config=None,
         access_log=False,  # api.frame logs, without tokens
@@ -77,6 +88,8 @@ async def answering(
     api: FastAPI, listener: socket.socket, farewell: Callable[[], Awaitable[None]]
 ) -> AsyncIterator["asyncio.Task[None]"]:
     """Serve while inside; yields the server's task once it answers. `farewell` comes before the last answers."""
+    with _named(listener, listener.getsockname()[1]):
+        listener.listen(BACKLOG)  # here somebody who bound it at the same moment may have been faster
     web = make(api)
     task = asyncio.create_task(web.serve(sockets=[listener]))
     try:

@@ -1,20 +1,33 @@
-"""HTTP connections that may not be slow for ever: a head has its time and its size, whoever sends it byte by byte."""
+"""Connections that may not be slow for ever: a head has its time and its size, whoever sends it byte by byte; and who
+reads nothing of what is sent is let go, with what waits for it.
+
+A transport's `close` waits for what is unsent, and a peer that lives and reads nothing has it wait for ever: the line,
+and all the memory behind it, would stay when everybody has long forgotten them.
+"""
 
 import asyncio
 from typing import Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 HEAD_WITHIN: Final = (
     10.0  # s from the first sign of a request to the end of its headers; phones take one round trip
 )
 LARGEST_HEAD: Final = 64 * 1024  # bytes; a token and a key take two kilobytes
+UNREAD_FOR: Final = (
+    30.0  # s in which a reader takes nothing at all of what waits for it; the slowest phone takes a packet
+)
+FAREWELL: Final = 10.0  # s for the last words to leave, once everything is over
 
 
 class HurriedProtocol(HttpToolsProtocol):
     """Uvicorn's protocol, which would wait for the rest of a head as long as anybody cares to send it."""
 
     head_within: float = HEAD_WITHIN
+    unread_for: float = UNREAD_FOR
+    _unread_due: asyncio.TimerHandle | None = None
+    _unread: int = 0  # bytes that waited at the last look
     _head_due: asyncio.TimerHandle | None = None
     _head_bytes: int = 0
 
@@ -41,6 +54,8 @@ class HurriedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_waiting()
+        if self._unread_due is not None:
+            self._unread_due.cancel()
         super().connection_lost(exc)
 
     def _is_between_requests(self) -> bool:
@@ -62,3 +77,37 @@ class HurriedProtocol(HttpToolsProtocol):
     def _give_up(self) -> None:
         self._end_waiting()
         self.transport.close()
+
+    # Whether the client reads
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._watch()
+
+    def _watch(self) -> None:
+        """While something waits for the client, see that it becomes less."""
+        unread = self.transport.get_write_buffer_size()
+        if unread and self._unread_due is None:
+            self._unread, self._unread_due = unread, self.loop.call_later(self.unread_for, self._look)
+
+    def _look(self) -> None:
+        self._unread_due = None
+        if self.transport.get_write_buffer_size() < self._unread:
+            self._watch()
+        else:
+            self.transport.abort()
+
+
+class FinalSocket(WebSocketsSansIOProtocol):
+    """Uvicorn's WebSocket, gone for good a while after its conversation is over."""
+
+    farewell: float = FAREWELL
+
+    def on_task_complete(self, task: "asyncio.Task[None]") -> None:
+        super().on_task_complete(task)
+        if not self.disconnected:
+            self.loop.call_later(self.farewell, self.transport.abort)

@@ -21,6 +21,7 @@ AT_ONCE: Final = 4  # timers at a time: a payment service slow to answer does no
 LONGEST_NAP: Final = 1.0  # s; timers set by another process whose wake-up call got lost are found within it
 TAKEN_NAP: Final = 0.05  # s; what is due is being done by somebody else
 WAKE: Final = "wake.timers"
+KNOWN: Final[frozenset[str]] = frozenset(TimerKind)
 
 log = logging.getLogger(__name__)
 
@@ -104,6 +105,9 @@ class Timekeeper:
 
     async def _do(self, work: Work, timer: Timer) -> None:
         """Have the timer's use case done, or put the timer off with what went wrong."""
+        if timer.kind not in KNOWN:  # a newer version's, which will find it again
+            timers.postpone(timer, work.now, "this version does not know such a timer")
+            return
         kind, late_s = TimerKind(timer.kind), (work.now - timer.due_at).total_seconds()
         done = False
         try:

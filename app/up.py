@@ -48,7 +48,7 @@ class TownArguments:
 
 async def up(settings: Settings, database_url: str, asked: TownArguments) -> int:
     """Serve, fill the town, and with `--for` tell what happened: 1 if nothing finished or anything was unsound."""
-    listener = server.listen(asked.host, asked.port)
+    listener = server.bound(asked.host, asked.port)
     # Phones at twelve times life's pace imply speeds no car has: the check against impossible jumps allows them.
     paced = replace(settings, fastest_mps=max(settings.fastest_mps, 2 * STREET_MPS * asked.speed))
     async with running(paced, database_url) as engine:

@@ -56,7 +56,8 @@ async def _post(receive: Receive, send: Send) -> None:
 
 async def main() -> None:
     """Serve until whoever started us lets go of our standard input."""
-    listener = server.listen("127.0.0.1", 0)
+    listener = server.bound("127.0.0.1", 0)
+    listener.listen(server.BACKLOG)  # before its port is told: whoever started us comes at once
     web = server.make(cast(FastAPI, bare))
     serving = asyncio.create_task(web.serve(sockets=[listener]))
     print(_port(listener), flush=True)

@@ -105,10 +105,11 @@ async def _over(house: House, sizes: Sizes, seed: int, plan: tuple[Event, ...], 
     await asyncio.sleep(sizes.calm)
     calm = list(crowd.record.answered_ms)
     crowd.record.answered_ms.clear()
+    crowd.record.tries_ms.clear()
     say(f"calm: {dict(crowd.record.seen)}")
     try:
         seen = await go_wrong(house, crowd, plan, say)
-        worst = list(crowd.record.answered_ms)
+        worst, tries = list(crowd.record.answered_ms), list(crowd.record.tries_ms)
     finally:
         over.set()
         await living
@@ -116,7 +117,7 @@ async def _over(house: House, sizes: Sizes, seed: int, plan: tuple[Event, ...], 
     say(f"seen: {dict(crowd.record.seen)}")
     await crowd.close()
     bites = tallied(plan, seen)
-    return _outcome(sizes, plan, crowd, broken, calm, worst, bites)
+    return _outcome(sizes, plan, crowd, broken, calm, worst, tries, bites)
 
 
 # Afterwards
@@ -145,6 +146,7 @@ def _outcome(
     broken: list[str],
     calm: list[float],
     worst: list[float],
+    tries: list[float],
     bites: Mapping[str, Mapping[str, int]],
 ) -> Outcome:
     seen = crowd.record.seen
@@ -162,6 +164,7 @@ def _outcome(
         figures={
             "calm_ms": quiet,
             "chaos_ms": stormy,
+            "chaos_one_try_ms": Spread.of(tries),
             "rides_asked_for": seen["rides asked for"],
             "rides_finished": seen["rides finished"],
             "events_told": sum(len(one.told) for one in crowd.everybody),

@@ -59,6 +59,7 @@ class Record:
     broken: list[str] = field(default_factory=list)
     seen: Counter[str] = field(default_factory=Counter)
     answered_ms: list[float] = field(default_factory=list)
+    tries_ms: list[float] = field(default_factory=list)  # every answer, those that said to ask again too
     pins: dict[str, str] = field(default_factory=dict)  # by engagement: what its customer tells the driver
 
     def breaks(self, words: str) -> None:
@@ -109,7 +110,8 @@ class Survivor:
     ) -> tuple[int, Any]:
         """Ask until it is answered: a broken line, a 503 and a 429 are asked again, under the same key.
 
-        A 500 is a broken promise. Raises TimeoutError when nothing answers for longer than any fault lasts.
+        A 500 is a broken promise, and so is silence for longer than a phone's patience. Raises TimeoutError when
+        nothing answers for longer than any fault lasts.
         """
         answer = await self.answer(method, path, body, key=key)
         return answer.status_code, answer.json() if answer.content else None
@@ -136,13 +138,17 @@ class Survivor:
     async def _one_try(
         self, method: str, path: str, body: object, headers: dict[str, str]
     ) -> httpx.Response | None:
+        began = time.perf_counter()
         try:
             url = self._gateways[self._at] + path
             answer = await self.http.request(method, url, json=body, headers=headers)
-        except httpx.TransportError:
+        except httpx.TransportError as error:
+            if isinstance(error, httpx.ReadTimeout):
+                self.record.breaks(f"{method} {path}: no answer within {ONE_TRY:.0f} s")
             self.record.seen["lines broken"] += 1
             self._go_elsewhere()
             return None
+        self.record.tries_ms.append((time.perf_counter() - began) * 1e3)
         if answer.status_code in {429, 503}:
             self.record.seen[f"answers {answer.status_code}"] += 1
             if "retry-after" not in answer.headers:

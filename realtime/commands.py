@@ -1,7 +1,8 @@
 """`do`: commands of the HTTP API over the socket. A literal table from an operation to its use case.
 
 Arguments are checked here as the HTTP routes check theirs; `id` names the row. What is done is remembered under
-the client's id in the same transaction: the same id and arguments give the first result again.
+the client's id in the same transaction: the same id, operation and arguments give the first result again, the same
+id with anything else is refused.
 """
 
 import json
@@ -25,6 +26,7 @@ from domain.usecases import (
     duty,
     engagements,
     funding,
+    identity,
     messages,
     offers,
 )
@@ -185,9 +187,10 @@ async def carry_out(tools: Tools, actor: Actor, do: Do) -> Any:
         raise Invalid.field(f"/args{pointer}", detail) from None
     async with working(tools, actor) as work:
         access.require_account(actor)
+        work.actor = await identity.as_of_now(work)
 
         async def answer() -> tuple[int, str]:
             return 200, as_text(await command.run(work, args))
 
-        given = await once(work, do.op, do.id, fingerprint(do.op, dict(do.args)), answer)
+        given = await once(work, "do", do.id, fingerprint(do.op, dict(do.args)), answer)
     return json.loads(given.body)

@@ -11,12 +11,12 @@ from typing import Any, Final
 
 import msgspec
 
-from domain.rules.errors import Refusal, Suspended, TokenExpired, Unavailable
+from domain.rules.errors import Refusal, Suspended, TokenExpired, TokenInvalid, Unavailable
 from domain.rules.ids import parse_id
-from domain.rules.tokens import Claims, read_access
+from domain.rules.tokens import read_access
 from domain.rules.traces import doing
 from domain.usecases import identity, stream
-from domain.usecases.outages import unavailable_for
+from domain.usecases.outages import ANSWER_WITHIN, took_too_long, unavailable_for
 from domain.usecases.positions import Positions
 from domain.usecases.stream import Told
 from domain.usecases.work import NOBODY, Actor, Tools, Work, working
@@ -73,8 +73,17 @@ class _Glimpse(msgspec.Struct, frozen=True, gc=False):
 class Gateway:
     """`run` it beside the server; `drain` it before the server stops. Owned by one event loop."""
 
-    def __init__(self, tools: Tools, positions: Positions, *, problem_of: ProblemOf = plain_problem) -> None:
+    def __init__(
+        self,
+        tools: Tools,
+        positions: Positions,
+        *,
+        problem_of: ProblemOf = plain_problem,
+        answer_within: float = ANSWER_WITHIN,
+    ) -> None:
+        """`answer_within`: seconds for whatever a session asks of the house; then it is given up and told."""
         self._tools = tools
+        self._answer_within = answer_within
         self._positions = positions
         self._problem_of = problem_of
         self._roster = Roster()
@@ -135,6 +144,7 @@ class Gateway:
         self._ends = [
             await bus.subscribe("account.*", self._heard_event),
             await bus.subscribe("suspended.*", self._heard_suspended),
+            await bus.subscribe("signed_out.*", self._heard_signed_out),
         ]
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -142,7 +152,8 @@ class Gateway:
         await self.start()
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(_repeat(self.step, BEAT, stop))
+                group.create_task(_repeat(self.step_clocks, BEAT, stop))
+                group.create_task(_repeat(self._tracking.step, BEAT, stop))
                 group.create_task(_repeat(self._maps.step, MAP_EVERY, stop))
                 group.create_task(_repeat(self._lookout.step, TICK_EVERY, stop))
                 group.create_task(_repeat(self._acknowledgements.step, BEAT, stop))
@@ -158,13 +169,17 @@ class Gateway:
         await self._acknowledgements.step()
 
     async def step(self) -> None:
-        """One beat."""
+        """One beat of everything that has one."""
+        await self.step_clocks()
+        await self._tracking.step()
+
+    async def step_clocks(self) -> None:
+        """Have sessions look at the clock, once a second. Waits for nothing: what a database does is nobody's time."""
         now = self.now()
         if not 0 <= now - self._ticked_at < TICK_EVERY:
             self._ticked_at = now
             for connection in self._roster:
                 connection.perform(self._lookout.sift(connection, connection.session.tick(now)))
-        await self._tracking.step()
 
     async def step_acknowledgements(self) -> None:
         """Write what apps have taken in."""
@@ -215,12 +230,20 @@ class Gateway:
             for connection in self._roster.of(account):
                 connection.perform(connection.session.close(CloseCode.FORBIDDEN, "this account is suspended"))
 
+    def _heard_signed_out(self, subject: str, _: bytes) -> None:
+        family = parse_id(subject.partition(".")[2])
+        for connection in self._roster if family is not None else ():
+            if connection.actor.family_id == family:
+                ended = connection.session.close(CloseCode.UNAUTHENTICATED, "this sign-in has ended")
+                connection.perform(ended)
+
     # What sessions ask for
 
     async def _carry_out(self, connection: Connection, effect: Effect) -> list[Effect]:
         """Do what a session asked. A failure of the house is logged and told; it ends no connection but a greeting."""
         try:
-            return await self._do(connection, effect)
+            async with asyncio.timeout(self._answer_within):
+                return await self._do(connection, effect)
         except Refusal as refusal:
             return self._refused(connection, effect, refusal)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is told and logged in one place
@@ -228,13 +251,16 @@ class Gateway:
 
     def _failed(self, connection: Connection, effect: Effect, error: Exception) -> list[Effect]:
         """What a client is told when the house could not do what it asked."""
-        session, failed = connection.session, unavailable_for(error)
+        session = connection.session
+        failed = took_too_long() if isinstance(error, TimeoutError) else unavailable_for(error)
         if failed is None:
             log.error("a socket's %s failed", type(effect).__name__, exc_info=error)
             failed = Unavailable("something went wrong on our side")
         else:
             log.warning("a socket's %s failed: %s", type(effect).__name__, error)
         match effect:
+            case Authenticate(again=True):
+                return session.unrenewed(failed)
             case Authenticate():
                 return session.close(CloseCode.DRAINING, f"not now; retry_ms={self._retry_ms()}")
             case ReadLog() | ReadSnapshot():
@@ -270,13 +296,12 @@ class Gateway:
 
     def _refused(self, connection: Connection, effect: Effect, refusal: Refusal) -> list[Effect]:
         session = connection.session
+        if isinstance(refusal, TokenInvalid | Suspended) and not isinstance(effect, Authenticate):
+            return session.close(_close_for(refusal), refusal.detail)  # the sign-in has ended meanwhile
         problem = self._problem_of(refusal, connection.actor.language)
         match effect:
             case Authenticate():
-                code = _REFUSED.get(type(refusal), CloseCode.UNAUTHENTICATED)
-                return session.refused(code, refusal.detail)
-            case ReadLog() | ReadSnapshot():  # the sign-in has ended meanwhile
-                return session.close(_REFUSED.get(type(refusal), CloseCode.UNAUTHENTICATED), refusal.detail)
+                return session.refused(_close_for(refusal), refusal.detail)
             case Do():
                 return [Send(write(frames.Failed(effect.id, problem)))]
             case Subscribe():
@@ -305,7 +330,7 @@ class Gateway:
     async def _read_log(self, connection: Connection, ask: ReadLog) -> list[Effect]:
         asked_at = since(self._tools)
         async with working(self._tools, connection.actor) as work:
-            await _still_signed_in(work)
+            await identity.as_of_now(work)
             stands, events = await stream.events_after(work, ask.after, ask.limit)
         page = [(event.seq, event_frame(event)) for event in events]
         for _, frame in page:
@@ -314,7 +339,7 @@ class Gateway:
 
     async def _read_snapshot(self, connection: Connection) -> list[Effect]:
         async with working(self._tools, connection.actor) as work:
-            await _still_signed_in(work)
+            await identity.as_of_now(work)
             stands, state = await stream.snapshot(work)
         return connection.session.restored(standing_of(stands), state, self.now())
 
@@ -323,6 +348,8 @@ class Gateway:
         return self._intake.answer(receipt, connection.actor.language)
 
     async def _subscribe(self, connection: Connection, ask: Subscribe) -> list[Effect]:
+        async with working(self._tools, connection.actor) as work:
+            connection.actor = await identity.as_of_now(work)  # it may be staff no longer
         await self._carriers.join(connection, ask)
         return connection.session.follows(ask.channel)
 
@@ -335,14 +362,8 @@ async def _who(work: Work, ask: Authenticate) -> tuple[Actor, float | None]:
     return await identity.actor_of(work, claims), float(claims.expires_at)
 
 
-async def _still_signed_in(work: Work) -> None:
-    """Signing out and suspension end a socket at its next look at the log, at most a heartbeat later."""
-    family = work.actor.family_id
-    if family is not None:
-        claims = Claims(
-            account_id=work.actor.id, family_id=family, issued_at=0, expires_at=0, token_id=family
-        )
-        await identity.actor_of(work, claims)
+def _close_for(refusal: Refusal) -> int:
+    return _REFUSED.get(type(refusal), CloseCode.UNAUTHENTICATED)
 
 
 def event_frame(event: Told) -> bytes:

@@ -29,6 +29,7 @@ class Intake:
         self._failed = failed
         self._waiting: list[tuple[Connection, Report]] = []
         self._taking: asyncio.Task[None] | None = None
+        self._settling: asyncio.Task[None] | None = None  # named, so that it is not forgotten while it runs
         self._one_by_one = asyncio.Lock()
 
     def take(self, connection: Connection, report: Report) -> bool:
@@ -41,9 +42,11 @@ class Intake:
         return True
 
     async def settle(self) -> None:
-        """Whatever was taken before this call is in the index when it returns."""
+        """Whatever was taken before this call is in the index when it returns. Who asks may leave or be given up
+        meanwhile: the lot is everybody's, and is taken all the same."""
         if self._waiting or self._one_by_one.locked():
-            await self._take_all()
+            self._settling = asyncio.create_task(self._take_all(), name="intake")
+            await asyncio.shield(self._settling)
 
     def answer(self, receipt: Receipt | None, language: str) -> list[Effect]:
         """What a phone is told of its report: nothing when all of it was taken."""

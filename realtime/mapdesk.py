@@ -5,7 +5,7 @@ slow reader gets fewer, larger ones, and the numbers `n` have no gaps; one dropp
 """
 
 import logging
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
@@ -94,7 +94,8 @@ class MapDesk:
             async with working(self._tools, ENGINE) as work:
                 if work.now.timestamp() - desk.rights_at >= RIGHTS_EVERY:
                     desk.rights_at = work.now.timestamp()
-                    self._cut(desk, await mapview.still_ops(work, {one.actor.id for one in desk.screens}))
+                    readers = {one.actor.id for one in desk.screens}
+                    self._cut(desk, await mapview.still_ops(work, market, readers))
                 desk.state = await mapview.look(work, desk.memory)
             if self._desks.get(market) is not desk:
                 continue
@@ -105,7 +106,6 @@ class MapDesk:
         """End the channel of whoever may look no longer."""
         for connection, (channel, _) in list(desk.screens.items()):
             if connection.actor.id not in allowed:
-                connection.actor = replace(connection.actor, is_ops=False)
                 self.leave(connection, channel)
                 connection.perform(connection.session.ended(channel))
 

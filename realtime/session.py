@@ -220,6 +220,11 @@ class Session:
             return [self._error("refresh", TokenInvalid(reason))]
         return self.close(code, reason)
 
+    def unrenewed(self, refusal: Refusal) -> list[Effect]:
+        """A refresh could not be looked at: the house's fault, and the older token is as good as it was."""
+        self._renewing = False
+        return [self._error("refresh", refusal)]
+
     def heard(self, seq: int, frame: bytes) -> list[Effect]:
         """The bus carried an event of this account."""
         return [] if self.phase is Phase.CLOSED else self.cursor.heard(seq, frame)

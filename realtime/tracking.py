@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
@@ -77,11 +77,9 @@ class Tracking:
     async def leave(self, connection: Connection, engagement_id: UUID) -> None:
         """Follow no longer. The last one out turns off the light."""
         room = self._rooms.get(engagement_id)
-        if room is None:
-            return
-        channel = room.members.pop(connection, None)
-        if channel is not None:
-            connection.outbox.discard(channel)
+        if room is None or connection not in room.members:
+            return  # a room that is being opened has nobody in it yet, and is not anybody's to close
+        connection.outbox.discard(room.members.pop(connection))
         if not room.members:
             await self._close(room)
 
@@ -115,17 +113,31 @@ class Tracking:
     async def _look(self, due: dict[UUID, Room], now: float) -> None:
         for room in due.values():
             room.looked_at = now
+        looked_for = {key: list(room.members) for key, room in due.items()}  # others may come meanwhile
+        allowed: dict[UUID, set[UUID]] = {}
         async with working(self._tools, ENGINE) as work:
             found = await following.still(work, list(due))
+            for key, one in found.items():
+                readers = {member.actor.id for member in looked_for[key]}
+                allowed[key] = await following.still_allowed(work, one, readers)
         for key, room in due.items():
             if key not in found:
-                for member, channel in list(room.members.items()):
-                    member.outbox.discard(channel)
-                    member.perform(member.session.ended(channel))
+                self._cut(room, list(room.members))
                 await self._close(room)
                 continue
-            if found[key] != room.following:
+            self._cut(room, [one for one in looked_for[key] if one.actor.id not in allowed[key]])
+            if looked_for[key] and not room.members:
+                await self._close(room)
+            elif found[key] != room.following:
                 room.following, room.eta_at = found[key], -math.inf
+
+    def _cut(self, room: Room, members: Sequence[Connection]) -> None:
+        """End the channel of those who may follow no longer: the work is over, or they are staff no more."""
+        for member in members:
+            channel = room.members.pop(member, None)
+            if channel is not None:
+                member.outbox.discard(channel)
+                member.perform(member.session.ended(channel))
 
     async def _tell(self, room: Room, now: float) -> None:
         seen = room.newest

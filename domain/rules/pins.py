@@ -1,6 +1,7 @@
 """The customer's PIN: four digits that only they see and say, so that work starts with the right person."""
 
-from datetime import timedelta
+import math
+from datetime import datetime, timedelta
 from hmac import compare_digest
 from typing import Final
 
@@ -23,6 +24,11 @@ def new_pin(entropy: bytes) -> str:
 def same_pin(said: str, meant: str) -> bool:
     """Whether the right PIN was said, in constant time."""
     return compare_digest(said.encode(), meant.encode())
+
+
+def lock_left_s(until: datetime | None, now: datetime) -> int:
+    """Whole seconds until the lock opens, at least one: it may have opened since it was looked at."""
+    return 1 if until is None else max(1, math.ceil((until - now).total_seconds()))
 
 
 def tries_left(tries: int) -> int:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Text, bindparam, delete, func, select, text, union, update
+from sqlalchemy import Text, bindparam, delete, func, or_, select, text, union, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -94,10 +94,13 @@ async def account(db: AsyncSession, account_id: UUID, *, lock: bool = False) -> 
 # One-time codes
 
 
-async def ops_among(db: AsyncSession, accounts: Collection[UUID]) -> set[UUID]:
-    """Those of these accounts that are ops now, and not suspended."""
+async def ops_among(db: AsyncSession, accounts: Collection[UUID], market: str) -> set[UUID]:
+    """Those of these accounts that are ops of a market now, and not suspended."""
     found = select(Account.id).where(
-        Account.id.in_(accounts), Account.is_ops.is_(True), Account.suspended_at.is_(None)
+        Account.id.in_(accounts),
+        Account.is_ops.is_(True),
+        or_(Account.ops_markets.is_(None), Account.ops_markets.contains([market])),
+        Account.suspended_at.is_(None),
     )
     return set(await db.scalars(found))
 

@@ -177,6 +177,12 @@ async def take_pin_try(
     return (await db.execute(statement)).scalar_one_or_none()
 
 
+async def pin_locked_until(db: AsyncSession, engagement_id: UUID) -> datetime | None:
+    """Until when no try at the PIN is taken, as it is stored."""
+    statement = select(Engagement.pin_locked_until).where(Engagement.id == engagement_id)
+    return (await db.execute(statement)).scalar_one()
+
+
 async def of_account(
     db: AsyncSession,
     account_id: UUID,

@@ -29,6 +29,7 @@ class ActiveWork:
 
     engagement_id: UUID
     market: str
+    customer_id: UUID
     provider_id: UUID
     state: str
     spec: dict[str, Any]
@@ -45,6 +46,7 @@ async def active(db: AsyncSession, engagements: Collection[UUID]) -> dict[UUID, 
         row.id: ActiveWork(
             engagement_id=row.id,
             market=row.market_id,
+            customer_id=row.customer_id,
             provider_id=row.provider_id,
             state=row.state,
             spec=spec,

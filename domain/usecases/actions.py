@@ -252,8 +252,9 @@ async def _check_pin(work: Work, engagement: Engagement, said: str | None) -> No
         tries = await store.take_pin_try(
             aside.db, engagement.id, work.now, most=pins.PIN_TRIES, lock=pins.PIN_LOCK
         )
+        until = None if tries else await store.pin_locked_until(aside.db, engagement.id)
     if tries is None:
-        raise PinLocked(retry_after_s=int(pins.PIN_LOCK.total_seconds()))
+        raise PinLocked(retry_after_s=pins.lock_left_s(until, work.now))
     if not pins.same_pin(said, engagement.pin or ""):
         raise WrongPin(tries_left=pins.tries_left(tries))
 

@@ -9,6 +9,7 @@ from domain.rules.catalogue import read_spec
 from domain.rules.errors import IllegalMove
 from domain.rules.states import ACTIVE_ENGAGEMENT, TRACKED_ENGAGEMENT, EngagementState
 from domain.store import following as store
+from domain.store.accounts import ops_among
 from domain.store.following import ActiveWork
 from domain.usecases import access
 from domain.usecases.work import Tools, Work
@@ -22,11 +23,16 @@ class Following:
 
     engagement_id: UUID
     market: str
+    customer_id: UUID
     provider_id: UUID
     tracked: bool
     there: bool  # arrived: nothing left to go
     target: LatLng | None
     profile: Profile
+
+    @property
+    def parties(self) -> frozenset[UUID]:
+        return frozenset({self.customer_id, self.provider_id})
 
 
 async def follow(work: Work, engagement_id: UUID) -> Following:
@@ -43,6 +49,13 @@ async def follow(work: Work, engagement_id: UUID) -> Following:
 async def still(work: Work, engagements: Collection[UUID]) -> dict[UUID, Following]:
     """Those that are not over, as they are now. For the engine, on behalf of those `follow` let in."""
     return {key: _following(one) for key, one in (await store.active(work.db, engagements)).items()}
+
+
+async def still_allowed(work: Work, following: Following, accounts: Collection[UUID]) -> set[UUID]:
+    """Those of these accounts that may still follow it: its parties always, others as staff of its market."""
+    others = set(accounts) - following.parties
+    staff = await ops_among(work.db, others, following.market) if others else set()
+    return set(accounts) & following.parties | staff
 
 
 async def eta_s(tools: Tools, following: Following, place: LatLng) -> float | None:
@@ -68,6 +81,7 @@ def _following(work: ActiveWork) -> Following:
     return Following(
         engagement_id=work.engagement_id,
         market=work.market,
+        customer_id=work.customer_id,
         provider_id=work.provider_id,
         tracked=state in TRACKED_ENGAGEMENT,
         there=state is EngagementState.ARRIVED,

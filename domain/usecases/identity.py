@@ -195,6 +195,7 @@ async def end_reused_family(work: Work, token: str) -> None:
     """A token came back after its successor was made: whoever holds the family, it ends."""
     family_id = read_refresh(work.tools.secrets.hashes, token)
     await store.end_family(work.db, family_id, why="reused", now=work.now)
+    work.signal(f"signed_out.{family_id}")
 
 
 async def sign_out(work: Work, device_id: str | None = None) -> None:
@@ -202,6 +203,7 @@ async def sign_out(work: Work, device_id: str | None = None) -> None:
     account_id = require_account(work.actor)
     if work.actor.family_id is not None:
         await store.end_family(work.db, work.actor.family_id, why="signed out", now=work.now)
+        work.signal(f"signed_out.{work.actor.family_id}")
     if device_id is not None:
         await store.drop_device(work.db, account_id, device_id)
 
@@ -214,6 +216,14 @@ async def authenticate(work: Work, access_token: str) -> Actor:
 async def actor_of(work: Work, claims: Claims) -> Actor:
     """The account behind a token whose sign-in still lives: signing out and suspension cut at once."""
     return await _actor(work, claims.account_id, claims.family_id)
+
+
+async def as_of_now(work: Work) -> Actor:
+    """The actor as they are now, where one was believed a while ago: their role may have changed, and `TokenInvalid` or
+    `Suspended` say that the sign-in has ended."""
+    if work.actor.family_id is None:
+        return work.actor
+    return await _actor(work, work.actor.id, work.actor.family_id)
 
 
 async def issue_ticket(work: Work) -> Ticket:

@@ -163,9 +163,9 @@ async def open_map(work: Work, market: str) -> None:
     await known_market(work.db, market)
 
 
-async def still_ops(work: Work, accounts: Collection[UUID]) -> set[UUID]:
-    """Those of these accounts that may still see maps. For the engine, on behalf of those `open_map` let in."""
-    return await ops_among(work.db, accounts)
+async def still_ops(work: Work, market: str, accounts: Collection[UUID]) -> set[UUID]:
+    """Those of these accounts that may still see a map. For the engine, on behalf of those `open_map` let in."""
+    return await ops_among(work.db, accounts, market)
 
 
 async def look(work: Work, memory: MapMemory) -> MapState:

@@ -177,15 +177,17 @@ class Positions:
     async def run(self, stop: asyncio.Event) -> None:
         """Listen, and step until told to stop; then keep what is still unkept."""
         await self.start()
-        while not stop.is_set():
-            try:
-                await self.step()
-            except (SQLAlchemyError, OSError):
-                log.exception("positions: the database is away")
-            with suppress(TimeoutError):
-                async with asyncio.timeout(STEP_EVERY):
-                    await stop.wait()
-        await self.stop()
+        try:
+            while not stop.is_set():
+                try:
+                    await self.step()
+                except (SQLAlchemyError, OSError):
+                    log.exception("positions: the database is away")
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(STEP_EVERY):
+                        await stop.wait()
+        finally:
+            await self.stop()
 
     async def stop(self) -> None:
         """Stop listening and keep what is unkept."""

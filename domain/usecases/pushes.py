@@ -28,6 +28,7 @@ from domain.store.pushes import Claimed
 from domain.store.tables import EventRow
 from domain.usecases.work import Tools, Work
 
+KNOWN: Final[frozenset[str]] = frozenset(EventType)
 CONSOLE: Final = "console"  # the phone itself as a device, in development
 CLEARED_ON: Final = "android"  # the only platform where a silent push can take a notification away
 LEASE: Final = timedelta(seconds=30)  # of a claim; longer than any sender tries (fcm.MOST_S)
@@ -110,6 +111,8 @@ async def due(work: Work, limit: int) -> list[DuePush]:
     claimed = await store.claim_due(work.db, work.now, until=work.now + LEASE, limit=limit)
     found = []
     for one in claimed:
+        if one.row.type not in KNOWN:
+            continue  # a newer version's: when our claim has run out, it may find it
         push = _due(one, on_console=uses_console(work.tools))
         if push is None:
             await store.end(work.db, one.row.id, "refused", "the device is gone")
@@ -191,6 +194,8 @@ class _Told:
 def _worth(rows: Sequence[EventRow]) -> list[_Told]:
     found = []
     for row in sorted(rows, key=lambda row: (row.account_id, row.seq)):
+        if row.type not in KNOWN:
+            continue  # a newer version wrote it while this one still runs: what it is worth, we cannot know
         type_ = EventType(row.type)
         rule = rule_for(type_, row.data)
         if rule is not None and not own_doing(row.account_id, row.data):

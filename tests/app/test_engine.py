@@ -13,7 +13,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.database import CONNECTIONS
-from app.engine import GIVE_UP, Part, running
+from app.engine import Part, running
+from app.loops import GIVE_UP
 from app.relay import BATCH, Relay
 from app.settings import Settings
 from app.tours.planner import TourPlanner

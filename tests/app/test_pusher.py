@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.clock import SystemClock
@@ -272,3 +272,19 @@ async def test_outside_development_the_console_carries_nothing(tools: Tools) -> 
     push = Push(PHONE, "android", "t", "b", {}, "offer", 15, urgent=True)
     result = await ConsoleSender(replace(tools, development=False)).send(push)
     assert result.fate is PushFate.REFUSED
+
+
+async def test_a_push_that_a_newer_version_planned_is_left_for_it_and_holds_up_nobody(
+    tools: Tools, clock: FakeClock
+) -> None:
+    await messages_to(tools, ["+37760000001"])
+    async with tools.sessions() as db:
+        await db.execute(update(PushRow).values(type="engagement.celebrated"))
+        await db.commit()
+    await messages_to(tools, ["+37760000002"])
+    sender = ScriptedSender()
+    await Pusher(tools, sender).step()
+    assert [push.to for push in sender.heard] == ["+37760000002"]
+    async with tools.sessions() as db:
+        left = [row for row in (await db.scalars(select(PushRow))).all() if row.state == "waiting"]
+    assert [row.type for row in left] == ["engagement.celebrated"]

@@ -7,12 +7,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.relay import BATCH, Relay
 from domain.rules.events import EventType
-from domain.store.tables import Device, PushRow
+from domain.store.tables import Device, EventRow, PushRow
 from domain.usecases.work import ENGINE, Actor, Tools, working
 from realtime.bus_inproc import InProcBus
 from tests.factories import FakeClock, an_account, make_tools
@@ -108,3 +108,17 @@ async def test_a_running_relay_is_woken_by_a_commit_and_stops_when_told(tools: T
         await listener.heard.wait()
         stop.set()
         await running
+
+
+async def test_an_event_that_a_newer_version_wrote_is_told_and_nothing_more(tools: Tools, listener: Listener):
+    """While one version replaces another both relays run, and the older must not fall over a type it does not know."""
+    camille = await an_account(tools, "+33611111111")
+    await happen(tools, camille, 1, EventType.ENGAGEMENT_ARRIVED)
+    async with tools.sessions() as db:
+        await db.execute(update(EventRow).values(type="engagement.celebrated"))
+        await db.commit()
+    await happen(tools, camille, 1, EventType.ENGAGEMENT_ARRIVED)
+    assert await Relay(tools).step() == 2
+    assert [frame["type"] for frame in listener.frames] == ["engagement.celebrated", "engagement.arrived"]
+    async with tools.sessions() as db:
+        assert [push.seq for push in (await db.execute(select(PushRow))).scalars()] == [2]

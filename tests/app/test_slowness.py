@@ -1,15 +1,17 @@
 """Whoever sends a request byte by byte is let go; whoever sends it whole is served, again and again."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
-from fastapi import FastAPI, Request, WebSocket
+from fastapi import FastAPI, Request, Response, WebSocket
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.app import ApiSettings, create_api
 from app import server
-from app.slowness import LARGEST_HEAD, HurriedProtocol
+from app.slowness import LARGEST_HEAD, FinalSocket, HurriedProtocol
 from tests.factories import make_tools
 
 HEAD = b"GET / HTTP/1.1\r\nHost: coudmain.test\r\n"
@@ -37,7 +39,8 @@ async def port() -> AsyncIterator[int]:
 
 
 async def serving(api: FastAPI) -> AsyncIterator[int]:
-    listener = server.listen("127.0.0.1", 0)
+    listener = server.bound("127.0.0.1", 0)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)  # what waits, waits with us and not below
 
     async def nobody() -> None:
         return None
@@ -143,3 +146,88 @@ async def test_a_body_nested_without_end_is_refused_and_breaks_nothing(engine: A
         head += b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(deep)
         answer = await said_to(port, head + deep)
         assert answer.split(b" ", 2)[1] in {b"400", b"422"}, answer[:300]
+
+
+LARGE = 8_000_000  # bytes: more than the system keeps for anybody
+WHOLE = 50_000  # bytes: written at once, and over; the system takes a part of it
+
+
+@pytest.fixture
+def impatience(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Who reads nothing is let go after a fifth of a second, and so are last words. Set when a line is lost."""
+    lost = asyncio.Event()
+
+    def noted(kind: type[HurriedProtocol] | type[FinalSocket]) -> None:
+        ends = kind.connection_lost
+
+        def connection_lost(self: Any, error: Exception | None) -> None:
+            ends(self, error)
+            lost.set()
+
+        monkeypatch.setattr(kind, "connection_lost", connection_lost)
+
+    noted(HurriedProtocol)
+    noted(FinalSocket)
+    monkeypatch.setattr(HurriedProtocol, "unread_for", 0.2)
+    monkeypatch.setattr(FinalSocket, "farewell", 0.2)
+    return lost
+
+
+async def unread(port: int, question: bytes, lost: asyncio.Event) -> None:
+    """Ask and read nothing, until the server has let the line go, whatever is still unsent."""
+    with socket.socket() as line:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        line.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(line, ("127.0.0.1", port))
+        await loop.sock_sendall(line, question)
+        async with asyncio.timeout(WITHIN):
+            await lost.wait()
+
+
+@pytest.mark.parametrize("size", [LARGE, WHOLE])
+async def test_an_answer_that_nobody_reads_is_not_kept(impatience: asyncio.Event, size: int):
+    """Neither one that waits to be written nor one that waits, whole, to leave."""
+    api = FastAPI()
+
+    @api.get("/")
+    async def plenty() -> Response:
+        return Response(b"x" * size)
+
+    async for port in serving(api):
+        await unread(port, HEAD + b"\r\n", impatience)
+
+
+async def test_a_slow_reader_gets_all_of_it(impatience: asyncio.Event):
+    api = FastAPI()
+
+    @api.get("/")
+    async def plenty() -> Response:
+        return Response(b"x" * LARGE)
+
+    async for port in serving(api):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=4_096)
+        writer.write(HEAD + b"Connection: close\r\n\r\n")
+        came = 0
+        while part := await reader.read(400_000):
+            came += len(part)
+            await asyncio.sleep(0.01)
+        writer.close()
+        assert came > LARGE
+
+
+async def test_a_socket_that_reads_nothing_is_gone_when_its_conversation_is_over(impatience: asyncio.Event):
+    api = FastAPI()
+
+    @api.websocket("/ws")
+    async def flood(websocket: WebSocket) -> None:
+        await websocket.accept()
+        try:
+            async with asyncio.timeout(0.2):
+                while True:
+                    await websocket.send_text("x" * 60_000)
+        except TimeoutError:
+            return  # as the endpoint of ours, which waits no longer for a close to leave
+
+    async for port in serving(api):
+        await unread(port, UPGRADE, impatience)

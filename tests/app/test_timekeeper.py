@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.timekeeper import Timekeeper
@@ -162,3 +162,20 @@ async def test_it_runs_when_woken_and_stops_when_told(tools: Tools, monkeypatch:
     stop.set()
     await asyncio.wait_for(running, 10)
     assert ended.is_set()
+
+
+async def test_a_timer_that_a_newer_version_set_is_left_for_it_and_holds_up_nobody(
+    tools: Tools, clock: FakeClock
+) -> None:
+    deeds = Deeds()
+    await set_timers(tools, UUID(int=1))
+    async with tools.sessions() as db:
+        await db.execute(update(Timer).values(kind="of tomorrow"))
+        await db.commit()
+    clock.move(1)
+    await set_timers(tools, UUID(int=2))
+    await deeds.keeper(tools).step()
+    assert deeds.done == [UUID(int=2)]
+    (timer,) = await left(tools)
+    assert timer.kind == "of tomorrow"
+    assert timer.due_at > clock.now()

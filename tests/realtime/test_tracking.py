@@ -1,5 +1,6 @@
 """Following an engagement: who may, what they see, and when it ends."""
 
+import asyncio
 from uuid import UUID
 
 import pytest
@@ -87,6 +88,27 @@ async def test_the_channel_ends_with_the_engagement(house: House):
     assert (await phone.next("ended"))["channel"] == f"engagement:{engagement}"
     await phone.send("subscribe", channel=f"engagement:{engagement}")
     assert (await phone.next("error"))["problem"]["code"] == "illegal_move"
+
+
+async def test_a_look_at_engagements_that_takes_long_holds_up_nobodys_clock(house: House):
+    """As when the database is frozen: who does not say who they are is still closed after five seconds."""
+    looks, carries_on, stop = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    step = house.gateway._tracking.step
+
+    async def slowly() -> None:
+        looks.set()
+        await carries_on.wait()
+        await step()
+
+    house.gateway._tracking.step = slowly  # type: ignore[method-assign]
+    silent = await house.connect()
+    running = asyncio.create_task(house.gateway.run(stop))
+    await looks.wait()
+    house.clock.move(6)
+    assert (await silent.closed())[0] == 4501
+    carries_on.set()
+    stop.set()
+    await running
 
 
 async def test_who_unsubscribes_hears_no_more(house: House):

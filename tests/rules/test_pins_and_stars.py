@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.rules.pins import PIN_ENTROPY, PIN_TRIES, new_pin, same_pin, tries_left
+from domain.rules.pins import PIN_ENTROPY, PIN_TRIES, lock_left_s, new_pin, same_pin, tries_left
 from domain.rules.reviews import PRIOR_MEAN, bayesian, window_ends
 
 
@@ -26,6 +26,13 @@ def test_a_pin_wants_enough_chance() -> None:
 
 def test_tries_run_out_and_never_below_nothing() -> None:
     assert [tries_left(n) for n in (0, 1, PIN_TRIES, PIN_TRIES + 3)] == [5, 4, 0, 0]
+
+
+def test_what_is_left_of_a_lock_is_told_in_whole_seconds_and_never_as_nothing() -> None:
+    now = datetime(2026, 11, 27, tzinfo=UTC)
+    left = [lock_left_s(now + timedelta(seconds=seconds), now) for seconds in (60, 39.5, 0.1, 0, -3)]
+    assert left == [60, 40, 1, 1, 1]
+    assert lock_left_s(None, now) == 1
 
 
 @given(stars=st.lists(st.integers(1, 5), max_size=200), prior=st.floats(1, 5))
