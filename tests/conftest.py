@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from hypothesis import settings
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from app.database import JSON
@@ -21,6 +22,9 @@ from tests.cluster import ROOT, Sweeper, announced, copy_of_the_template
 from tests.order import in_halves
 
 NATS_WITHIN = 10.0  # s for nats-server to write its ports and listen
+
+settings.register_profile("house", deadline=None)  # 200 ms an example by default: a busy machine is no failure
+settings.load_profile("house")
 
 cluster_of_the_run = pytest.StashKey[PrivateCluster]()
 
