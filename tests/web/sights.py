@@ -31,6 +31,16 @@ async def ops_page(open_page: OpenPage, people: People, **more: Any) -> Page:
     return await ready(await open_page("/ops/?test=1", await people.ops(), **more))
 
 
+async def bring_home(page: Page) -> None:
+    """The live map as it was opened, for the next test: nothing chosen, every service shown, the view its first."""
+    await page.keyboard.press("Escape")
+    services = page.get_by_label("Service", exact=True)
+    if await services.count():
+        await services.select_option("")
+    await page.get_by_label("The whole market").click()
+    await expect(page.locator("[data-state][aria-pressed=false]")).to_have_count(0)
+
+
 def count(page: Page, state: str) -> Locator:
     """The board's number for a state."""
     return page.locator(f"[data-state={state}] b")
