@@ -21,6 +21,12 @@ from tests.stranger.conftest import SETTINGS, People
 from tests.stranger.engine import EngineProcess
 
 OpenPage = Callable[..., Awaitable[Page]]
+CHROMIUM = [
+    "--no-sandbox",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--disable-gpu-compositing",  # the map's WebGL stays; pages around it need no graphics card that a processor plays
+]
 PAGE_WITHIN = 30_000  # ms: two crowded cores draw a map without a graphics card
 
 
@@ -63,7 +69,7 @@ async def browser(chromium_path: str) -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(
             executable_path=chromium_path,
-            args=["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"],
+            args=CHROMIUM,
         )
         yield chromium
         await chromium.close()
