@@ -26,6 +26,11 @@ async def ready(page: Page) -> Page:
     return page
 
 
+async def clocked(page: Page) -> None:
+    """Gives a page a clock that runs as any other, and may be put forward: what it would do in a while it does now."""
+    await page.clock.install()
+
+
 async def ops_page(open_page: OpenPage, people: People, **more: Any) -> Page:
     """The live map, whole, watched by one of the staff."""
     return await ready(await open_page("/ops/?test=1", await people.ops(), **more))
