@@ -13,7 +13,7 @@ from app.install.progress import Progress, SetupFailed
 
 STEP = "system packages"
 POSTGRES = "postgresql"  # stands for postgresql-N and postgresql-N-postgis-3, N being the distribution's
-SHELL = "chromium-headless-shell"  # Chromium without its windows: a page takes a third of the processor
+SHELL = "chromium-headless-shell"  # Chromium without its windows: half the processor a page
 BROWSERS = (SHELL, "chromium", "chromium-browser", "google-chrome")  # the tests take the first that is here
 OWN_CLUSTER = {"test", "bench"}  # whatever DATABASE_URL says: they write what nobody wants to keep
 OPTIONAL = {"tilemaker"}  # without it there is no basemap, and the set-up says so
