@@ -106,10 +106,9 @@ def create_api(tools: Tools, settings: ApiSettings) -> FastAPI:
     api.state.codes = CodeLimit(settings.codes, settings.monotonic, free=tools.development)
     problems.install(api)
     openapi.install(api)
-    for router in ROUTERS:
-        api.include_router(router)
-    if tools.development:
-        api.include_router(dev.router)
+    for router in (*ROUTERS, *((dev.router,) if tools.development else ())):
+        # Not `include_router`: it analyses each route anew at the first request and matches each request twice.
+        api.router.routes.extend(router.routes)
     # The last added is the outermost.
     api.add_middleware(Patience, within=settings.answer_within)
     api.add_middleware(Heads)

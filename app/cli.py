@@ -11,21 +11,17 @@ from pathlib import Path
 from typing import Any, Final
 
 import uvloop
-from sqlalchemy.ext.asyncio import create_async_engine
 
-from app import cities, ground, migrate, server
+from app import cities
 from app.binaries import PostgresUnavailable
 from app.cities import CityUnavailable
 from app.directories import basemap_of, city_directory, cluster_directory
-from app.engine import Part, running
 from app.postgres import PrivateCluster
 from app.replay import arguments as replay_arguments
-from app.server import PortTaken
 from app.settings import Settings, SettingsError, read
-from app.up import TownArguments, up
 from app.watch import log
 
-PARTS = {"serve": Part.ALL, "api": Part.API, "dispatch": Part.DISPATCH, "relay": Part.RELAY}
+PARTS: Final = ("serve", "api", "dispatch", "relay")
 TERMINATED: Final = 128 + signal.SIGTERM  # of what was to come to an end of its own, as a shell tells it
 
 
@@ -46,7 +42,7 @@ def main(arguments: list[str]) -> int:
             with _terminable():
                 return _import_map(asked.source, asked.market)
         return uvloop.run(_interruptible(_command(asked, settings), terminated=_when_terminated(asked)))
-    except (SettingsError, PostgresUnavailable, PortTaken, CityUnavailable) as told:
+    except (SettingsError, PostgresUnavailable, CityUnavailable) as told:
         print(f"coudmain: {told}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -101,9 +97,15 @@ def _door(parser: argparse.ArgumentParser) -> None:
 async def _command(asked: argparse.Namespace, settings: Settings) -> int:
     match asked.command:
         case "up":
+            from app.up import TownArguments, up  # noqa: PLC0415 - as above: the engine is two seconds of imports
+
             async with database(settings) as url:
                 return await up(settings, url, TownArguments.of(asked))
         case "migrate":
+            from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415 - as above
+
+            from app import migrate  # noqa: PLC0415 - as above
+
             async with database(settings) as url:
                 engine = create_async_engine(url)
                 await migrate.to_head(engine)
@@ -117,11 +119,15 @@ async def _command(asked: argparse.Namespace, settings: Settings) -> int:
                 return await reweigh_day(url, asked)
         case part:
             async with database(settings) as url:
-                return await _serve(settings, url, PARTS[part], asked)
+                return await _serve(settings, url, part, asked)
 
 
-async def _serve(settings: Settings, url: str, parts: Part, asked: argparse.Namespace) -> int:
-    """Run some parts until told to stop."""
+async def _serve(settings: Settings, url: str, part: str, asked: argparse.Namespace) -> int:
+    """Run a part, or all of them, until told to stop."""
+    from app import server  # noqa: PLC0415 - as above
+    from app.engine import Part, running  # noqa: PLC0415 - as above
+
+    parts = Part.ALL if part == "serve" else Part[part.upper()]
     if Part.API in parts:
         listener = server.bound(asked.host, asked.port)
     else:
@@ -197,6 +203,7 @@ async def _interruptible(work: Coroutine[Any, Any, int], *, terminated: int) -> 
 
 def _import_map(source: str, slug: str | None) -> int:
     """Bring a city: keep its extract, build its street graph and its basemap."""
+    from app import ground  # noqa: PLC0415 - as above
     from app.basemap import build as build_basemap  # noqa: PLC0415 - reads maps: no start needs it
 
     extract = cities.from_file_or_url(source, slug)

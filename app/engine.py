@@ -123,7 +123,8 @@ async def running(settings: Settings, database_url: str, parts: Part = Part.ALL)
         house.watch(registry, house.of_pool(lambda: pool_of(database)), house.of_bus(bus.tally))
         readiness = Readiness(tools, migrate.revisions(), relays=Part.RELAY in parts)
         if parts & (Part.API | Part.DISPATCH):
-            loops += [positions.run, Calibrator(looping, cities).run, Warmer(tools).run]
+            warmer = Warmer(tools, streets=any(known.streets is not None for known in cities.values()))
+            loops += [positions.run, Calibrator(looping, cities).run, warmer.run]
         if Part.API in parts:
             gateway = Gateway(tools, positions, problem_of=_problem)
             api = _api(settings, tools, gateway, positions, registry, readiness)

@@ -10,6 +10,7 @@ from typing import Final
 import uvicorn
 from fastapi import FastAPI
 
+from app.settings import SettingsError
 from app.slowness import FinalSocket, HurriedProtocol
 
 LARGEST_FRAME: Final = 64 * 1024  # bytes; the session itself closes beyond 16 KiB, with 1009 and a reason
@@ -20,7 +21,7 @@ KEPT_OPEN: Final = (
 LET_GO: Final = 3  # s for answers under way when we stop
 
 
-class PortTaken(RuntimeError):
+class PortTaken(SettingsError):
     """The address is in use; the message says what to do."""
 
 

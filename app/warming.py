@@ -54,11 +54,11 @@ ALL: Final[Mapping[str, Callable[[], None]]] = {
 
 
 class Warmer:
-    """Loads kernels aside: the ways at once, though no start waits for them; the grid and the assignment when a
-    market's crowd grows, so that a small town never pays for them."""
+    """Loads kernels aside: the ways at once where a market has streets, though no start waits for them; the grid and
+    the assignment when a market's crowd grows, so that a small town never pays for them."""
 
-    def __init__(self, tools: Tools) -> None:
-        self._tools = tools
+    def __init__(self, tools: Tools, *, streets: bool) -> None:
+        self._tools, self._streets = tools, streets
         self.warm = False
 
     def step(self) -> None:
@@ -70,7 +70,7 @@ class Warmer:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Load the ways after the first beat; look until the rest is done, or until told to stop."""
-        if not await stopped_within(stop, LOOK_EVERY):
+        if self._streets and not await stopped_within(stop, LOOK_EVERY):
             _aside(warm_ways)
         while not (self.warm or await stopped_within(stop, LOOK_EVERY)):
             self.step()

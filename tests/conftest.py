@@ -12,15 +12,20 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from hypothesis import settings
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from app.database import JSON
+from app.install import system
 from app.postgres import PrivateCluster
 from app.tours.planner import TourPlanner
 from tests.cluster import ROOT, Sweeper, announced, copy_of_the_template
 from tests.order import in_halves
 
 NATS_WITHIN = 10.0  # s for nats-server to write its ports and listen
+
+settings.register_profile("house", deadline=None)  # a busy machine is no failure
+settings.load_profile("house")
 
 cluster_of_the_run = pytest.StashKey[PrivateCluster]()
 
@@ -144,6 +149,6 @@ def _listening(ports: Path) -> str:
 @pytest.fixture(scope="session")
 def chromium_path() -> str:
     """The machine's Chromium, for Playwright's `executable_path` (add `--no-sandbox`: tests may be root)."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    found = next(filter(None, map(shutil.which, system.BROWSERS)), None)
     assert found is not None, "Chromium is missing: ./coudmain test installs it"
     return found

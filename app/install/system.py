@@ -13,6 +13,8 @@ from app.install.progress import Progress, SetupFailed
 
 STEP = "system packages"
 POSTGRES = "postgresql"  # stands for postgresql-N and postgresql-N-postgis-3, N being the distribution's
+SHELL = "chromium-headless-shell"  # Chromium without its windows: half the processor a page
+BROWSERS = (SHELL, "chromium", "chromium-browser", "google-chrome")  # the tests take the first that is here
 OWN_CLUSTER = {"test", "bench"}  # whatever DATABASE_URL says: they write what nobody wants to keep
 OPTIONAL = {"tilemaker"}  # without it there is no basemap, and the set-up says so
 NO_CLUSTER = "/etc/postgresql-common/createcluster.d/coudmain.conf"
@@ -31,8 +33,8 @@ def missing(command: str) -> list[str]:
     if not has("tilemaker"):
         lacking.append("tilemaker")
     if for_tests:
-        if not any(map(has, ("chromium", "chromium-browser", "google-chrome"))):
-            lacking.append("chromium")
+        if not any(map(has, BROWSERS)):
+            lacking.append(SHELL)
         if not has("nats-server"):
             lacking.append("nats-server")
         if not has("curl"):
@@ -93,13 +95,17 @@ def become_root(packages: list[str]) -> list[str]:
 def _resolved(packages: list[str], progress: Progress) -> list[str]:
     """Package names as this distribution has them; an optional one it does not have is left out."""
     names: list[str] = []
+
+    def lacks(package: str) -> bool:
+        return "Candidate: (none)" in (_apt_cache("policy", package) or "Candidate: (none)")
+
     for package in packages:
         if package == POSTGRES:
             number = postgres_version()
             names += [f"postgresql-{number}", f"postgresql-{number}-postgis-3"]
-        elif package in OPTIONAL and "Candidate: (none)" in (
-            _apt_cache("policy", package) or "Candidate: (none)"
-        ):
+        elif package == SHELL and lacks(package):
+            names.append("chromium")
+        elif package in OPTIONAL and lacks(package):
             progress.say(f"{STEP}: this distribution has no {package}; going on without it")
         else:
             names.append(package)

@@ -157,7 +157,24 @@ def test_the_tests_get_what_a_bare_debian_lacks_and_a_town_does_not_need(
     monkeypatch.setattr(system, "has", lambda _: False)
     monkeypatch.setattr(system, "has_library", lambda _: False)
     only_for_tests = set(system.missing("test")) - set(system.missing("up"))
-    assert only_for_tests >= {"chromium", "nats-server", "curl", "libatomic1"}
+    assert only_for_tests >= {system.SHELL, "nats-server", "curl", "libatomic1"}
+
+
+@pytest.mark.parametrize("browser", system.BROWSERS)
+def test_any_chromium_will_do(monkeypatch: pytest.MonkeyPatch, browser: str) -> None:
+    monkeypatch.setattr(system, "has", lambda program: program == browser)
+    assert system.SHELL not in system.missing("test")
+
+
+@pytest.mark.parametrize(
+    ("known", "taken"),
+    [("Candidate: 156.0", system.SHELL), ("Candidate: (none)", "chromium"), ("", "chromium")],
+)
+def test_where_there_is_no_shell_of_chromium_all_of_it_is_taken(
+    monkeypatch: pytest.MonkeyPatch, said: Progress, known: str, taken: str
+) -> None:
+    monkeypatch.setattr(system, "_apt_cache", lambda *_: known)
+    assert system._resolved([system.SHELL], said) == [taken]
 
 
 def test_a_library_is_there_when_the_loader_finds_it() -> None:

@@ -101,7 +101,7 @@ async def test_a_small_town_loads_no_kernels_and_a_large_one_before_it_needs_the
     monkeypatch.setattr(warming, "warm_index", lambda: loaded.append("index"))
     monkeypatch.setattr(warming, "warm_assignment", lambda: loaded.append("assignment"))
     tools = make_tools(engine)
-    warmer = warming.Warmer(tools)
+    warmer = warming.Warmer(tools, streets=False)
     for _ in range(2):
         put_at(tools, tools.new_id(), PORT)
     warmer.step()
@@ -113,3 +113,23 @@ async def test_a_small_town_loads_no_kernels_and_a_large_one_before_it_needs_the
         while len(loaded) < 2:  # noqa: ASYNC110 - another thread fills it
             await asyncio.sleep(0.01)
     assert loaded == ["index", "assignment"]
+
+
+@pytest.mark.parametrize("streets", [True, False])
+async def test_the_ways_are_loaded_where_there_are_streets_alone(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch, streets: bool
+):
+    loaded, stop = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(warming, "LOOK_EVERY", 0.01)
+    monkeypatch.setattr(warming, "warm_ways", lambda: loop.call_soon_threadsafe(loaded.set))
+    warmer = warming.Warmer(make_tools(engine), streets=streets)
+    looks: list[None] = []
+    monkeypatch.setattr(warmer, "step", lambda: looks.append(None))
+    running = asyncio.create_task(warmer.run(stop))
+    async with asyncio.timeout(10):
+        while len(looks) < 3 or (streets and not loaded.is_set()):  # noqa: ASYNC110 - it has no event for looks
+            await asyncio.sleep(0.01)
+    stop.set()
+    await running
+    assert loaded.is_set() is streets

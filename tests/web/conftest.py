@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,12 @@ from tests.stranger.conftest import SETTINGS, People
 from tests.stranger.engine import EngineProcess
 
 OpenPage = Callable[..., Awaitable[Page]]
+CHROMIUM = [
+    "--no-sandbox",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--disable-gpu-compositing",  # the map's WebGL stays; pages around it need no graphics card that a processor plays
+]
 PAGE_WITHIN = 30_000  # ms: two crowded cores draw a map without a graphics card
 
 
@@ -62,7 +69,7 @@ async def browser(chromium_path: str) -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(
             executable_path=chromium_path,
-            args=["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"],
+            args=CHROMIUM,
         )
         yield chromium
         await chromium.close()
@@ -70,6 +77,28 @@ async def browser(chromium_path: str) -> AsyncIterator[Browser]:
 
 @pytest_asyncio.fixture
 async def open_page(browser: Browser, engine_process: EngineProcess) -> AsyncIterator[OpenPage]:
+    """Opens a page of the engine that lives as long as the test."""
+    async with _opening(browser, engine_process) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def open_for_long(browser: Browser, engine_process: EngineProcess) -> AsyncIterator[OpenPage]:
+    """Opens a page that lives as long as the file: a live map takes five seconds of a processor to begin."""
+    async with _opening(browser, engine_process) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def one_of_staff(engine_process: EngineProcess) -> AsyncIterator[Phone]:
+    """Who watches a page that lives as long as the file."""
+    people = People(engine_process.url)
+    yield await people.ops()
+    await people.leave()
+
+
+@asynccontextmanager
+async def _opening(browser: Browser, engine_process: EngineProcess) -> AsyncIterator[OpenPage]:
     """Opens a page of the engine, in English on a laptop's screen where nothing moves, unless told otherwise.
 
     `phone` is who is signed in there already; `prepared` gets the page before it goes anywhere. Each frame of its

@@ -26,9 +26,24 @@ async def ready(page: Page) -> Page:
     return page
 
 
+async def clocked(page: Page) -> None:
+    """Gives a page a clock that runs as any other, and may be put forward: what it would do in a while it does now."""
+    await page.clock.install()
+
+
 async def ops_page(open_page: OpenPage, people: People, **more: Any) -> Page:
     """The live map, whole, watched by one of the staff."""
     return await ready(await open_page("/ops/?test=1", await people.ops(), **more))
+
+
+async def bring_home(page: Page) -> None:
+    """The live map as it was opened, for the next test: nothing chosen, every service shown, the view its first."""
+    await page.keyboard.press("Escape")
+    services = page.get_by_label("Service", exact=True)
+    if await services.count():
+        await services.select_option("")
+    await page.get_by_label("The whole market").click()
+    await expect(page.locator("[data-state][aria-pressed=false]")).to_have_count(0)
 
 
 def count(page: Page, state: str) -> Locator:

@@ -6,14 +6,17 @@ real server (`sights.Wire`).
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 
+import pytest
+import pytest_asyncio
 from playwright.async_api import Page, expect
 
 from tests.stranger.acts import BEACH, CASINO, PORT, new_service
-from tests.stranger.client import ride
+from tests.stranger.client import Phone, ride
 from tests.stranger.conftest import People
 from tests.web.conftest import OpenPage
-from tests.web.sights import IN_A_BROWSER, Json, Wire, count, in_list, ops_page
+from tests.web.sights import IN_A_BROWSER, Json, Wire, bring_home, count, in_list, ops_page, ready
 
 pytestmark = IN_A_BROWSER
 
@@ -25,9 +28,34 @@ COUNTED_DRAWING = """
 """
 
 
-async def test_a_gap_in_the_numbers_asks_for_the_whole_again(open_page: OpenPage, people: People) -> None:
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def kept_open(open_for_long: OpenPage, one_of_staff: Phone) -> tuple[Page, Wire]:
+    """The live map, whole, its drawing counted, and the hand on its line: as long as the file's tests run."""
     wire = Wire()
-    page = await ops_page(open_page, people, prepared=wire.lay)
+
+    async def prepared(page: Page) -> None:
+        await page.add_init_script(COUNTED_DRAWING)
+        await wire.lay(page)
+
+    return await ready(await open_for_long("/ops/?test=1", one_of_staff, prepared)), wire
+
+
+@pytest_asyncio.fixture
+async def page(kept_open: tuple[Page, Wire], people: People) -> AsyncIterator[Page]:
+    """The map, at home, on a line that passes everything, before and after."""
+    page, wire = kept_open
+    yield page
+    wire.passing = json.dumps
+    await expect(page.get_by_test_id("line")).to_have_attribute("data-phase", "live")
+    await bring_home(page)
+
+
+@pytest.fixture
+def wire(kept_open: tuple[Page, Wire]) -> Wire:
+    return kept_open[1]
+
+
+async def test_a_gap_in_the_numbers_asks_for_the_whole_again(page: Page, wire: Wire, people: People) -> None:
     before = len(wire.subscriptions())
     lost: list[int] = []
 
@@ -47,9 +75,8 @@ async def test_a_gap_in_the_numbers_asks_for_the_whole_again(open_page: OpenPage
     assert len(wire.subscriptions()) == before + 1
 
 
-async def test_rubbish_on_the_line_changes_nothing(open_page: OpenPage, people: People) -> None:
-    wire, thrown = Wire(), list[str]()
-    page = await ops_page(open_page, people, prepared=wire.lay)
+async def test_rubbish_on_the_line_changes_nothing(page: Page, wire: Wire, people: People) -> None:
+    thrown = list[str]()
     page.on("pageerror", lambda error: thrown.append(str(error)))
     for rubbish in (
         "",
@@ -68,9 +95,7 @@ async def test_rubbish_on_the_line_changes_nothing(open_page: OpenPage, people: 
     assert thrown == []
 
 
-async def test_a_lost_line_is_said_and_mended_where_it_left_off(open_page: OpenPage, people: People) -> None:
-    wire = Wire()
-    page = await ops_page(open_page, people, prepared=wire.lay)
+async def test_a_lost_line_is_said_and_mended_where_it_left_off(page: Page, wire: Wire, people: People) -> None:
     line = page.get_by_test_id("line")
     await page.evaluate(REMEMBER_PHASES)
     await wire.cut(4000)
@@ -90,9 +115,7 @@ REMEMBER_PHASES = """() => {
 }"""
 
 
-async def test_moving_the_map_asks_for_what_is_in_view(open_page: OpenPage, people: People) -> None:
-    wire = Wire()
-    page = await ops_page(open_page, people, prepared=wire.lay)
+async def test_moving_the_map_asks_for_what_is_in_view(page: Page, wire: Wire, people: People) -> None:
     first = wire.subscriptions()[-1]
     await page.get_by_label("Zoom in").click()
     service = await new_service(await people.ops(), "ride-vtc")
@@ -104,20 +127,15 @@ async def test_moving_the_map_asks_for_what_is_in_view(open_page: OpenPage, peop
     assert last["bbox"][0] > first["bbox"][0]
 
 
-async def test_a_quiet_town_is_not_drawn_again_with_every_frame(open_page: OpenPage, people: People) -> None:
-    wire, told = Wire(), asyncio.Event()
+async def test_a_quiet_town_is_not_drawn_again_with_every_frame(page: Page, wire: Wire, people: People) -> None:
+    told = asyncio.Event()
 
     def counted(frame: Json) -> str:
         if frame["t"] == "map":
             told.set()
         return json.dumps(frame)
 
-    async def prepared(page: Page) -> None:
-        await page.add_init_script(COUNTED_DRAWING)
-        await wire.lay(page)
-
     wire.passing = counted
-    page = await ops_page(open_page, people, prepared=prepared)
     before, drawn = -1, 0
     for _ in range(QUIET_WITHIN):
         before, drawn = drawn, await page.evaluate("window.drawn")

@@ -1,24 +1,39 @@
 """The live dispatch map over a small real town.
 
 The page is opened before anything happens: offers and requests end by themselves, and the first picture may
-take longer than they last.
+take longer than they last. Most tests watch the same one, as its staff would all day: each finds it at home.
 """
 
+from collections.abc import AsyncIterator
 from contextlib import suppress
 
+import pytest_asyncio
 from playwright.async_api import Page, expect
 
 from tests.stranger.acts import BEACH, CASINO, HOSPITAL, PORT, agreed_ride, new_service, offered, started
-from tests.stranger.client import ride
+from tests.stranger.client import Phone, ride
 from tests.stranger.conftest import People
 from tests.web.conftest import OpenPage
-from tests.web.sights import IN_A_BROWSER, count, in_list, ops_page, provider_at, ready
+from tests.web.sights import IN_A_BROWSER, bring_home, count, in_list, ops_page, provider_at, ready
 
 pytestmark = IN_A_BROWSER
 
 CLICKS = 15
 HOME = (43.7375, 7.4225)  # where the map opens: in the middle of what the board and the list leave free
 MIDDLE = (284 + (1280 - 284 - 332) / 2, 400)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def kept_open(open_for_long: OpenPage, one_of_staff: Phone) -> Page:
+    """The live map, whole, open as long as the file's tests run."""
+    return await ready(await open_for_long("/ops/?test=1", one_of_staff))
+
+
+@pytest_asyncio.fixture
+async def page(kept_open: Page, people: People) -> AsyncIterator[Page]:
+    """It, at home; whoever the test needs leaves after the page has been brought home."""
+    yield kept_open
+    await bring_home(kept_open)
 
 
 async def test_one_click_enters_in_development(open_page: OpenPage) -> None:
@@ -49,9 +64,8 @@ async def test_without_development_one_enters_by_phone_and_code(open_page: OpenP
 
 
 async def test_providers_are_counted_by_state_as_their_day_goes_on(
-    open_page: OpenPage, people: People
+    page: Page, people: People
 ) -> None:
-    page = await ops_page(open_page, people)
     trip = await agreed_ride(people)  # one of two drivers has it, the other is free
     busy, lone = await new_service(trip.ops, "ride-vtc"), await new_service(trip.ops, "ride-vtc")
     asked = await people.provider(busy, at=HOSPITAL)
@@ -70,9 +84,8 @@ async def test_providers_are_counted_by_state_as_their_day_goes_on(
 
 
 async def test_a_running_engagement_has_its_route_its_timeline_and_its_provider(
-    open_page: OpenPage, people: People
+    page: Page, people: People
 ) -> None:
-    page = await ops_page(open_page, people)
     trip = await agreed_ride(people)
     await expect(page.get_by_test_id("console")).to_have_attribute("data-routes", "1")
     await in_list(page, "e", trip.engagement_id).click()
@@ -86,9 +99,8 @@ async def test_a_running_engagement_has_its_route_its_timeline_and_its_provider(
 
 
 async def test_an_open_request_shows_its_round_and_reasons_by_keyboard_alone(
-    open_page: OpenPage, people: People
+    page: Page, people: People
 ) -> None:
-    page = await ops_page(open_page, people)
     ops = await people.ops()
     service = await new_service(ops, "ride-vtc")
     near = await provider_at(people, service, PORT, "Inès Martin")
@@ -109,9 +121,8 @@ async def test_an_open_request_shows_its_round_and_reasons_by_keyboard_alone(
 
 
 async def test_a_request_nobody_can_take_says_why_and_leaves_the_list_when_it_is_cancelled(
-    open_page: OpenPage, people: People
+    page: Page, people: People
 ) -> None:
-    page = await ops_page(open_page, people)
     service = await new_service(await people.ops(), "ride-vtc")
     customer = await people.customer()
     request = await customer.request_a_ride(service, *ride(CASINO, BEACH))
@@ -123,8 +134,7 @@ async def test_a_request_nobody_can_take_says_why_and_leaves_the_list_when_it_is
     await expect(line).to_have_count(0)
 
 
-async def test_a_marker_can_be_clicked_on_the_map(open_page: OpenPage, people: People) -> None:
-    page = await ops_page(open_page, people)
+async def test_a_marker_can_be_clicked_on_the_map(page: Page, people: People) -> None:
     service = await new_service(await people.ops(), "ride-vtc")
     await provider_at(people, service, HOME, "Gaëlle Roux")
     await expect(count(page, "idle")).to_have_text("1")
@@ -139,8 +149,7 @@ async def test_a_marker_can_be_clicked_on_the_map(open_page: OpenPage, people: P
     await expect(panel).to_contain_text("Gaëlle")
 
 
-async def test_a_state_can_be_hidden_and_shown_again(open_page: OpenPage, people: People) -> None:
-    page = await ops_page(open_page, people)
+async def test_a_state_can_be_hidden_and_shown_again(page: Page, people: People) -> None:
     await people.provider("ride-vtc", at=PORT)
     console = page.get_by_test_id("console")
     await expect(console).to_have_attribute("data-providers", "1")
@@ -151,8 +160,7 @@ async def test_a_state_can_be_hidden_and_shown_again(open_page: OpenPage, people
     await expect(console).to_have_attribute("data-providers", "1")
 
 
-async def test_the_list_can_be_filtered_by_service(open_page: OpenPage, people: People) -> None:
-    page = await ops_page(open_page, people)
+async def test_the_list_can_be_filtered_by_service(page: Page, people: People) -> None:
     ops, customer = await people.ops(), await people.customer()
     one, other = [await new_service(ops, "ride-vtc") for _ in range(2)]
     wanted = await customer.request_a_ride(one, *ride(CASINO, BEACH))

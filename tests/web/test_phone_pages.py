@@ -7,9 +7,11 @@ from tests.stranger.acts import BEACH, CASINO, PORT, new_service
 from tests.stranger.client import ride
 from tests.stranger.conftest import People
 from tests.web.conftest import OpenPage
-from tests.web.sights import IN_A_BROWSER, PHONE
+from tests.web.sights import IN_A_BROWSER, PHONE, clocked
 
 pytestmark = IN_A_BROWSER
+
+ASKS_EVERY = 10_000  # ms: a page asks again by then
 
 
 def at(place: tuple[float, float]) -> dict[str, object]:
@@ -85,9 +87,11 @@ async def test_one_click_enters_in_development(open_page: OpenPage, app: str) ->
 
 
 async def test_a_server_that_cannot_be_reached_is_said(open_page: OpenPage, people: People) -> None:
-    page = await open_page("/customer/", await people.customer(), **PHONE)
+    page = await open_page("/customer/", await people.customer(), clocked, **PHONE)
     await expect(page.get_by_test_id("my-requests")).to_be_visible()
     await page.context.set_offline(True)
+    await page.clock.fast_forward(ASKS_EVERY)
     await expect(page.get_by_role("alert")).to_contain_text("The server cannot be reached")
     await page.context.set_offline(False)
+    await page.clock.fast_forward(ASKS_EVERY)
     await expect(page.get_by_role("alert")).to_have_count(0)

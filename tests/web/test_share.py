@@ -6,9 +6,11 @@ from tests.stranger.acts import AgreedRide, agreed_ride, ended
 from tests.stranger.conftest import People
 from tests.stranger.engine import EngineProcess
 from tests.web.conftest import OpenPage
-from tests.web.sights import IN_A_BROWSER, PHONE, ready
+from tests.web.sights import IN_A_BROWSER, PHONE, clocked, ready
 
 pytestmark = IN_A_BROWSER
+
+ASKS_EVERY = 10_000  # ms: the page asks again by then, on a line that was lost too
 
 
 async def shared(people: People) -> tuple[AgreedRide, str]:
@@ -24,9 +26,10 @@ async def shared(people: People) -> tuple[AgreedRide, str]:
 
 async def test_a_link_follows_the_trip_and_ends_with_it(open_page: OpenPage, people: People) -> None:
     trip, url = await shared(people)
-    page = await open_page(url + "?test=1", **PHONE)
+    page = await open_page(url + "?test=1", prepared=clocked, **PHONE)
     await expect(page.locator("h1")).to_have_text("Karim will set off soon")
     (await trip.driver.act(trip.engagement_id, "set_off")).must(200)
+    await page.clock.fast_forward(ASKS_EVERY)
     await expect(page.locator("h1")).to_have_text("Karim is on the way")
     await expect(page.get_by_text("Tesla Model 3, blue")).to_be_visible()
     await expect(page.get_by_text("AB-123-CD")).to_be_visible()
@@ -34,10 +37,13 @@ async def test_a_link_follows_the_trip_and_ends_with_it(open_page: OpenPage, peo
     await expect(page.get_by_test_id("dot")).to_be_visible()
     await ready(page)
     (await trip.driver.act(trip.engagement_id, "arrive")).must(200)
+    await page.clock.fast_forward(ASKS_EVERY)
     await expect(page.locator("h1")).to_have_text("Karim is there")
     (await trip.driver.act(trip.engagement_id, "start", pin=trip.pin)).must(200)
+    await page.clock.fast_forward(ASKS_EVERY)
     await expect(page.locator("h1")).to_have_text("Under way with Karim")
     (await trip.driver.act(trip.engagement_id, "finish")).must(200)
+    await page.clock.fast_forward(ASKS_EVERY)
     await expect(page.locator("h1")).to_have_text("The trip is over")
     await expect(page.get_by_test_id("share")).to_have_attribute("data-phase", "over")
     await expect(page.get_by_test_id("dot")).to_have_count(0)
@@ -53,12 +59,14 @@ async def test_a_link_of_a_trip_that_is_over_shows_nothing_of_it(open_page: Open
 
 async def test_a_lost_line_keeps_what_was_known_and_comes_back(open_page: OpenPage, people: People) -> None:
     _, url = await shared(people)
-    page = await open_page(url + "?test=1", **PHONE)
+    page = await open_page(url + "?test=1", prepared=clocked, **PHONE)
     await expect(page.locator("h1")).to_have_text("Karim will set off soon")
     await page.context.set_offline(True)
+    await page.clock.fast_forward(ASKS_EVERY)
     await expect(page.get_by_role("alert")).to_contain_text("No connection")
     await expect(page.locator("h1")).to_have_text("Karim will set off soon")
     await page.context.set_offline(False)
+    await page.clock.fast_forward(ASKS_EVERY)
     await expect(page.get_by_role("alert")).to_have_count(0)
 
 
