@@ -48,6 +48,7 @@ class FixRefusal(StrEnum):
     JUMP = "impossible_jump"
     DUPLICATE = "duplicate"
     OFF_DUTY = "off_duty"  # a late fix must not bring back someone who has left
+    TOO_MANY = "too_many"  # more of them than a receiver gives
 
 
 VERDICTS: Final[tuple[FixRefusal | None, ...]] = (None, *FixRefusal)  # what the numbers of a batch mean

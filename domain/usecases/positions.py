@@ -21,8 +21,9 @@ from domain.store.positions import Duty
 from domain.usecases import tracks
 from domain.usecases.access import require_account
 from domain.usecases.dutybook import DutyBook
+from domain.usecases.pace import Pace
 from domain.usecases.positiontally import PositionTally
-from domain.usecases.readings import Reading, Receipt, Trails
+from domain.usecases.readings import Reading, Receipt, Trails, without_first
 from domain.usecases.work import ENGINE, Actor, Tools, working
 from geo.live import Fix, Fixes, LiveIndex
 from geo.livepoints import LivePoint
@@ -85,6 +86,7 @@ class Positions:
         self._applied: dict[UUID, tuple[Duty, LiveIndex]] = {}  # what the indexes were last told, and which
         self._unkept: dict[tuple[UUID, str], list[Fix]] = {}
         self._swept_at = 0.0
+        self._pace = Pace()
         self.tally = PositionTally()
         self._ends: list[Callable[[], Awaitable[None]]] = []
 
@@ -130,14 +132,17 @@ class Positions:
         now = self._now()
         trails: dict[str | None, Trails] = {}
         answers: list[Receipt | None] = [None] * len(lots)
+        beyond = [0] * len(lots)  # of each, how many are more than are taken of one phone
         for place, (account, duty, readings) in enumerate(lots):
             index = None if duty is None else self._apply(account, duty)
             if duty is not None and index is not None and readings:
-                trails.setdefault(duty.market, Trails(index)).add(place, account, duty, readings)
+                beyond[place] = len(readings) - self._pace.allow(account, len(readings), now)
+                latest = readings[beyond[place] :] if beyond[place] else readings
+                trails.setdefault(duty.market, Trails(index)).add(place, account, duty, latest)
         hints: dict[str, list[PositionHint]] = {}
         for market, together in trails.items():
             for place, receipt in together.report(now).items():
-                answers[place] = receipt
+                answers[place] = without_first(receipt, beyond[place])
             if market is not None:
                 hints[market] = [_hint(account, duty, taken[-1]) for account, duty, taken in together.taken()]
         for market, newest in hints.items():
@@ -166,6 +171,7 @@ class Positions:
         now = self._now()
         if now - self._swept_at >= SWEEP_EVERY:
             self._swept_at = now
+            self._pace.forget_full(now)
             for market in sorted(set(self._market_of.values())):
                 self._tools.live.of(market).sweep(now)
             for gone in self._off_duty.sweep(now):

@@ -53,6 +53,15 @@ class Receipt:
     dropped: tuple[DroppedFix, ...] = ()
 
 
+def without_first(receipt: Receipt, too_many: int) -> Receipt:
+    """The receipt of a report whose first so many fixes were left out."""
+    if not too_many:
+        return receipt
+    left_out = (DroppedFix(n, FixRefusal.TOO_MANY) for n in range(too_many))
+    dropped = (DroppedFix(drop.index + too_many, drop.reason) for drop in receipt.dropped)
+    return Receipt(receipt.accepted, (*left_out, *dropped))
+
+
 class Trails:
     """Reports to one live index, gathered to be taken together: of each account one trail, report after report."""
 
