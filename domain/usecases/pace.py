@@ -4,7 +4,7 @@ from typing import Final
 from uuid import UUID
 
 PER_S: Final = 10.0  # a receiver gives one a second, an eager one ten
-AT_ONCE: Final = 2_500  # two minutes of them together (older ones are too old), from a phone that comes back, and twice that
+AT_ONCE: Final = 2_500  # all that is young enough to be taken (two minutes), at twice that, from a phone that comes back
 
 
 class Pace:
