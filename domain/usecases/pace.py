@@ -4,7 +4,7 @@ from typing import Final
 from uuid import UUID
 
 PER_S: Final = 10.0  # a receiver gives one a second, an eager one ten
-AT_ONCE: Final = 2_500  # all that is young enough to be taken (two minutes), at twice that, from a phone that comes back
+AT_ONCE: Final = 2_500  # twice what is young enough to be taken (two minutes), from a phone that comes back
 
 
 class Pace:
