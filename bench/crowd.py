@@ -43,7 +43,12 @@ class Sizes:
     rounds: int = 3
     posts: int = 4
     idle_s: float = 10.0
-    paces: Sequence[tuple[int, float]] = ((100, 5.0), (200, 10.0), (500, 50.0))  # requests, so many a second
+    paces: Sequence[tuple[int, float]] = (
+        (100, 5.0),
+        (200, 10.0),
+        (300, 20.0),
+        (500, 50.0),
+    )  # requests, so many a second
 
 
 @dataclass(frozen=True, slots=True)
