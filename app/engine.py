@@ -207,7 +207,7 @@ def _api(
     house.watch(registry, house.of_sockets(gateway.roster, sockets), house.of_positions(positions.tally))
     api.add_middleware(Wiretap, tally=sockets)
     api.state.positions = positions
-    api.include_router(create_ws_router(gateway))
+    api.include_router(create_ws_router(gateway, settings.origins))
 
     @api.get("/v1/asyncapi.json", include_in_schema=False)
     async def asyncapi() -> dict[str, Any]:

@@ -37,9 +37,9 @@ class Settings:
     metrics_port: int = 0  # 0: any that is free, and it is said which
     otlp: str | None = None  # base URL of a collector of traces; None: nothing is recorded
     otlp_share: float = 1.0  # of the traces, 0 to 1
+    origins: tuple[str, ...] = ()  # of pages that may open a socket besides our own
     log_format: str | None = None  # json | text; None: json unless a human reads along
     log_level: str = "warning"
-    market: str = "monaco"
     fastest_mps: float = FASTEST_MPS  # an implied speed above it is no movement
     account_per_s: float = 50.0
     account_burst: int = 150
@@ -81,9 +81,9 @@ def read(environ: Mapping[str, str] | None = None) -> Settings:
         metrics_port=int(_number(own, "metrics_port", base.metrics_port)),
         otlp=_collector(own.get("otlp") or env.get("OTEL_EXPORTER_OTLP_ENDPOINT")),
         otlp_share=_share(own),
+        origins=_origins(own.get("origins", "")),
         log_format=_one_of(own, "log_format", None, ("json", "text")),
         log_level=_one_of(own, "log_level", base.log_level, LOG_LEVELS) or base.log_level,
-        market=own.get("market", base.market),
         fastest_mps=_number(
             own, "fastest_mps", FASTEST_MPS if environment == "production" else FASTEST_TRIED_MPS
         ),
@@ -138,6 +138,16 @@ def _collector(url: str | None) -> str | None:
     if not url.startswith(("http://", "https://")):
         raise SettingsError(f"COUDMAIN_OTLP must begin with http:// or https://, not {url!r}")
     return url.rstrip("/")
+
+
+def _origins(named: str) -> tuple[str, ...]:
+    """Origins, with commas or spaces between them, as browsers write theirs."""
+    found = tuple(named.replace(",", " ").split())
+    for origin in found:
+        scheme, _, rest = origin.partition("://")
+        if scheme not in {"http", "https"} or not rest or "/" in rest:
+            raise SettingsError(f"COUDMAIN_ORIGINS holds origins such as https://app.example, not {origin!r}")
+    return tuple(origin.lower() for origin in found)
 
 
 def _share(own: Mapping[str, str]) -> float:

@@ -5,10 +5,12 @@ thirty kilobytes a connection; a phone at rest needs the coroutine that waits fo
 """
 
 import asyncio
+from collections.abc import Collection
 from contextlib import suppress
 from typing import Final
 
 from fastapi import APIRouter
+from starlette.datastructures import Headers
 from starlette.routing import WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
@@ -16,25 +18,33 @@ from realtime.connection import Connection
 from realtime.effects import CloseCode
 from realtime.frames import SUBPROTOCOL
 from realtime.hub import Gateway
+from realtime.origins import welcome
 
 CLOSE_WITHIN: Final = 5.0  # s for what still waits, and the close, to leave; a stuck client is dropped then
 
 
-def create_ws_router(gateway: Gateway) -> APIRouter:
-    """The route of the socket. A client that offers subprotocols must offer ours; one that offers none speaks it."""
+def create_ws_router(gateway: Gateway, origins: Collection[str] = ()) -> APIRouter:
+    """The route of the socket. A client that offers subprotocols must offer ours; one that offers none speaks it.
+
+    `origins`: whose pages may open one besides our own, as `https://app.example`.
+    """
     router = APIRouter()
-    router.routes.append(WebSocketRoute("/v1/ws", SocketEndpoint(gateway), name="socket"))
+    router.routes.append(WebSocketRoute("/v1/ws", SocketEndpoint(gateway, origins), name="socket"))
     return router
 
 
 class SocketEndpoint:
     """The ASGI application behind `/v1/ws`."""
 
-    def __init__(self, gateway: Gateway) -> None:
-        self._gateway = gateway
+    def __init__(self, gateway: Gateway, origins: Collection[str]) -> None:
+        self._gateway, self._origins = gateway, frozenset(origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # `websocket.connect`, always the first
+        headers = Headers(scope=scope)
+        if not welcome(headers.get("origin"), headers.get("host"), self._origins):
+            await send({"type": "websocket.close"})  # before it is accepted: the upgrade is answered 403
+            return
         offered = scope.get("subprotocols") or []
         if offered and SUBPROTOCOL not in offered:
             await send({"type": "websocket.accept"})
