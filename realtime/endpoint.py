@@ -41,8 +41,7 @@ class SocketEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # `websocket.connect`, always the first
-        headers = Headers(scope=scope)
-        if not welcome(headers.get("origin"), headers.get("host"), self._origins):
+        if not self._welcomes(scope):
             await send({"type": "websocket.close"})  # before it is accepted: the upgrade is answered 403
             return
         offered = scope.get("subprotocols") or []
@@ -66,6 +65,10 @@ class SocketEndpoint:
             await connection.end()
             line.settle()
             await self._gateway.forget(connection)
+
+    def _welcomes(self, scope: Scope) -> bool:
+        headers = Headers(scope=scope)
+        return welcome(headers.get("origin"), headers.get("host"), self._origins)
 
     async def _read(self, receive: Receive, connection: Connection) -> None:
         """Until the client leaves, or the close that was sent is heard of here."""

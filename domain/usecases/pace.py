@@ -3,8 +3,8 @@
 from typing import Final
 from uuid import UUID
 
-PER_S: Final = 10.0  # a receiver gives one a second, an eager one ten
-AT_ONCE: Final = 2_500  # twice what is young enough to be taken (two minutes), from a phone that comes back
+PER_S: Final = 20.0  # a receiver gives one a second, the most eager ten
+AT_ONCE: Final = 6_000  # five times what such a one gathers in two minutes; what is older is not taken anyway
 
 
 class Pace:
