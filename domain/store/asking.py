@@ -81,7 +81,8 @@ def _ask(session: Session, statement: Executable, given: Mapping[str, Any]) -> R
         session.flush()
     connection = session.connection()
     asked = _asked(connection.dialect, statement)
-    return asked.result(session, *_run(connection, asked.text, asked.values(given)))
+    description, records = _run(connection, asked.text, asked.values(given))
+    return asked.reading(connection.dialect, description).result(session, records)
 
 
 def _run(connection: Connection, text: str, values: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
@@ -115,13 +116,13 @@ def _asked(dialect: Dialect, statement: Executable) -> "_Asked":
 class _Asked:
     """A statement in a dialect's words."""
 
-    __slots__ = ("_binds", "_dialect", "_reading", "_statement", "text")
+    __slots__ = ("_binds", "_reading", "_statement", "text")
 
     def __init__(self, dialect: Dialect, statement: Executable) -> None:
         compiled = statement.compile(dialect=dialect)  # type: ignore[attr-defined]
         assert isinstance(compiled, SQLCompiler)
         self.text = str(compiled)
-        self._dialect, self._statement = dialect, statement
+        self._statement = statement
         self._binds = _binds(dialect, compiled)
         self._reading: _Values | _Rows | None = None
 
@@ -138,13 +139,11 @@ class _Asked:
             values.append(one if process is None else process(one))
         return values
 
-    def result(
-        self, session: Session, description: Sequence[Any], records: Sequence[Sequence[Any]]
-    ) -> Result[Any]:
-        """The rows, objects of the session where the statement is of entities."""
+    def reading(self, dialect: Dialect, description: Sequence[Any]) -> "_Values | _Rows":
+        """How its rows are read. The dialect is not kept: what is known of its statements goes when it goes."""
         if self._reading is None:
-            self._reading = _reading(self._dialect, self._statement, description)
-        return self._reading.result(session, records)
+            self._reading = _reading(dialect, self._statement, description)
+        return self._reading
 
 
 def _binds(dialect: Dialect, compiled: SQLCompiler) -> list[tuple[str, BindParameter[Any], Processor | None]]:

@@ -1,6 +1,8 @@
 """A constant statement asked on the driver's cursor gives what `execute` gives, in the same transaction."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator
 from uuid import UUID
 
@@ -11,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import aliased
 
 from app.database import open_database
+from domain.store import asking
 from domain.store.asking import ask, row_of, row_once
 from domain.store.outage import is_outage
 from domain.store.prepared import row_into, table_of
@@ -197,3 +200,15 @@ async def test_who_gives_up_waiting_leaves_no_half_asked_connection_behind(datab
             await ask(db, sleep, {"s": 0.0})
     finally:
         await database.dispose()
+
+
+async def test_what_is_known_of_a_dialects_statements_goes_with_it(database_url: str):
+    database = open_database(database_url)
+    async with async_sessionmaker(database)() as db:
+        await ask(db, NAME, {"id": UUID(int=1)})
+    dialect = weakref.ref(database.dialect)
+    assert dialect() in asking._known
+    await database.dispose()
+    del database, db
+    gc.collect()
+    assert dialect() is None
