@@ -12,7 +12,7 @@ BESIDE = re.compile(
     re.MULTILINE,
 )
 ROW = re.compile(r"^\| [^|]+ \| ([\d.]+)(?: ms)? \| (\w+\.json) \| `([\w.]+)` \|$", re.MULTILINE)
-ROWS = {"docs/SCALING.md": 20, "docs/operating.md": 6}
+ROWS = {"docs/SCALING.md": 20, "docs/operating.md": 7}
 
 
 def found_in(file: str) -> dict[str, float]:
