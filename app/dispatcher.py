@@ -21,7 +21,6 @@ from domain.usecases.telling import tell_newcomers
 from domain.usecases.work import ENGINE, Tools, working
 
 TELL_EVERY: Final = 10.0  # s between looks for people who have not heard of a posted job yet
-QUEUES_EVERY: Final = 1.0  # s at least between looks at the stations' queues: phones report every few seconds
 ONE_ROUND: Final = 15.0  # s at most: a street graph answers in milliseconds, a remote one may hang
 
 log = logging.getLogger(__name__)
@@ -39,7 +38,6 @@ class MarketDispatcher:
         self._woken = asyncio.Event()
         self._told_at: datetime | None = None
         self._stations = Stations(market)
-        self._stations_at: datetime | None = None
 
     async def step(self) -> RoundReport | None:
         """One round now, and now and then a look for newcomers; `None` when another dispatcher has the market."""
@@ -50,8 +48,7 @@ class MarketDispatcher:
             return None
         began = self._tools.clock.now()
         async with asyncio.timeout(ONE_ROUND):
-            if self._stations_at is None or (began - self._stations_at).total_seconds() >= QUEUES_EVERY:
-                self._stations_at = began
+            if self._stations.due(began.timestamp()):
                 async with working(self._tools, ENGINE) as work:
                     await self._stations.step(work)
             with doing(self._tools.traces, "round"):

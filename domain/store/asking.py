@@ -41,7 +41,7 @@ class Deadline(Protocol):
 
 
 @overload
-async def ask(  # type: ignore[overload-overlap]
+async def ask(  # type: ignore[overload-overlap]  # what returns rows can be executed too
     db: AsyncSession, statement: TypedReturnsRows[*Ts], given: Mapping[str, Any] = ...
 ) -> Result[*Ts]: ...
 @overload
@@ -119,7 +119,7 @@ class _Asked:
     __slots__ = ("_binds", "_reading", "_statement", "text")
 
     def __init__(self, dialect: Dialect, statement: Executable) -> None:
-        compiled = statement.compile(dialect=dialect)  # type: ignore[attr-defined]
+        compiled = statement.compile(dialect=dialect)  # type: ignore[attr-defined]  # all of ours are ClauseElements
         assert isinstance(compiled, SQLCompiler)
         self.text = str(compiled)
         self._statement = statement
@@ -164,7 +164,7 @@ def _binds(dialect: Dialect, compiled: SQLCompiler) -> list[tuple[str, BindParam
 def _reading(dialect: Dialect, statement: Executable, description: Sequence[Any]) -> "_Values | _Rows":
     described = getattr(statement, "column_descriptions", ())
     if not any(one["expr"] is one.get("entity") for one in described):
-        columns = statement.exported_columns if description else ()  # type: ignore[attr-defined]
+        columns = statement.exported_columns if description else ()  # type: ignore[attr-defined]  # it returns rows
         return _Values(dialect, description, [column.type for column in columns])
     parts: list[_Entity | _Value] = []
     at = 0

@@ -12,8 +12,7 @@ from sqlalchemy.orm import aliased
 
 from domain.rules.reviews import PRIOR_MEAN
 from domain.store import money, reviews
-from domain.store.asking import ask
-from domain.store.prepared import among
+from domain.store.prepared import About
 from domain.store.requests import stops_of
 from domain.store.tables import Account, Engagement, Payment, Provider, Request, Review, Service, Stop
 
@@ -58,9 +57,7 @@ def _around(which: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
     )
 
 
-_AROUND: Final = _around(among(Engagement.id, "ids"))
-_AROUND_ONE: Final = _around(Engagement.id == bindparam("id"))
-"""The server plans it once; for a list it plans anew each time, which takes longer than all the rest."""
+_AROUND: Final = About(Engagement.id, _around)
 
 
 async def facts_of(db: AsyncSession, engagements: Sequence[Engagement]) -> list[EngagementFacts]:
@@ -72,9 +69,7 @@ async def facts_of(db: AsyncSession, engagements: Sequence[Engagement]) -> list[
         of_market[row.market_id].append(row.id)
     around: dict[UUID, Any] = {}
     for market, ids in sorted(of_market.items()):
-        statement = _AROUND_ONE if len(ids) == 1 else _AROUND
-        rows = await ask(db, statement, {"id": ids[0], "ids": ids, "market": market})
-        around |= {found[0]: found for found in rows}
+        around |= {found[0]: found for found in await _AROUND.ask(db, ids, market=market)}
     stops = await stops_of(db, {row.request_id for row in engagements})
     payments = defaultdict[UUID | None, list[Payment]](list)
     for payment in await money.of_engagements(db, [row.id for row in engagements]):

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.rules.ledger import COMMISSION, Leg
 from domain.rules.states import PaymentState
 from domain.store.asking import ask, row_of
-from domain.store.prepared import among, change, one_of
+from domain.store.prepared import About, among, change, one_of
 from domain.store.tables import LedgerEntry, Payment
 
 _LIVE = (PaymentState.PENDING, PaymentState.AUTHORISED, PaymentState.CAPTURED)
@@ -51,16 +51,12 @@ def _of_engagements(which: ColumnElement[bool]) -> Select[Payment]:
     return found.execution_options(populate_existing=True)
 
 
-_OF_ENGAGEMENTS: Final = _of_engagements(among(Payment.engagement_id, "engagements"))
-_OF_ENGAGEMENT: Final = _of_engagements(Payment.engagement_id == bindparam("engagement"))
+_OF_ENGAGEMENTS: Final = About(Payment.engagement_id, _of_engagements)
 
 
 async def of_engagements(db: AsyncSession, engagement_ids: Iterable[UUID]) -> Sequence[Payment]:
     """Every payment of these engagements, oldest first."""
-    ids = list(engagement_ids)
-    if len(ids) == 1:  # planned once, where a list is planned each time
-        return (await ask(db, _OF_ENGAGEMENT, {"engagement": ids[0]})).scalars().all()
-    return (await ask(db, _OF_ENGAGEMENTS, {"engagements": ids})).scalars().all()
+    return (await _OF_ENGAGEMENTS.ask(db, engagement_ids)).scalars().all()
 
 
 async def tip_of(db: AsyncSession, engagement_id: UUID) -> Payment | None:

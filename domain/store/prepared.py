@@ -4,10 +4,10 @@ Values are bound by name at each call. For any number of values there is one tex
 `IN` anew for each number of them, on each connection.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from enum import StrEnum
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar, TypeVarTuple
 from uuid import UUID
 
 from sqlalchemy import (
@@ -25,14 +25,17 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine import Result
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.sql.selectable import TypedReturnsRows
 
 from domain.rules.states import move, sources
 from domain.store.asking import ask
 from domain.store.tables.base import Base
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 Row = TypeVar("Row", bound=Base)
 S = TypeVar("S", bound=StrEnum)
 M = TypeVar("M", bound=StrEnum)
@@ -98,6 +101,30 @@ def from_and_to(
         (to,) = {move(moves, state, verb) for state in seen}
         ways[verb] = one_of(column, seen), to
     return ways
+
+
+class About(Generic[*Ts]):
+    """A statement about the rows of some ids, however many.
+
+    Of one it has a text of its own: the server plans that once, and a list anew at each call, which may take longer
+    than all the rest.
+    """
+
+    def __init__(
+        self,
+        column: "InstrumentedAttribute[UUID] | InstrumentedAttribute[UUID | None]",
+        statement: Callable[[ColumnElement[bool]], TypedReturnsRows[*Ts]],
+    ) -> None:
+        """`statement` makes it of a condition on the column."""
+        self._one = statement(column == bindparam("only"))
+        self._some = statement(among(column, "some"))
+
+    async def ask(self, db: AsyncSession, ids: Iterable[UUID], **given: Any) -> Result[*Ts]:
+        """Its rows; `given` are the values it is bound to besides."""
+        some = list(set(ids))
+        if len(some) == 1:
+            return await ask(db, self._one, {**given, "only": some[0]})
+        return await ask(db, self._some, {**given, "some": some})
 
 
 async def change(

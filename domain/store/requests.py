@@ -19,7 +19,7 @@ from domain.rules.states import (
     RequestState,
 )
 from domain.store.asking import ask, row_of
-from domain.store.prepared import among, change, from_and_to
+from domain.store.prepared import About, among, change, from_and_to
 from domain.store.tables import Decision, Engagement, Offer, Payment, Request, Stop
 
 
@@ -104,19 +104,15 @@ async def open_count(db: AsyncSession, customer: UUID) -> int:
     return (await ask(db, _OPEN_COUNT, {"customer": customer})).scalar_one()
 
 
-_STOPS: Final = select(Stop).where(among(Stop.request_id, "requests")).order_by(Stop.request_id, Stop.seq)
-_STOPS_OF_ONE: Final = select(Stop).where(Stop.request_id == bindparam("request")).order_by(Stop.seq)
+_STOPS: Final = About(
+    Stop.request_id, lambda which: select(Stop).where(which).order_by(Stop.request_id, Stop.seq)
+)
 
 
 async def stops_of(db: AsyncSession, requests: Iterable[UUID]) -> dict[UUID, list[Stop]]:
     """The stops of each request, in order."""
     found: dict[UUID, list[Stop]] = {}
-    wanted = list(set(requests))
-    if len(wanted) == 1:  # planned once, where a list is planned each time
-        rows = await ask(db, _STOPS_OF_ONE, {"request": wanted[0]})
-    else:
-        rows = await ask(db, _STOPS, {"requests": wanted})
-    for stop in rows.scalars():
+    for stop in (await _STOPS.ask(db, requests)).scalars():
         found.setdefault(stop.request_id, []).append(stop)
     return found
 

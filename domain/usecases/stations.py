@@ -19,6 +19,7 @@ from domain.usecases.work import Work
 from geo.live import STALE_AFTER
 from geo.zones import Zones
 
+LOOK_EVERY: Final = 1.0  # s: phones report every few seconds
 ZONES_READ_EVERY: Final = 60.0  # s: a station is drawn once in years
 
 
@@ -32,9 +33,14 @@ class Stations:
         self._absent: Mapping[UUID, float] = {}
         self._looked_at: float | None = None
 
+    def due(self, now: float) -> bool:
+        """Whether the last look is long enough ago (Unix seconds), be it one that failed."""
+        return self._looked_at is None or not 0 <= now - self._looked_at < LOOK_EVERY
+
     async def step(self, work: Work) -> Look | None:
         """One look: who joined, who has left; each of them hears of it. `None` in a market without a station."""
-        now = work.now.timestamp()
+        now, looked_at = work.now.timestamp(), self._looked_at
+        self._looked_at = now
         if self._zones_read_at is None or now - self._zones_read_at >= ZONES_READ_EVERY:
             self._zones, self._zones_read_at = await store.zones(work.db, self._market), now
         turns = await store.turns(work.db, self._market) if self._zones else []
@@ -46,13 +52,13 @@ class Stations:
             seen,
             zones=[zone.slug for zone in self._zones],
             absent=self._absent,
-            before=now if self._looked_at is None else self._looked_at,
+            before=now if looked_at is None else looked_at,
             now=now,
         )
         await store.leave(work.db, [turn.provider for turn in changes.lost])
         joined = await store.join(work.db, self._market, changes.joined)
         await self._tell(work, [turn.provider for turn in (*changes.lost, *joined)])
-        self._absent, self._looked_at = changes.absent, now
+        self._absent = changes.absent
         return changes
 
     async def _seen(self, work: Work, turns: Sequence[Turn], now: float) -> list[Seen]:

@@ -4,6 +4,8 @@ import asyncio
 import gc
 import weakref
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -16,7 +18,7 @@ from app.database import open_database
 from domain.store import asking
 from domain.store.asking import ask, row_of, row_once
 from domain.store.outage import is_outage
-from domain.store.prepared import row_into, table_of
+from domain.store.prepared import About, row_into, table_of
 from domain.store.tables import Account, Provider, Stop, Stream
 from tests.usecases.engaged import Town
 
@@ -25,6 +27,18 @@ ANEW = ACCOUNT.execution_options(populate_existing=True)
 NAME = select(Account.name, Account.created_at).where(Account.id == bindparam("id"))
 RENAME = update(table_of(Account)).where(Account.id == bindparam("whose")).values(name=bindparam("to"))
 WITHIN = 20.0
+
+
+@asynccontextmanager
+async def sessions_over(
+    url: str, *arguments: Any, **named: Any
+) -> AsyncIterator[async_sessionmaker[AsyncSession]]:
+    """Sessions of an engine as the house opens one, until the end."""
+    database = open_database(url, *arguments, **named)
+    try:
+        yield async_sessionmaker(database)
+    finally:
+        await database.dispose()
 
 
 @pytest.fixture
@@ -143,22 +157,16 @@ async def test_a_statement_that_is_another_one_at_each_call_is_refused(
 
 
 async def test_what_was_bound_is_not_in_the_words_of_an_error(database_url: str):
-    database = open_database(database_url)
-    try:
-        async with async_sessionmaker(database)() as db:
-            with pytest.raises(DBAPIError, match="parameters hidden"):
-                await ask(db, select(func.pg_sleep(bindparam("s"))), {"s": "not a number"})
-    finally:
-        await database.dispose()
+    async with sessions_over(database_url) as sessions, sessions() as db:
+        with pytest.raises(DBAPIError, match="parameters hidden"):
+            await ask(db, select(func.pg_sleep(bindparam("s"))), {"s": "not a number"})
 
 
 async def test_a_dead_connection_is_an_outage_and_the_next_one_is_another(
     database_url: str, engine: AsyncEngine
 ):
-    database = open_database(database_url)
-    sessions = async_sessionmaker(database)
     pid = select(func.pg_backend_pid())
-    try:
+    async with sessions_over(database_url) as sessions:
         async with sessions() as db:
             first = (await ask(db, pid)).scalar_one()
             async with engine.begin() as other:
@@ -169,37 +177,28 @@ async def test_a_dead_connection_is_an_outage_and_the_next_one_is_another(
         assert ended.value.connection_invalidated
         async with sessions() as db:
             assert (await ask(db, pid)).scalar_one() != first
-    finally:
-        await database.dispose()
 
 
 async def test_what_is_not_answered_in_time_is_an_outage_and_what_is_idle_is_not(database_url: str):
-    database = open_database(database_url, answer_within=0.5)
-    sessions, sleep = async_sessionmaker(database), select(func.pg_sleep(bindparam("s")))
-    try:
-        async with sessions() as idle:
-            await ask(idle, sleep, {"s": 0.0})
-            with pytest.raises(DBAPIError) as silent:
-                async with asyncio.timeout(WITHIN), sessions() as db:
-                    await ask(db, sleep, {"s": 60.0})
-            assert is_outage(silent.value)
-            await ask(idle, sleep, {"s": 0.0})
-    finally:
-        await database.dispose()
+    sleep = select(func.pg_sleep(bindparam("s")))
+    async with sessions_over(database_url, answer_within=0.5) as sessions, sessions() as idle:
+        await ask(idle, sleep, {"s": 0.0})
+        with pytest.raises(DBAPIError) as silent:
+            async with asyncio.timeout(WITHIN), sessions() as db:
+                await ask(db, sleep, {"s": 60.0})
+        assert is_outage(silent.value)
+        await ask(idle, sleep, {"s": 0.0})
 
 
 async def test_who_gives_up_waiting_leaves_no_half_asked_connection_behind(database_url: str):
-    database = open_database(database_url, connections=1)
-    sessions, sleep = async_sessionmaker(database), select(func.pg_sleep(bindparam("s")))
-    try:
+    sleep = select(func.pg_sleep(bindparam("s")))
+    async with sessions_over(database_url, connections=1) as sessions:
         async with sessions() as db:
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.2):
                     await ask(db, sleep, {"s": 60.0})
         async with asyncio.timeout(WITHIN), sessions() as db:
             await ask(db, sleep, {"s": 0.0})
-    finally:
-        await database.dispose()
 
 
 async def test_what_is_known_of_a_dialects_statements_goes_with_it(database_url: str):
@@ -212,3 +211,15 @@ async def test_what_is_known_of_a_dialects_statements_goes_with_it(database_url:
     del database, db
     gc.collect()
     assert dialect() is None
+
+
+async def test_about_one_and_about_many_is_the_same_and_each_id_counts_once(town: Town, db: AsyncSession):
+    about = About(
+        Account.id, lambda which: select(Account.id).where(which, Account.name == bindparam("named"))
+    )
+    (await db.get_one(Account, town.driver.id)).name = "Another"
+    (await db.get_one(Account, town.customer.id)).name = "Another"
+    one, many = [town.driver.id] * 2, [town.driver.id, town.customer.id, town.staff.id]
+    assert (await about.ask(db, one, named="Another")).scalars().all() == [town.driver.id]
+    assert set((await about.ask(db, many, named="Another")).scalars()) == {town.driver.id, town.customer.id}
+    assert (await about.ask(db, [], named="Another")).scalars().all() == []

@@ -12,7 +12,7 @@ from domain.rules.stations import AWAY_S
 from domain.store.tables import Engagement, EventRow, Offer, Round, StationTurn
 from domain.usecases.duty import end_duty_of, go_off_duty, go_on_duty, keep_duty_within, read_duty
 from domain.usecases.offers import accept_offer, decline_offer, on_offer_expired
-from domain.usecases.stations import Stations
+from domain.usecases.stations import LOOK_EVERY, Stations
 from domain.usecases.why import why_not_me, why_offered
 from domain.usecases.work import ENGINE, Actor, Tools, working
 from geo.points import LatLng
@@ -265,3 +265,16 @@ async def test_an_accept_at_the_moment_of_a_look_leaves_no_worker_in_the_queue(r
 async def test_a_market_without_a_station_has_no_queue(rank: Rank):
     async with working(rank.tools, ENGINE) as work:
         assert await Stations("nowhere").step(work) is None
+
+
+async def test_the_queues_are_looked_at_once_a_second_where_there_is_a_station_and_where_there_is_none(
+    rank: Rank,
+):
+    for keeper in (rank.keeper, Stations("nowhere")):
+        assert keeper.due(rank.clock.now().timestamp())
+        async with working(rank.tools, ENGINE) as work:
+            await keeper.step(work)
+        now = rank.clock.now().timestamp()
+        assert not keeper.due(now + LOOK_EVERY / 2)
+        assert keeper.due(now + LOOK_EVERY)
+        assert keeper.due(now - 60), "a clock that was set back stops nothing"
