@@ -119,7 +119,9 @@ async def test_a_gateway_told_to_stop_first_gives_the_answers_it_owes(
     customer = riders.customer
     at = next(n for n, phone in enumerate(customer._phones) if phone.url == gateway.url)
     socket = await customer._phones[at].socket()
-    connection = await asyncpg.connect(database.replace("postgresql+asyncpg", "postgresql"))
+    url = database.replace("postgresql+asyncpg", "postgresql")
+    connection = await asyncpg.connect(url)
+    looking = await asyncpg.connect(url)  # by itself: within one transaction the view never changes
     try:
         async with connection.transaction():
             await connection.execute(
@@ -127,12 +129,13 @@ async def test_a_gateway_told_to_stop_first_gives_the_answers_it_owes(
             )
             asking = asyncio.create_task(customer._phones[at].ask("PATCH", "/v1/me", {"name": "Camille"}))
             async with asyncio.timeout(WITHIN):
-                while not await connection.fetchval(WAITING):  # noqa: ASYNC110 - the database tells by this alone
+                while not await looking.fetchval(WAITING):  # noqa: ASYNC110 - the database tells by this alone
                     await asyncio.sleep(0.02)
             gateway.process.terminate()
             assert await socket.close_code() == DRAINING
         assert (await asking).must(200)["name"] == "Camille"
     finally:
+        await looking.close()
         await connection.close()
     assert await asyncio.to_thread(gateway.process.wait, STOPS_WITHIN) == 0, gateway.said
     await asyncio.to_thread(installation.start, "api", gateway.port)
