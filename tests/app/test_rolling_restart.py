@@ -129,7 +129,8 @@ async def test_a_gateway_told_to_stop_first_gives_the_answers_it_owes(
             )
             asking = asyncio.create_task(customer._phones[at].ask("PATCH", "/v1/me", {"name": "Camille"}))
             async with asyncio.timeout(WITHIN):
-                while not await looking.fetchval(WAITING):  # noqa: ASYNC110 - the database tells by this alone
+                while not await looking.fetchval(WAITING):
+                    assert not asking.done(), f"it did not wait: {asking.result().text}"
                     await asyncio.sleep(0.02)
             gateway.process.terminate()
             assert await socket.close_code() == DRAINING
