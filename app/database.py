@@ -36,6 +36,11 @@ ANSWER_WITHIN: Final = 10.0
 """s for one statement, its locks waited for. Ours take milliseconds; a server that is frozen, or a network that
 swallows, never answers. Under a phone's own patience (20 s and more), so that it hears a 503."""
 
+IDLE_WITHIN: Final = 30.0
+"""s that a transaction may be left open with nothing asked; the server then ends it. Who has begun one and is frozen,
+or cut off, keeps rows locked that everybody else waits for. A living one asks again within milliseconds, and its answer
+begins within 15 s in any case."""
+
 TAKES_ITS_TIME: Final = "coudmain_takes_its_time"
 """The execution option of a connection whose statements have no deadline."""
 
@@ -62,9 +67,16 @@ market holds thousands of verdicts."""
 
 
 def open_database(
-    url: str, connections: int = CONNECTIONS, *, answer_within: float = ANSWER_WITHIN
+    url: str,
+    connections: int = CONNECTIONS,
+    *,
+    answer_within: float = ANSWER_WITHIN,
+    idle_within: float = IDLE_WITHIN,
 ) -> AsyncEngine:
-    """The engine over a database that may not be there yet. Whoever opens it disposes of it."""
+    """The engine over a database that may not be there yet. Whoever opens it disposes of it.
+
+    `answer_within`: s for a statement; `idle_within`: s between two of a transaction, 0: as long as it likes.
+    """
     database = create_async_engine(
         url,
         poolclass=CountingPool,
@@ -74,7 +86,11 @@ def open_database(
         pool_timeout=WAIT_AT_MOST,
         pool_use_lifo=True,  # the same few serve a quiet hour: their statements are prepared, their memory is warm
         **JSON,
-        connect_args={"prepared_statement_cache_size": STATEMENTS, "timeout": CONNECT_WITHIN},
+        connect_args={
+            "prepared_statement_cache_size": STATEMENTS,
+            "timeout": CONNECT_WITHIN,
+            "server_settings": {"idle_in_transaction_session_timeout": f"{round(idle_within * 1_000)}ms"},
+        },
     )
     event.listen(database.sync_engine, "do_connect", _connect)
     event.listen(database.sync_engine, "checkout", _refuse_if_closed)

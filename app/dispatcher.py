@@ -13,7 +13,7 @@ from typing import Final
 
 from app.watch.rounds import RoundMetrics
 from domain.rules.traces import doing
-from domain.store.rounds import MarketLease
+from domain.store.leases import BEAT_S, MarketLease
 from domain.usecases.dispatch import RoundReport, run_round
 from domain.usecases.incomes import Incomes
 from domain.usecases.stations import Stations
@@ -68,6 +68,7 @@ class MarketDispatcher:
         """Rounds until told to stop. Whatever goes wrong in one is logged, and the next one comes."""
         subject = f"wake.dispatch.{self._market}"
         unsubscribe = await self._tools.bus.subscribe(subject, lambda *_: self._woken.set())
+        alive = asyncio.create_task(self._give_signs_of_life())
         try:
             while not stop.is_set():
                 self._woken.clear()
@@ -81,11 +82,18 @@ class MarketDispatcher:
                 usual = self._tools.knobs.round_window
                 await _first_of(
                     *self._reasons_to_rise(stop, report),
-                    within=usual if report is None else report.rest.window_s,
+                    within=min(usual, BEAT_S) if report is None else report.rest.window_s,
                 )
         finally:
+            alive.cancel()
             await unsubscribe()
             await self._lease.release()
+
+    async def _give_signs_of_life(self) -> None:
+        """However long a round takes, the lease's server hears of its holder."""
+        while True:
+            await asyncio.sleep(BEAT_S)
+            await self._lease.beat()
 
     def _reasons_to_rise(self, stop: asyncio.Event, report: RoundReport | None) -> tuple[asyncio.Event, ...]:
         """What ends the rest before the window is over.

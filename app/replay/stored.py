@@ -32,7 +32,7 @@ class StoredDay:
 
 async def reweigh_day(url: str, asked: argparse.Namespace) -> int:
     """Solve the stored rounds again and tell what changes; the exit status. Writes nothing to the database."""
-    database = open_database(url)
+    database = open_database(url, idle_within=0)  # a page of rounds may take a minute to solve again
     try:
         async with AsyncSession(database) as db:
             told_day = await report(db, StoredDay(asked.market, asked.from_db, asked.weights))

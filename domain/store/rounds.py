@@ -1,6 +1,5 @@
-"""Queries on rounds and decisions, and the lease of a market's dispatcher."""
+"""Queries on rounds and decisions."""
 
-import zlib
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -8,15 +7,11 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, RowMapping, cast, delete, func, select, tuple_
 from sqlalchemy.dialects.postgresql import JSONPATH, distinct_on
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.store.asking import ask
 from domain.store.prepared import columns, rows_into, table_of
 from domain.store.tables import Account, Decision, Round
-
-LEASE_CLASS = 0x0D15_0A7C  # the first key of our advisory locks; the second is the market
-
 
 _DECIDED: Final = tuple(table_of(Decision).c.keys())
 _DECIDE: Final = rows_into(table_of(Decision), _DECIDED)
@@ -109,61 +104,6 @@ async def of_day(
             return
         last = (page[-1].at, page[-1].id)
         db.expunge_all()
-
-
-class MarketLease:
-    """One dispatcher a market: a session lock that PostgreSQL lets go of when its holder's connection ends.
-
-    It spares work; it guards nothing. Two dispatchers on one market still cannot assign twice.
-    """
-
-    def __init__(self, sessions: async_sessionmaker[AsyncSession], market: str) -> None:
-        self._sessions = sessions
-        self._key = zlib.crc32(market.encode()) - (1 << 31)  # a signed 32-bit integer
-        self._session: AsyncSession | None = None
-
-    async def held(self) -> bool:
-        """Whether this dispatcher has the market now; takes it when it is free."""
-        try:
-            if self._session is not None:
-                await self._session.execute(select(1))
-                return True
-            return await self._take()
-        except (DBAPIError, OSError):
-            await self._drop()
-            return False
-
-    async def release(self) -> None:
-        """Let a standby take over at once."""
-        if self._session is None:
-            return
-        try:
-            await self._session.execute(select(func.pg_advisory_unlock(LEASE_CLASS, self._key)))
-        except (DBAPIError, OSError):
-            await self._drop()
-            return
-        await self._session.close()
-        self._session = None
-
-    async def _take(self) -> bool:
-        session = self._sessions()
-        taken = False
-        try:
-            # Outside a transaction: an idle one would hold back the vacuum for as long as the dispatcher lives.
-            await session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
-            asked = select(func.pg_try_advisory_lock(LEASE_CLASS, self._key))
-            taken = bool((await session.execute(asked)).scalar_one())
-        finally:
-            if not taken:
-                await session.close()
-        self._session = session if taken else None
-        return taken
-
-    async def _drop(self) -> None:
-        """The connection is gone, and the lock with it."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.invalidate()
 
 
 async def forget_before(db: AsyncSession, before: datetime) -> None:

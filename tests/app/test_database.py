@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.database import CONNECTIONS, JSON, TAKES_ITS_TIME, open_database
+from app.database import CONNECTIONS, IDLE_WITHIN, JSON, TAKES_ITS_TIME, open_database
 from app.watch.pool import pool_of
 from domain.rules.states import Allocator
 from domain.store.outage import DatabaseAway, is_outage
@@ -60,6 +60,35 @@ async def test_after_the_server_has_gone_the_next_transaction_gets_a_live_connec
         for _ in range(4):
             async with database.begin() as connection:
                 assert (await connection.execute(text("select 1"))).scalar_one() == 1
+    finally:
+        await database.dispose()
+
+
+async def test_what_a_frozen_process_has_locked_is_free_again(engine: AsyncEngine, database_url: str):
+    """It has begun a transaction and asks nothing more: the server ends it, and says so when it thaws."""
+    frozen, other = open_database(database_url, idle_within=0.2), open_database(database_url)
+    locking = text("lock table timers in access exclusive mode")
+    try:
+        async with frozen.connect() as connection:
+            await connection.execute(locking)
+            async with other.begin() as waiting:
+                await waiting.execute(locking)
+            with pytest.raises(DBAPIError) as thawed:
+                await connection.execute(text("select 1"))
+        assert is_outage(thawed.value)
+        async with frozen.begin() as again:
+            assert (await again.execute(text("select 1"))).scalar_one() == 1
+    finally:
+        await frozen.dispose()
+        await other.dispose()
+
+
+async def test_a_transaction_may_be_left_to_think_for_a_while(database_url: str):
+    database = open_database(database_url)
+    try:
+        async with database.connect() as connection:
+            told = (await connection.execute(text("show idle_in_transaction_session_timeout"))).scalar_one()
+            assert told == f"{IDLE_WITHIN:g}s"
     finally:
         await database.dispose()
 

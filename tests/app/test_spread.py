@@ -11,8 +11,9 @@ import pytest
 import pytest_asyncio
 
 from app.postgres import PrivateCluster
+from bench.faults import freeze, thaw
 from bench.spread import Installation, Part
-from domain.store.rounds import LEASE_CLASS
+from domain.store.leases import LEASE_CLASS, SILENT_AFTER
 from tests.app.collector import Collector, collecting
 from tests.app.numbers import Numbers
 from tests.cluster import copy_of_the_template
@@ -189,10 +190,36 @@ async def test_each_part_tells_its_own_numbers_and_whether_it_is_ready(
     assert not [label for numbers in (*held, told) for label in numbers.unfit()]
 
 
+async def test_a_standby_takes_the_market_of_a_frozen_dispatcher_which_thaws_as_the_standby(
+    driver: Phone, customer: Phone, dispatchers: tuple[Part, Part], database: str
+):
+    """Its connection stays open, and it is not heard of."""
+    has_it, _ = dispatchers
+    wheel, seat = await driver.socket(), await customer.socket()
+    await is_at(wheel, PORT)
+    (before,) = await holders(database)
+    frozen = freeze(has_it.process.pid)
+    try:
+        async with asyncio.timeout(SILENT_AFTER.total_seconds() + STANDBY_WITHIN):
+            while await holders(database) in ([], [before]):  # noqa: ASYNC110 - the database tells by this alone
+                await asyncio.sleep(0.05)
+        (after,) = await holders(database)
+        await is_at(wheel, PORT)
+        engagement_id = await agreed(driver, wheel, customer)
+    finally:
+        thaw(frozen)
+    await heard(seat, "confirmed", engagement_id)
+    async with asyncio.timeout(STANDBY_WITHIN), httpx.AsyncClient() as watcher:
+        while [await has_the_market(watcher, part) for part in dispatchers] != [0, 1]:  # noqa: ASYNC110 - so do they
+            await asyncio.sleep(0.05)
+    assert await holders(database) == [after]
+    (await driver.act(engagement_id, "cancel")).must(200)
+
+
 async def test_a_standby_takes_the_market_of_a_killed_dispatcher(
     driver: Phone, customer: Phone, dispatchers: tuple[Part, Part], database: str
 ):
-    has_it, standby = dispatchers
+    has_it, standby = reversed(dispatchers)  # as the last test left them
     wheel, seat = await driver.socket(), await customer.socket()
     await is_at(wheel, PORT)
     (before,) = await holders(database)
@@ -244,6 +271,12 @@ async def test_a_phone_whose_gateway_is_killed_goes_on_at_the_other(
     (await driver.act(engagement_id, "cancel")).must(200)
     await heard(seat, "cancelled", engagement_id)
     await elsewhere.hang_up()
+
+
+async def has_the_market(watcher: httpx.AsyncClient, part: Part) -> float:
+    """1 where it says so of itself."""
+    numbers = Numbers((await watcher.get(f"{part.door}/metrics")).text)
+    return numbers.of("coudmain_lease_held", market="monaco")
 
 
 async def holders(database: str) -> list[int]:

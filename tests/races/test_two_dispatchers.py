@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.dispatcher import MarketDispatcher
 from domain.rules.errors import Refusal
 from domain.store.invariants import breaches
-from domain.store.rounds import MarketLease
+from domain.store.leases import MarketLease
 from domain.store.tables import Engagement, Offer, Request
 from domain.usecases.offers import accept_offer
 from domain.usecases.work import Actor, Tools
