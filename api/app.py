@@ -37,6 +37,7 @@ from api import (
     suggestions,
     suspensions,
 )
+from api.cors import welcome_pages
 from api.frame import BodyCap, Frame, Gzip, Heads
 from api.limits import ACCOUNT, ADDRESS, CODES, STRANGER, CodeLimit, Limits, Rate
 from api.metrics import Metrics
@@ -87,6 +88,7 @@ class ApiSettings:
     monotonic: Callable[[], float] = time.monotonic
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     readiness: Readiness | None = None  # None: whether database and bus answer
+    origins: tuple[str, ...] = ()  # whose pages may call the API, besides our own
 
 
 def create_api(tools: Tools, settings: ApiSettings) -> FastAPI:
@@ -123,6 +125,7 @@ def create_api(tools: Tools, settings: ApiSettings) -> FastAPI:
         monotonic=settings.monotonic,
     )
     api.add_middleware(Frame, new_id=tools.new_id, monotonic=settings.monotonic, metrics=api.state.metrics)
+    welcome_pages(api, settings.origins)
     return api
 
 

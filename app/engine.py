@@ -201,6 +201,7 @@ def _api(
         stranger=Rate(settings.address_per_s, settings.address_burst),
         registry=registry,
         readiness=readiness,
+        origins=settings.origins,
     )
     api = create_api(tools, rates)
     sockets = SocketTally()

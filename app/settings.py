@@ -37,7 +37,7 @@ class Settings:
     metrics_port: int = 0  # 0: any that is free, and it is said which
     otlp: str | None = None  # base URL of a collector of traces; None: nothing is recorded
     otlp_share: float = 1.0  # of the traces, 0 to 1
-    origins: tuple[str, ...] = ()  # of pages that may open a socket besides our own
+    origins: tuple[str, ...] = ()  # of pages that may call the API besides our own
     log_format: str | None = None  # json | text; None: json unless a human reads along
     log_level: str = "warning"
     fastest_mps: float = FASTEST_MPS  # an implied speed above it is no movement

@@ -17,7 +17,7 @@ SETTINGS: Final[Mapping[str, str]] = {
     "metrics_port": "its port (`--metrics-port` too); 0 takes a free one and says which",
     "otlp": "a collector of traces, by OTLP over HTTP: `http://127.0.0.1:4318` (or `OTEL_EXPORTER_OTLP_ENDPOINT`)",
     "otlp_share": "the share of traces that is kept, 0 to 1; the same ones in every process",
-    "origins": "pages of these origins may open a socket, besides the installation's own: `https://app.example https://…`",
+    "origins": "whose pages may call the API and open a socket, besides our own: `https://app.example https://…`",
     "log_format": "`json` (a line, an object) or `text`; json unless stderr is a terminal",
     "log_level": "`debug`, `info` (a line for each request), `warning` or `error`",
     "fastest_mps": "m/s; a fix that implies a faster leap is refused (`up --speed` raises it by itself)",
