@@ -84,12 +84,12 @@ class Connection:
             if self.closing is not None:
                 return
             match effect:
+                case Report() if self._worker is None and self._take(self, effect):
+                    pass  # first, as nearly all that comes is one
                 case Send(frame):
                     self._send(frame)
                 case Close():
                     self._close(effect)
-                case Report() if self._worker is None and self._take(self, effect):
-                    pass
                 case _:
                     self._do(effect)
 

@@ -66,11 +66,10 @@ class Intake:
     async def _take_all(self) -> None:
         async with self._one_by_one:
             lot, self._waiting = self._waiting, []
+            reports = [(connection.actor.id, report.fixes) for connection, report in lot]
             try:
-                await self._positions.learn(connection.actor.id for connection, _ in lot)
-                receipts = await self._positions.report_all(
-                    [(connection.actor.id, report.fixes) for connection, report in lot]
-                )
+                await self._positions.learn({account for account, _ in reports})
+                receipts = await self._positions.report_all(reports)
             except Exception as error:  # noqa: BLE001 - the gateway tells and logs it
                 for connection, report in lot:
                     connection.perform(self._failed(connection, report, error))

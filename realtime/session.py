@@ -304,9 +304,9 @@ class Session:
         return effects
 
     def _within_rate(self, now: float) -> bool:
-        since = max(0.0, now - self._allowed_at)
-        self._allowance = min(FRAMES_BURST, self._allowance + since * FRAMES_PER_S) - 1
-        self._allowed_at = now
+        since, self._allowed_at = now - self._allowed_at, now
+        allowance = self._allowance + since * FRAMES_PER_S if since > 0 else self._allowance
+        self._allowance = min(FRAMES_BURST, allowance) - 1
         return self._allowance >= 0
 
     def _error(self, of: str, refusal: Refusal) -> Send:

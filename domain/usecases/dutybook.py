@@ -56,7 +56,7 @@ class DutyBook:
     async def learn(self, accounts: Iterable[UUID]) -> None:
         """Read together those whose page is missing, too old or no longer sure."""
         now = self._now()
-        unknown = {account for account in set(accounts) if self.known(account, now) is None}
+        unknown = {account for account in accounts if self.known(account, now) is None}
         self._changed -= unknown
         await self.read(unknown, now)
 

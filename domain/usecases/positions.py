@@ -23,7 +23,7 @@ from domain.usecases.access import require_account
 from domain.usecases.dutybook import DutyBook
 from domain.usecases.pace import Pace
 from domain.usecases.positiontally import PositionTally
-from domain.usecases.readings import Reading, Receipt, Trails, without_first
+from domain.usecases.readings import Reading, Receipt, Report, Trails, without_first
 from domain.usecases.work import ENGINE, Actor, Tools, working
 from geo.live import Fix, Fixes, LiveIndex
 from geo.livepoints import LivePoint
@@ -106,7 +106,7 @@ class Positions:
         if self._apply(account, duty) is None:
             # The signal of a change may be on its way: nobody is refused from memory.
             duty = await self._book.anew(account)
-        (receipt,) = await self._take([(account, duty, readings)])
+        (receipt,) = await self._take([(account, readings)], {account: duty}.get)
         if receipt is None:
             raise NotOnDuty
         return receipt
@@ -122,27 +122,29 @@ class Positions:
         for again (`report`).
         """
         now = self._now()
-        return await self._take(
-            [(account, self._book.known(account, now), readings) for account, readings in lots]
-        )
+        return await self._take(lots, lambda account: self._book.known(account, now))
 
     async def _take(
-        self, lots: Sequence[tuple[UUID, Duty | None, Sequence[Reading]]]
+        self, lots: Sequence[tuple[UUID, Sequence[Reading]]], duty_of: Callable[[UUID], Duty | None]
     ) -> list[Receipt | None]:
         now = self._now()
+        reports_of: dict[UUID, list[Report]] = {}
+        for place, (account, readings) in enumerate(lots):
+            if readings:
+                reports_of.setdefault(account, []).append((place, readings))
         trails: dict[str | None, Trails] = {}
-        answers: list[Receipt | None] = [None] * len(lots)
-        beyond = [0] * len(lots)  # of each, how many are more than are taken of one phone
-        for place, (account, duty, readings) in enumerate(lots):
+        beyond: dict[int, int] = {}  # by report, how many are more than are taken of one phone
+        for account, reports in reports_of.items():
+            duty = duty_of(account)
             index = None if duty is None else self._apply(account, duty)
-            if duty is not None and index is not None and readings:
-                beyond[place] = len(readings) - self._pace.allow(account, len(readings), now)
-                latest = readings[beyond[place] :] if beyond[place] else readings
-                trails.setdefault(duty.market, Trails(index)).add(place, account, duty, latest)
+            if duty is not None and index is not None:
+                paced = self._paced(account, reports, now, beyond)
+                trails.setdefault(duty.market, Trails(index)).add(account, duty, paced)
+        answers: list[Receipt | None] = [None] * len(lots)
         hints: dict[str, list[PositionHint]] = {}
         for market, together in trails.items():
-            for place, receipt in together.report(now).items():
-                answers[place] = without_first(receipt, beyond[place])
+            for place, receipt in together.report(now):
+                answers[place] = without_first(receipt, beyond.get(place, 0))
             if market is not None:
                 hints[market] = [_hint(account, duty, taken[-1]) for account, duty, taken in together.taken()]
         for market, newest in hints.items():
@@ -152,10 +154,24 @@ class Positions:
         for together in trails.values():
             for _, duty, taken in together.taken():
                 await self._pass_on(duty, taken)
-        for answer in answers:
-            if answer is not None:
-                self.tally.add(answer.accepted, (drop.reason for drop in answer.dropped))
+        self.tally.add(answer for answer in answers if answer is not None)
         return answers
+
+    def _paced(
+        self, account: UUID, reports: list[Report], now: float, beyond: dict[int, int]
+    ) -> Sequence[Report]:
+        """The reports without what is more than a phone can mean; how much that is of each goes into `beyond`."""
+        sent = sum(len(readings) for _, readings in reports)
+        left = self._pace.allow(account, sent, now)
+        if left == sent:
+            return reports
+        paced: list[Report] = []
+        for place, readings in reports:
+            too_many = max(0, len(readings) - left)
+            left -= len(readings) - too_many
+            beyond[place] = too_many
+            paced.append((place, readings[too_many:]))
+        return paced
 
     def newest(self, provider: UUID) -> LivePoint | None:
         """Where a provider was last heard of, on duty or finishing their work."""

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from domain.usecases.readings import Receipt
 from geo.live import FixRefusal
 
 
@@ -14,7 +15,9 @@ class PositionTally:
     accepted: int = 0
     dropped: Counter[FixRefusal] = field(default_factory=Counter)
 
-    def add(self, accepted: int, reasons: Iterable[FixRefusal]) -> None:
-        """What became of one report."""
-        self.accepted += accepted
-        self.dropped.update(reasons)
+    def add(self, receipts: Iterable[Receipt]) -> None:
+        """What became of some reports."""
+        for receipt in receipts:
+            self.accepted += receipt.accepted
+            if receipt.dropped:
+                self.dropped.update(drop.reason for drop in receipt.dropped)

@@ -37,6 +37,10 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
         return Fix(self.lat, self.lon, self.at.timestamp(), self.accuracy_m, self.heading_deg, self.speed_mps)
 
 
+Report = tuple[int, Sequence[Reading]]
+"""What one phone sent at once, and its place among what is taken together."""
+
+
 @dataclass(frozen=True, slots=True)
 class DroppedFix:
     """A fix that changed nothing: its place in the report, and why."""
@@ -67,34 +71,35 @@ class Trails:
 
     def __init__(self, index: LiveIndex) -> None:
         self._index = index
-        self._lots: dict[UUID, list[tuple[int, Sequence[Reading]]]] = {}
-        self._duties: dict[UUID, Duty] = {}
-        self._taken: list[list[Reading]] = []  # of each account, once taken: in order of time
+        self._whose: list[tuple[UUID, Duty]] = []
+        self._reports: list[Sequence[Report]] = []  # of each of them
+        self._taken: list[list[Reading]] = []  # of each of them, once taken: in order of time
 
-    def add(self, place: int, account: UUID, duty: Duty, readings: Sequence[Reading]) -> None:
-        """One more report; `place` is its name among the receipts."""
-        self._lots.setdefault(account, []).append((place, readings))
-        self._duties[account] = duty
+    def add(self, account: UUID, duty: Duty, reports: Sequence[Report]) -> None:
+        """All reports of one account, in the order they came."""
+        self._whose.append((account, duty))
+        self._reports.append(reports)
 
-    def report(self, now: float) -> dict[int, Receipt]:
+    def report(self, now: float) -> list[tuple[int, Receipt]]:
         """Take all of it: each report in order of time, an account's reports in theirs. A receipt for each place."""
-        lots = [lot for mine in self._lots.values() for lot in mine]
-        readings = list(chain.from_iterable(lot for _, lot in lots))
-        fixes, sizes = columns(readings), [len(lot) for _, lot in lots]
-        order = np.lexsort((fixes.at, np.repeat(np.arange(len(lots)), sizes)))
-        lengths = [sum(len(lot) for _, lot in mine) for mine in self._lots.values()]
-        verdicts = self._index.report_trails(list(self._lots), lengths, _in_order(fixes, order), now)
+        reports = list(chain.from_iterable(self._reports))
+        readings = list(chain.from_iterable(report for _, report in reports))
+        fixes, sizes = columns(readings), [len(report) for _, report in reports]
+        order = np.lexsort((fixes.at, np.repeat(np.arange(len(reports)), sizes)))
+        lengths = [sum(len(report) for _, report in mine) for mine in self._reports]
+        accounts = [account for account, _ in self._whose]
+        verdicts = self._index.report_trails(accounts, lengths, _in_order(fixes, order), now)
         self._remember([readings[n] for n in order.tolist()], verdicts.tolist(), lengths)
         if not verdicts.any():
-            return {place: Receipt(len(lot)) for place, lot in lots}
+            return [(place, Receipt(len(report))) for place, report in reports]
         as_sent = np.empty_like(verdicts)
         as_sent[order] = verdicts
         answers = iter(as_sent.tolist())
-        return {place: _receipt([next(answers) for _ in lot]) for place, lot in lots}
+        return [(place, _receipt([next(answers) for _ in report])) for place, report in reports]
 
     def taken(self) -> Iterator[tuple[UUID, Duty, Sequence[Reading]]]:
         """Whose readings were taken, and which, the newest last."""
-        for (account, duty), taken in zip(self._duties.items(), self._taken, strict=True):
+        for (account, duty), taken in zip(self._whose, self._taken, strict=True):
             if taken:
                 yield account, duty, taken
 
