@@ -16,7 +16,7 @@ from domain.usecases.positions import Positions
 from domain.usecases.readings import Reading
 from geo.live import FixRefusal
 from realtime.bus_inproc import InProcBus
-from tests.factories import PORT, run_as
+from tests.factories import PORT, a_provider, run_as
 from tests.usecases.engaged import Town
 
 ONE, OTHER = UUID(int=1), UUID(int=2)
@@ -86,3 +86,38 @@ async def test_the_oldest_of_a_flood_are_dropped_and_told_so(town: Town):
     town.clock.move(1.0)
     later = Reading(PORT.lat, PORT.lon, town.clock.now())
     assert (await positions.report(town.driver, [later])).accepted == 1
+
+
+async def test_of_reports_taken_together_those_that_came_first_have_their_share_first(town: Town):
+    """Another phone's, that came between them, has its own."""
+    other = await a_provider(town.tools)
+    await run_as(town.tools, town.driver, go_on_duty, "monaco", None)
+    positions = Positions(town.tools, node="here")
+    town.clock.move(60.0)
+    now = town.clock.now()
+
+    def reading(ago_s: float) -> Reading:
+        return Reading(PORT.lat, PORT.lon, now - timedelta(seconds=ago_s))
+
+    flood = [reading(59.0 - 0.005 * n) for n in range(AT_ONCE - 1)]
+    last, newest = [reading(2.0), reading(1.5), reading(1.0)], [reading(0.5)]
+    mine, theirs = town.driver.id, other.id
+    await positions.learn([mine, theirs])
+    receipts = await positions.report_all(
+        [(mine, flood), (theirs, [reading(3.0)]), (mine, last), (theirs, [reading(2.0)]), (mine, newest)]
+    )
+    told = [
+        None
+        if receipt is None
+        else (receipt.accepted, [(drop.index, drop.reason) for drop in receipt.dropped])
+        for receipt in receipts
+    ]
+    too_many = FixRefusal.TOO_MANY
+    assert told == [
+        (AT_ONCE - 1, []),
+        (1, []),
+        (1, [(0, too_many), (1, too_many)]),
+        (1, []),
+        (0, [(0, too_many)]),
+    ]
+    assert (positions.tally.accepted, dict(positions.tally.dropped)) == (AT_ONCE + 2, {too_many: 3})
