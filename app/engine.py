@@ -205,7 +205,8 @@ def _api(
     )
     api = create_api(tools, rates)
     sockets = SocketTally()
-    house.watch(registry, house.of_sockets(gateway.roster, sockets), house.of_positions(positions.tally))
+    at_the_sockets = house.of_sockets(gateway.roster, gateway.doorstep, sockets)
+    house.watch(registry, at_the_sockets, house.of_positions(positions.tally))
     api.add_middleware(Wiretap, tally=sockets)
     api.state.positions = positions
     api.include_router(create_ws_router(gateway, settings.origins))

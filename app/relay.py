@@ -19,7 +19,7 @@ from domain.store.tables import EventRow
 from domain.usecases import pushes
 from domain.usecases.stream import told
 from domain.usecases.work import ENGINE, Tools, working
-from realtime.hub import event_hint
+from realtime.hints import event_hint
 
 log = logging.getLogger(__name__)
 

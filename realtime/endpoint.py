@@ -5,6 +5,7 @@ thirty kilobytes a connection; a phone at rest needs the coroutine that waits fo
 """
 
 import asyncio
+import json
 from collections.abc import Collection
 from contextlib import suppress
 from typing import Final
@@ -14,11 +15,13 @@ from starlette.datastructures import Headers
 from starlette.routing import WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
+from domain.rules.errors import TooMany
 from realtime.connection import Connection
 from realtime.effects import CloseCode
 from realtime.frames import SUBPROTOCOL
 from realtime.hub import Gateway
 from realtime.origins import welcome
+from realtime.session import HELLO_WITHIN
 
 CLOSE_WITHIN: Final = 5.0  # s for what still waits, and the close, to leave; a stuck client is dropped then
 
@@ -38,11 +41,18 @@ class SocketEndpoint:
 
     def __init__(self, gateway: Gateway, origins: Collection[str]) -> None:
         self._gateway, self._origins = gateway, frozenset(origins)
+        self._doorstep = gateway.doorstep
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # `websocket.connect`, always the first
         if not self._welcomes(scope):
+            self._doorstep.refused["origin"] += 1
             await send({"type": "websocket.close"})  # before it is accepted: the upgrade is answered 403
+            return
+        address = _address(scope)
+        if not self._doorstep.has_room(address):
+            self._doorstep.refused["crowd"] += 1
+            await self._turn_away(scope, send)
             return
         offered = scope.get("subprotocols") or []
         if offered and SUBPROTOCOL not in offered:
@@ -54,7 +64,7 @@ class SocketEndpoint:
         bearer = _bearer(scope)
         scope["headers"] = []  # nobody asks for them again, and they stay as long as the socket does
         line = _Line(send)
-        connection = self._gateway.open(line, bearer)
+        connection = self._gateway.open(line, bearer, address)
         del bearer
         try:
             await self._read(receive, connection)
@@ -69,6 +79,23 @@ class SocketEndpoint:
     def _welcomes(self, scope: Scope) -> bool:
         headers = Headers(scope=scope)
         return welcome(headers.get("origin"), headers.get("host"), self._origins)
+
+    async def _turn_away(self, scope: Scope, send: Send) -> None:
+        """The upgrade is answered 429, as HTTP would be; 403 by a server that knows no answer but that."""
+        if "websocket.http.response" not in (scope.get("extensions") or {}):
+            await send({"type": "websocket.close"})
+            return
+        wait = round(HELLO_WITHIN)
+        refusal = TooMany(
+            f"{self._doorstep.most} sockets of your network address have not said hello yet",
+            retry_after_s=wait,
+            policy="unwelcomed",
+            limit=self._doorstep.most,
+        )
+        headers = [(b"content-type", b"application/problem+json"), (b"retry-after", str(wait).encode())]
+        body = json.dumps(dict(self._gateway.problem_of(refusal, "en"))).encode()
+        await send({"type": "websocket.http.response.start", "status": 429, "headers": headers})
+        await send({"type": "websocket.http.response.body", "body": body})
 
     async def _read(self, receive: Receive, connection: Connection) -> None:
         """Until the client leaves, or the close that was sent is heard of here."""
@@ -110,6 +137,12 @@ class _Line:
         self.dropped = True
         if self._task is not None:
             self._task.cancel()
+
+
+def _address(scope: Scope) -> str:
+    """The peer's; behind a proxy the server has already put the forwarded one there."""
+    client = scope.get("client")
+    return str(client[0]) if client else "unknown"
 
 
 def _bearer(scope: Scope) -> str | None:

@@ -18,13 +18,13 @@ from domain.rules.traces import doing
 from domain.usecases import identity, stream
 from domain.usecases.outages import ANSWER_WITHIN, took_too_long, unavailable_for
 from domain.usecases.positions import Positions
-from domain.usecases.stream import Told
 from domain.usecases.work import NOBODY, Actor, Tools, Work, working
 from realtime import commands, frames
 from realtime.acknowledgements import Acknowledgements
 from realtime.channels import Carriers
 from realtime.connection import Connection, Line
 from realtime.delivered import delivered, since
+from realtime.doorstep import Doorstep
 from realtime.effects import (
     Acknowledge,
     Authenticate,
@@ -38,7 +38,8 @@ from realtime.effects import (
     Subscribe,
     Unsubscribe,
 )
-from realtime.frames import EventFrame, write
+from realtime.frames import write
+from realtime.hints import event_frame, read_hint
 from realtime.intake import Intake
 from realtime.lookout import Lookout, standing_of
 from realtime.mapdesk import MapDesk
@@ -55,13 +56,6 @@ MAP_EVERY: Final = 1.0  # s between frames of the map channels
 RETRY_FROM_MS: Final = 500  # a drained client comes back after this plus a random part of the spread
 RETRY_SPREAD_MS: Final = 4_500
 DRAIN_WITHIN: Final = 2.0  # s for farewells to leave
-
-
-class AccountHint(msgspec.Struct, frozen=True, gc=False):
-    """`account.<id>`: the account's event `seq`, as the frame that its sockets get."""
-
-    seq: int
-    frame: msgspec.Raw
 
 
 class _Glimpse(msgspec.Struct, frozen=True, gc=False):
@@ -85,8 +79,9 @@ class Gateway:
         self._tools = tools
         self._answer_within = answer_within
         self._positions = positions
-        self._problem_of = problem_of
+        self.problem_of = problem_of
         self._roster = Roster()
+        self.doorstep = Doorstep()
         self._tracking = Tracking(tools, positions)
         self._maps = MapDesk(tools)
         self._carriers = Carriers(self._tracking, self._maps)
@@ -111,14 +106,15 @@ class Gateway:
 
     # Sockets
 
-    def open(self, line: Line, bearer: str | None) -> Connection:
-        """A socket has been accepted."""
+    def open(self, line: Line, bearer: str | None, address: str) -> Connection:
+        """A socket has been accepted, of a client at this network address."""
         session = Session(
-            str(self._tools.new_id()), now=self.now(), bearer=bearer, problem_of=self._problem_of
+            str(self._tools.new_id()), now=self.now(), bearer=bearer, problem_of=self.problem_of
         )
         connection = Connection(session, line, carry_out=self._carry_out, take=self._intake.take)
         connection.on_over = self._roster.leave
         self._roster.meet(connection)
+        self.doorstep.enter(connection, address)
         self._open += 1
         if self._draining:
             connection.perform(connection.session.drain(self._retry_ms()))
@@ -127,6 +123,7 @@ class Gateway:
     async def forget(self, connection: Connection) -> None:
         """A socket is closed and its tasks have ended."""
         self._roster.leave(connection)
+        self.doorstep.leave(connection)
         self._open -= 1
         if not self._open and self._emptied is not None:
             self._emptied.set()
@@ -214,7 +211,7 @@ class Gateway:
         mine = [] if account is None else self._roster.of(account)
         if not mine:
             return
-        hint = _hints.decode(payload)
+        hint = read_hint(payload)
         frame, heard_at = bytes(hint.frame), since(self._tools)
         for connection in mine:
             connection.perform(connection.session.heard(hint.seq, frame))
@@ -298,7 +295,7 @@ class Gateway:
         session = connection.session
         if isinstance(refusal, TokenInvalid | Suspended) and not isinstance(effect, Authenticate):
             return session.close(_close_for(refusal), refusal.detail)  # the sign-in has ended meanwhile
-        problem = self._problem_of(refusal, connection.actor.language)
+        problem = self.problem_of(refusal, connection.actor.language)
         match effect:
             case Authenticate():
                 return session.refused(_close_for(refusal), refusal.detail)
@@ -325,6 +322,7 @@ class Gateway:
             connection.actor, connection.device = work.actor, ask.device
             self._roster.join(connection, session=ask.session)
             stands = await stream.standing(work)
+        self.doorstep.leave(connection)
         return session.admitted(work.actor.id, standing_of(stands), expires_at=expires_at, now=self.now())
 
     async def _read_log(self, connection: Connection, ask: ReadLog) -> list[Effect]:
@@ -366,16 +364,6 @@ def _close_for(refusal: Refusal) -> int:
     return _REFUSED.get(type(refusal), CloseCode.UNAUTHENTICATED)
 
 
-def event_frame(event: Told) -> bytes:
-    """An event as its account's sockets get it, from the log and from the relay alike."""
-    return write(EventFrame(event.seq, event.type, event.at, event.data))
-
-
-def event_hint(event: Told) -> bytes:
-    """The payload of `account.<id>`."""
-    return msgspec.json.encode(AccountHint(event.seq, msgspec.Raw(event_frame(event))))
-
-
 async def _repeat(step: Callable[[], Awaitable[None]], every: float, stop: asyncio.Event) -> None:
     """Step again and again; one that fails is logged, and the next comes."""
     while not stop.is_set():
@@ -394,5 +382,4 @@ _REFUSED: Final[Mapping[type[Refusal], int]] = {
     TokenExpired: CloseCode.TOKEN_EXPIRED,
 }
 
-_hints = msgspec.json.Decoder(AccountHint)
 _glimpses = msgspec.json.Decoder(_Glimpse)

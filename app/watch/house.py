@@ -11,6 +11,7 @@ from app.watch.pool import CountingPool
 from domain.usecases.positiontally import PositionTally
 from geo.live import FixRefusal
 from realtime.bus_tally import BusTally
+from realtime.doorstep import REFUSALS, Doorstep
 from realtime.roster import ENDINGS, Roster
 from realtime.wiretap import SocketTally
 
@@ -59,11 +60,16 @@ def of_bus(tally: BusTally) -> Reading:
     return read
 
 
-def of_sockets(roster: Roster, tally: SocketTally) -> Reading:
-    """The sockets: how many, what goes over them, what waits, how they end."""
+def of_sockets(roster: Roster, doorstep: Doorstep, tally: SocketTally) -> Reading:
+    """The sockets: how many, who is not let in, what goes over them, what waits, how they end."""
 
     def read() -> Iterable[Metric]:
         yield _gauge("coudmain_sockets_open", "Sockets open now.", len(roster))
+        yield _gauge("coudmain_sockets_unwelcomed", "Of them, of nobody known yet.", len(doorstep))
+        refused = CounterMetricFamily("coudmain_sockets_refused", "Upgrades refused, by why.", labels=["why"])
+        for why in REFUSALS:
+            refused.add_metric([why], doorstep.refused[why])
+        yield refused
         yield _gauge("coudmain_socket_waiting_bytes", "Bytes queued for sockets.", roster.waiting_bytes)
         yield _counter("coudmain_sockets_opened", "Sockets accepted.", tally.opened)
         frames = CounterMetricFamily("coudmain_socket_frames", "Frames, by direction.", labels=["direction"])

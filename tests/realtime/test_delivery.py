@@ -19,7 +19,7 @@ from domain.usecases.work import ENGINE, working
 from realtime.bus_inproc import InProcBus
 from realtime.bus_nats import NatsBus
 from realtime.cursor import CHECK_EVERY
-from realtime.hub import event_hint
+from realtime.hints import event_hint
 from tests.realtime.house import WITHIN, House, Phone, until
 
 
