@@ -1,26 +1,32 @@
 """`map:<market>`: the live map for ops. One state a market a second, however many look; a frame per viewport.
 
-A frame is the difference to what its reader was sent last. It is made only when the last one has left, so a
-slow reader gets fewer, larger ones, and the numbers `n` have no gaps; one dropped for room is followed by a full one.
+A frame is the difference to what its reader was sent last; of a view of thousands it is cut into several. It is made
+only when the last one has left, so a slow reader gets fewer, larger ones, and the numbers `n` have no gaps; one dropped
+for room is followed by a full one.
 """
 
+import asyncio
 import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
-from uuid import UUID
 
 from domain.rules.errors import Invalid
 from domain.usecases import mapview
-from domain.usecases.mapview import EVERYWHERE, Box, MapMemory, MapState, View
+from domain.usecases.mapview import EVERYWHERE, Box, Item, MapMemory, MapState
 from domain.usecases.work import ENGINE, Tools, working
 from realtime.connection import Connection
 from realtime.effects import Subscribe
 from realtime.frames import Map, write
+from realtime.outbox import LIMIT_BYTES
 
 log = logging.getLogger(__name__)
 
 RIGHTS_EVERY: Final = 5.0  # s between looks at whether a map's readers are still ops
 CLOSE_UP: Final = 14.0  # the zoom of a client that names none
+PART_BYTES: Final = (
+    LIMIT_BYTES // 2
+)  # of one frame, about: a larger one than the outbox holds would never leave
 
 
 @dataclass(slots=True)
@@ -30,7 +36,7 @@ class Screen:
     box: Box
     zoom: float
     n: int = 0
-    sent: View | None = None
+    sent: dict[str, Item] | None = None  # what was sent longest ago comes first
 
 
 @dataclass(slots=True)
@@ -69,7 +75,8 @@ class MapDesk:
         desk.screens[connection] = (ask.channel, Screen(box, zoom, n=before.n))
         connection.outbox.discard(ask.channel)
         if desk.state is not None:
-            self._show(connection, ask.channel, desk.screens[connection][1], desk.state)
+            for _ in self._show(connection, ask.channel, desk.screens[connection][1], desk.state):
+                return  # the rest, if any, within a second
 
     def leave(self, connection: Connection, channel: str) -> None:
         """Look no longer."""
@@ -94,36 +101,53 @@ class MapDesk:
             async with working(self._tools, ENGINE) as work:
                 if work.now.timestamp() - desk.rights_at >= RIGHTS_EVERY:
                     desk.rights_at = work.now.timestamp()
-                    readers = {one.actor.id for one in desk.screens}
-                    self._cut(desk, await mapview.still_ops(work, market, readers))
+                    looked_for = list(desk.screens)  # others may come meanwhile, who have just been let in
+                    allowed = await mapview.still_ops(work, market, {one.actor.id for one in looked_for})
+                    self._cut(desk, [one for one in looked_for if one.actor.id not in allowed])
                 desk.state = await mapview.look(work, desk.memory)
             if self._desks.get(market) is not desk:
                 continue
             for connection, (channel, screen) in list(desk.screens.items()):
-                self._show(connection, channel, screen, desk.state)
+                for _ in self._show(connection, channel, screen, desk.state):
+                    await asyncio.sleep(0)  # its writer's turn
+                    if desk.screens.get(connection, ("", None))[1] is not screen:
+                        break  # it looks elsewhere by now, or no longer
 
-    def _cut(self, desk: Desk, allowed: set[UUID]) -> None:
-        """End the channel of whoever may look no longer."""
-        for connection, (channel, _) in list(desk.screens.items()):
-            if connection.actor.id not in allowed:
+    def _cut(self, desk: Desk, connections: Sequence[Connection]) -> None:
+        """End the channel of those who may look no longer."""
+        for connection in connections:
+            channel, _ = desk.screens.get(connection, ("", None))
+            if channel:
                 self.leave(connection, channel)
                 connection.perform(connection.session.ended(channel))
 
-    def _show(self, connection: Connection, channel: str, screen: Screen, state: MapState) -> None:
-        if connection.outbox.forgotten(channel):
+    def _show(self, connection: Connection, channel: str, screen: Screen, state: MapState) -> Iterator[None]:
+        """Send what is new, a part a step, while the client keeps up; the next second goes on from there."""
+        outbox = connection.outbox
+        if outbox.forgotten(channel):
             screen.sent = None
-        if connection.outbox.holds(channel):
+        if outbox.holds(channel):
             return
-        seen = mapview.view(state, screen.box, screen.zoom)
-        upsert, remove = mapview.difference(screen.sent or {}, seen)
-        counters: dict[str, Any] = dict(state.counters)
-        frame = Map(
-            channel=channel,
-            n=screen.n + 1,
-            full=screen.sent is None,
-            upsert=upsert,
-            remove=remove,
-            counters=counters,
-        )
-        if connection.put(channel, write(frame)):
-            screen.n, screen.sent = screen.n + 1, seen
+        seen, counters = mapview.view(state, screen.box, screen.zoom), dict[str, Any](state.counters)
+        for upsert, remove in mapview.parts(*mapview.difference(screen.sent or {}, seen), PART_BYTES):
+            frame = Map(
+                channel=channel,
+                n=screen.n + 1,
+                full=screen.sent is None,
+                upsert=upsert,
+                remove=remove,
+                counters=counters,
+            )
+            if not connection.put(channel, write(frame)):
+                return
+            screen.n += 1
+            screen.sent = {} if screen.sent is None else screen.sent
+            for key in (*remove, *(item.id for item in upsert)):
+                screen.sent.pop(key, None)
+            screen.sent.update((item.id, item) for item in upsert)
+            yield
+            if outbox.forgotten(channel):
+                screen.sent = None
+                return
+            if outbox.holds(channel):
+                return

@@ -6,9 +6,10 @@ new view, whatever happened in between.
 
 import math
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any, Final
 from uuid import UUID
 
@@ -222,9 +223,26 @@ def view(state: MapState, box: Box, zoom: float) -> dict[str, Item]:
 
 
 def difference(old: View, new: View) -> tuple[list[Item], list[str]]:
-    """What to add or replace, and what to remove, to get from one view to another."""
-    upsert = [item for key, item in new.items() if old.get(key) != item]
+    """What to add or replace, and what to remove, to get from one view to another; first what is new, then the rest in
+    the order of the old view."""
+    upsert = [item for key, item in new.items() if key not in old]
+    upsert += [new[key] for key, item in old.items() if new.get(key, item) != item]
     return upsert, sorted(old.keys() - new.keys())
+
+
+def parts(upsert: Sequence[Item], remove: Sequence[str], most: int) -> Iterator[tuple[list[Item], list[str]]]:
+    """A difference in pieces of about `most` bytes, in order: what goes, then what comes. At least one piece."""
+    came, gone, size = list[Item](), list[str](), 0
+    for one in chain(remove, upsert):
+        if size >= most:
+            yield came, gone
+            came, gone, size = [], [], 0
+        if isinstance(one, str):
+            gone.append(one)
+        else:
+            came.append(one)
+        size += len(msgspec.json.encode(one)) + 1
+    yield came, gone
 
 
 # Items

@@ -1,13 +1,19 @@
 """The ops map: snapshot, deltas in view, aggregates from afar; an old view and its deltas are the new view."""
 
+import asyncio
+import json
+from contextlib import suppress
 from typing import Any
+from uuid import UUID
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import update
 
 from domain.store.tables import Account
+from domain.usecases import mapview
 from domain.usecases.mapview import (
     EVERYWHERE,
     Box,
@@ -16,6 +22,7 @@ from domain.usecases.mapview import (
     Placed,
     ProviderItem,
     difference,
+    parts,
     view,
 )
 from domain.usecases.readings import Reading
@@ -23,7 +30,8 @@ from domain.usecases.work import ENGINE, working
 from geo.points import LatLng
 from geo.polylines import decode
 from realtime.mapdesk import RIGHTS_EVERY
-from tests.factories import CASINO, LARVOTTO, PORT, a_provider
+from realtime.outbox import LIMIT_BYTES
+from tests.factories import CASINO, LARVOTTO, PORT, a_provider, an_account
 from tests.realtime.house import House, Phone
 
 MONACO = [7.40, 43.72, 7.45, 43.76]
@@ -211,6 +219,92 @@ async def test_a_map_frame_that_had_to_give_way_is_followed_by_a_whole_one(house
     assert len(screen.of("provider")) == 1
 
 
+def a_crowd(many: int, state: str) -> MapState:
+    """So many people at the port."""
+    items = [
+        ProviderItem(f"p:{n}", PORT.lat, PORT.lon, 92, state, "ride", 0, "Dominique Noir")
+        for n in range(many)
+    ]
+    return MapState([Placed(item, (PORT,)) for item in items], [], [PORT] * many, {})
+
+
+class Sky:
+    """What `look` says of the market."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.state = a_crowd(0, "idle")
+        monkeypatch.setattr(mapview, "look", self._look)
+
+    async def _look(self, *_: object) -> MapState:
+        return self.state
+
+
+async def test_thousands_in_view_come_in_several_frames_and_so_do_their_changes(
+    house: House, monkeypatch: pytest.MonkeyPatch
+):
+    sky, phone, screen = Sky(monkeypatch), await looks(house), Screen()
+    for state, many in (("idle", 4_000), ("busy", 4_000), ("busy", 2)):
+        sky.state = a_crowd(many, state)
+        house.clock.move(1)
+        await house.gateway.step_maps()
+        frames = 0
+        while screen.items != {
+            key: json.loads(msgspec.json.encode(one)) for key, one in view(sky.state, EVERYWHERE, 14).items()
+        }:
+            frame = await phone.next("map")
+            assert len(json.dumps(frame)) < LIMIT_BYTES
+            assert frame["full"] is (screen.n == 0)
+            screen.apply(frame)
+            frames += 1
+        assert frames > (1 if many == 4_000 else 0)
+
+
+async def test_a_slow_reader_of_thousands_gets_the_rest_when_it_reads(
+    house: House, monkeypatch: pytest.MonkeyPatch
+):
+    sky, phone, screen = Sky(monkeypatch), await looks(house), Screen()
+    phone.socket.transport.pause_reading()
+    (connection,) = list(house.gateway._roster)
+    for turn in range(60):  # a system takes some megabytes for a client that does not read
+        sky.state = a_crowd(4_000, f"state {turn}")
+        await house.gateway.step_maps()
+        assert connection.outbox.waiting < LIMIT_BYTES
+        if connection.outbox.holds("map:monaco"):
+            break
+    else:
+        pytest.fail("it never had to wait")
+    phone.socket.transport.resume_reading()
+    sky.state = a_crowd(3_000, "idle")
+    while len(screen.of("provider")) != 3_000 or {one["state"] for one in screen.of("provider")} != {"idle"}:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.1):
+                screen.apply(await phone.next("map"))
+                continue
+        await house.gateway.step_maps()
+
+
+async def test_who_begins_to_look_while_rights_are_looked_at_goes_on_looking(
+    house: House, monkeypatch: pytest.MonkeyPatch
+):
+    first = await looks(house)
+    other = await an_account(house.tools, is_ops=True)
+    still_ops, came = mapview.still_ops, list[Phone]()
+
+    async def slowly(*asked: Any) -> set[UUID]:
+        phone = await house.phone(other)
+        await phone.send("subscribe", channel="map:monaco", bbox=MONACO, zoom=14)
+        await phone.next("subscribed")
+        came.append(phone)
+        return await still_ops(*asked)
+
+    monkeypatch.setattr(mapview, "still_ops", slowly)
+    house.clock.move(RIGHTS_EVERY)
+    await house.gateway.step_maps()
+    await first.next("map")
+    await came[0].next("map")
+    assert not [frame for frame in came[0].kept if frame["t"] == "ended"]
+
+
 PLACES = st.sampled_from([PORT, CASINO, LARVOTTO, LatLng(43.9, 7.9), LatLng(-10.0, 179.9)])
 ITEMS = st.builds(
     lambda number, place, state: Placed(
@@ -246,6 +340,17 @@ def test_an_old_view_and_its_differences_are_the_new_view(states: list[MapState]
             kept[item.id] = item
         sent = new
         assert kept == new
+
+
+@given(STATES, STATES, st.integers(1, 2_000))
+def test_the_parts_of_a_difference_are_the_difference(old: MapState, new: MapState, most: int):
+    upsert, remove = difference(view(old, EVERYWHERE, 14.0), view(new, EVERYWHERE, 14.0))
+    pieces = list(parts(upsert, remove, most))
+    assert [item for came, _ in pieces for item in came] == upsert
+    assert [key for _, gone in pieces for key in gone] == remove
+    for came, gone in pieces[:-1]:
+        assert came or gone
+        assert len(msgspec.json.encode(came[:-1])) <= most + 2
 
 
 @given(STATES, BOXES)
