@@ -24,7 +24,6 @@ log = logging.getLogger(__name__)
 LOOK_EVERY: Final = 0.5  # s between two looks, unless woken
 AT_ONCE: Final = 32  # pushes on their way; more stay in line, where others may claim them
 REST: Final = 5.0  # s after a look that failed (the database restarts)
-PURGE_EVERY: Final = 3_600.0  # s
 END_WITHIN: Final = 2.0  # s at the stop for what is on its way; its claim runs out otherwise
 
 
@@ -48,7 +47,6 @@ class Pusher:
         )
         self._carried: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
-        self._purged_at = tools.clock.now()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Carry pushes until `stop`. One slow answer holds nobody else up."""
@@ -75,7 +73,6 @@ class Pusher:
         room = AT_ONCE - len(self._carried)
         try:
             found = await self._claim(room) if room > 0 else []
-            await self._purge()
         except Exception:  # the database is away: a pusher that gives up would be missed by nobody
             log.exception("could not look for pushes")
             return REST
@@ -137,10 +134,3 @@ class Pusher:
                 traces.pushed(
                     event, since, platform=push.platform, fate=result.fate.value, attempt=push.attempts
                 )
-
-    async def _purge(self) -> None:
-        now = self._tools.clock.now()
-        if (now - self._purged_at).total_seconds() >= PURGE_EVERY:
-            self._purged_at = now
-            async with working(self._tools, ENGINE) as work:
-                await pushes.purge(work)

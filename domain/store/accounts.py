@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.store.asking import ask, row_of, row_once
+from domain.store.forgetting import forget
 from domain.store.prepared import row_into, table_of
 from domain.store.tables import (
     Account,
@@ -234,12 +235,14 @@ async def take_ticket(db: AsyncSession, ticket_hash: str) -> tuple[UUID, UUID, d
 
 
 async def forget_expired(
-    db: AsyncSession, *, tickets: datetime, challenges: datetime, families: datetime
-) -> None:
-    """Let go of proofs that ended before these moments."""
-    await db.execute(delete(WsTicket).where(WsTicket.expires_at < tickets))
-    await db.execute(delete(Challenge).where(Challenge.expires_at < challenges))
-    await db.execute(delete(TokenFamily).where(TokenFamily.expires_at < families))
+    db: AsyncSession, *, tickets: datetime, challenges: datetime, families: datetime, most: int
+) -> int:
+    """Let go of proofs that ended before these moments. How many went of the kind of which most did."""
+    return max(
+        await forget(db, WsTicket, WsTicket.expires_at < tickets, most),
+        await forget(db, Challenge, Challenge.expires_at < challenges, most),
+        await forget(db, TokenFamily, TokenFamily.expires_at < families, most),
+    )
 
 
 # Providers and devices

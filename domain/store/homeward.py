@@ -3,11 +3,12 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Date, cast, delete, func, literal, select, true
+from sqlalchemy import Date, cast, func, literal, select, true
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.rules.states import ACTIVE_ENGAGEMENT
+from domain.store.forgetting import forget
 from domain.store.tables import DutySession, Engagement, HomewardUse, Stop
 from geo.points import LatLng
 
@@ -30,9 +31,9 @@ async def use(db: AsyncSession, provider: UUID, timezone: str, now: datetime, mo
     return (await db.execute(statement)).scalar_one_or_none() is not None
 
 
-async def forget_before(db: AsyncSession, before: datetime) -> None:
-    """Forget the counts of days gone by."""
-    await db.execute(delete(HomewardUse).where(HomewardUse.day < before.date()))
+async def forget_before(db: AsyncSession, before: datetime, most: int) -> int:
+    """Forget the counts of days gone by. How many went."""
+    return await forget(db, HomewardUse, HomewardUse.day < before.date(), most)
 
 
 async def bound_for(db: AsyncSession, provider: UUID) -> LatLng | None:

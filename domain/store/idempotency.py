@@ -4,10 +4,11 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.store.asking import ask
+from domain.store.forgetting import forget
 from domain.store.prepared import row_into, table_of
 from domain.store.tables import IdempotencyKey
 
@@ -59,6 +60,6 @@ async def first_answer(db: AsyncSession, account: UUID, operation: str, key: str
     return (await db.execute(statement)).scalar_one_or_none()
 
 
-async def forget_before(db: AsyncSession, moment: datetime) -> None:
-    """Let old answers go (the draft of the header leaves the time to the server; ours is a day)."""
-    await db.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < moment))
+async def forget_before(db: AsyncSession, moment: datetime, most: int) -> int:
+    """Let old answers go (the draft of the header leaves the time to the server; ours is a day). How many went."""
+    return await forget(db, IdempotencyKey, IdempotencyKey.created_at < moment, most)

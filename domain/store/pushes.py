@@ -32,6 +32,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from sqlalchemy.types import TypeEngine
 
 from domain.store.asking import ask
+from domain.store.forgetting import forget
 from domain.store.prepared import among, columns, one_of, row_into, rows_into, table_of
 from domain.store.tables import Account, Device, Engagement, Market, PushRow, Request, SentMessage
 
@@ -333,9 +334,7 @@ async def forget_device(db: AsyncSession, account: UUID, device_id: str, push_to
 
 async def purge(db: AsyncSession, before: datetime, limit: int) -> int:
     """Delete pushes whose time ended before `before`; how many."""
-    old = select(PushRow.id).where(PushRow.not_after < before).limit(limit)
-    statement = delete(PushRow).where(PushRow.id.in_(old)).returning(PushRow.id)
-    return len((await db.execute(statement)).all())
+    return await forget(db, PushRow, PushRow.not_after < before, limit)
 
 
 def _keep_sent() -> Delete:

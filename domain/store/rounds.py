@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, RowMapping, cast, delete, func, select, tuple_
+from sqlalchemy import ColumnElement, RowMapping, cast, func, select, tuple_
 from sqlalchemy.dialects.postgresql import JSONPATH, distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.store.asking import ask
+from domain.store.forgetting import forget
 from domain.store.prepared import columns, rows_into, table_of
 from domain.store.tables import Account, Decision, Round
 
@@ -106,6 +107,6 @@ async def of_day(
         db.expunge_all()
 
 
-async def forget_before(db: AsyncSession, before: datetime) -> None:
-    """Forget rounds, and their decisions with them."""
-    await db.execute(delete(Round).where(Round.at < before))
+async def forget_before(db: AsyncSession, before: datetime, most: int) -> int:
+    """Forget rounds, and their decisions with them. How many rounds went."""
+    return await forget(db, Round, Round.at < before, most)

@@ -175,16 +175,20 @@ async def claim_unsent(db: AsyncSession, limit: int) -> Sequence[EventRow]:
 
 
 async def trim(db: AsyncSession, before: datetime, limit: int) -> int:
-    """Forget events told before a moment, of at most `limit` accounts; how many events went.
+    """Forget at most about `limit` events told before a moment, the oldest first; how many were found to forget.
 
     `kept_from` moves in the same statement, so that a client asking for what is gone is told to start afresh.
     """
-    old = (
-        select(EventRow.account_id, func.max(EventRow.seq).label("last"))
+    picked = (
+        select(EventRow.account_id, EventRow.seq)
         .where(EventRow.at < before, EventRow.sent)
-        .group_by(EventRow.account_id)
-        .order_by(EventRow.account_id)
+        .order_by(EventRow.at)
         .limit(limit)
+        .cte("picked")
+    )
+    old = (
+        select(picked.c.account_id, func.max(picked.c.seq).label("last"))
+        .group_by(picked.c.account_id)
         .subquery()
     )
     locked = (
@@ -201,10 +205,10 @@ async def trim(db: AsyncSession, before: datetime, limit: int) -> int:
         .returning(Stream.account_id, Stream.kept_from)
         .cte("moved")
     )
-    statement = (
+    gone = (
         delete(EventRow)
         .where(EventRow.account_id == moved.c.account_id, EventRow.seq < moved.c.kept_from)
         .returning(EventRow.seq)
-        .execution_options(synchronize_session=False)
+        .cte("gone")
     )
-    return len((await db.execute(statement)).all())
+    return (await db.execute(select(func.count()).select_from(picked).add_cte(gone))).scalar_one()

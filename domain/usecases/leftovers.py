@@ -3,27 +3,35 @@
 from datetime import timedelta
 from typing import Final
 
-from domain.store import accounts, homeward, idempotency, rounds, streams
+from domain.store import accounts, homeward, idempotency, pushes, rounds, streams
 from domain.usecases.work import Work
 
 ANSWERS_KEPT: Final = timedelta(days=1)  # a phone that retries does so within minutes
 CHALLENGES_KEPT: Final = timedelta(days=1)  # over, but somebody may ask what happened
 ROUNDS_KEPT: Final = timedelta(days=180)  # an automated decision may be asked about for months
-MOST_STREAMS: Final = 2_000  # accounts whose old events go in one transaction; the next hour takes the rest
+PUSHES_KEPT: Final = timedelta(days=1)  # a settled one, for whoever asks what became of it
+MOST: Final = 5_000  # rows of a kind in one transaction: a fraction of a second
+MOST_ROUNDS: Final = 50  # of a large market one takes thousands of decisions with it
 FAMILIES_KEPT: Final = timedelta(days=30)  # so that a reused token is still told from an unknown one
 
 HOMEWARD_KEPT: Final = timedelta(days=2)  # counts of a calendar day, in whatever time zone
 
 
-async def forget_leftovers(work: Work) -> None:
-    """Delete what no rule needs any more. Running it twice, or in two processes at once, does no harm."""
-    await idempotency.forget_before(work.db, work.now - ANSWERS_KEPT)
-    await accounts.forget_expired(
-        work.db,
-        tickets=work.now,
-        challenges=work.now - CHALLENGES_KEPT,
-        families=work.now - FAMILIES_KEPT,
+async def forget_leftovers(work: Work) -> bool:
+    """Delete some of what no rule needs any more; whether there is more of it.
+
+    Running it twice, or in two processes at once, does no harm.
+    """
+    db, now = work.db, work.now
+    proofs = await accounts.forget_expired(
+        db, tickets=now, challenges=now - CHALLENGES_KEPT, families=now - FAMILIES_KEPT, most=MOST
     )
-    await streams.trim(work.db, work.after(-work.knobs.events_kept), MOST_STREAMS)
-    await rounds.forget_before(work.db, work.now - ROUNDS_KEPT)
-    await homeward.forget_before(work.db, work.now - HOMEWARD_KEPT)
+    gone = (
+        proofs,
+        await idempotency.forget_before(db, now - ANSWERS_KEPT, MOST),
+        await streams.trim(db, work.after(-work.knobs.events_kept), MOST),
+        await pushes.purge(db, now - PUSHES_KEPT, MOST),
+        await homeward.forget_before(db, now - HOMEWARD_KEPT, MOST),
+    )
+    rounds_gone = await rounds.forget_before(db, now - ROUNDS_KEPT, MOST_ROUNDS)
+    return max(gone) >= MOST or rounds_gone >= MOST_ROUNDS

@@ -33,7 +33,6 @@ CONSOLE: Final = "console"  # the phone itself as a device, in development
 CLEARED_ON: Final = "android"  # the only platform where a silent push can take a notification away
 LEASE: Final = timedelta(seconds=30)  # of a claim; longer than any sender tries (fcm.MOST_S)
 STALE: Final = timedelta(days=30)  # no app start since: FCM's own advice for registrations
-KEPT: Final = timedelta(hours=24)  # a settled push, for whoever asks what became of it
 MOST_LATE: Final = 500  # a look; the rest is marked half a second later
 OUTBOX_KEPT: Final = 50  # pushes of one number in the development outbox
 
@@ -143,11 +142,6 @@ async def settle(work: Work, push: DuePush, result: PushResult) -> None:
             await store.end(work.db, push.id, "refused", result.detail)
         case PushFate.ALERT:  # one that is tried now and then meets it; the others wait for the carrier
             await store.end(work.db, push.id, "alert", result.detail)
-
-
-async def purge(work: Work, limit: int = 5_000) -> int:
-    """Delete what has been over for a day; how many."""
-    return await store.purge(work.db, work.now - KEPT, limit)
 
 
 async def keep_sent(work: Work, *, to: str, body: str, data: dict[str, str]) -> None:

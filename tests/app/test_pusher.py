@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.clock import SystemClock
 from app.firebase import FirebaseTokens, firebase_pushes, open_firebase
-from app.pusher import AT_ONCE, PURGE_EVERY, Pusher
+from app.pusher import AT_ONCE, Pusher
 from domain.rules.events import EventType
 from domain.rules.ports import Push, PushFate, PushResult
 from domain.store import streams
@@ -215,18 +215,6 @@ async def test_a_database_that_is_away_is_waited_for(tools: Tools, caplog: pytes
     await until(lambda: "could not look for pushes" in caplog.text)
     stop.set()
     await running
-
-
-async def test_what_is_long_over_is_deleted_now_and_then(tools: Tools, clock: FakeClock) -> None:
-    await messages_to(tools, [PHONE])
-    pusher = Pusher(tools, ScriptedSender())
-    await pusher.step()
-    clock.move(PURGE_EVERY)
-    await pusher._purge()
-    assert await states(tools) == ["sent"]
-    clock.move(2 * 86_400)
-    await pusher._purge()
-    assert await states(tools) == []
 
 
 async def test_an_offer_goes_through_fcm_and_an_unknown_device_is_forgotten(

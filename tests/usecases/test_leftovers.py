@@ -1,10 +1,14 @@
 """What has served is let go of, and nobody's stream is left with a gap."""
 
 import pytest
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.janitor import Janitor
 from domain.rules.events import EventType
-from domain.store import streams
+from domain.store import idempotency, streams
+from domain.store.tables import IdempotencyKey
+from domain.usecases import leftovers
 from domain.usecases.audit import audit
 from domain.usecases.leftovers import forget_leftovers
 from domain.usecases.work import ENGINE, Actor, Tools, working
@@ -68,3 +72,30 @@ async def test_numbers_go_on_where_they_were(tools: Tools, clock: FakeClock) -> 
     await run_as(tools, ENGINE, forget_leftovers)
     await tell(tools, somebody, 1)
     assert await kept(tools, somebody) == [4]
+
+
+async def test_one_sweep_takes_everything_however_much_there_is(
+    tools: Tools, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bounded sweep an hour would be left behind by a busy house, and never come to the last of its accounts."""
+    monkeypatch.setattr(leftovers, "MOST", 3)
+    people = [await an_account(tools) for _ in range(5)]
+    for somebody in people:
+        await tell(tools, somebody, 2)
+        async with working(tools, ENGINE) as work:
+            await idempotency.claim(
+                work.db,
+                row_id=work.new_id(),
+                account=somebody.id,
+                operation="do",
+                key="1",
+                fingerprint="",
+                now=work.now,
+            )
+    clock.move(tools.knobs.events_kept + 1)
+    await tell(tools, people[0], 1)
+    await Janitor(tools).step()
+    assert [await kept(tools, somebody) for somebody in people] == [[3], [], [], [], []]
+    async with working(tools, ENGINE) as work:
+        assert (await work.db.execute(select(func.count()).select_from(IdempotencyKey))).scalar_one() == 0
+        assert (await audit(work)).sound

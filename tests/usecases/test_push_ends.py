@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from domain.rules.ports import PushFate
 from domain.store.tables import Device
 from domain.usecases import pushes
+from domain.usecases.leftovers import forget_leftovers
 from domain.usecases.pushes import DuePush
 from domain.usecases.work import ENGINE, Tools, working
 from tests.factories import FakeClock, an_account, make_tools, run_as
@@ -152,9 +153,11 @@ async def test_what_was_acknowledged_on_the_way_stays_so(tools: Tools, clock: Fa
 
 async def test_settled_pushes_are_forgotten_after_a_day(tools: Tools, clock: FakeClock) -> None:
     await _claimed(tools, clock)
-    assert await run_as(tools, ENGINE, pushes.purge) == 0
+    await run_as(tools, ENGINE, forget_leftovers)
+    assert await states(tools)
     clock.move(86_400 + 60)
-    assert await run_as(tools, ENGINE, pushes.purge) == 1
+    await run_as(tools, ENGINE, forget_leftovers)
+    assert not await states(tools)
 
 
 async def _claimed(tools: Tools, clock: FakeClock, lives_s: float = 15) -> DuePush:
