@@ -276,7 +276,11 @@ def retention_table() -> str:
             f"{_span(knobs.refresh_ttl)}; the row {_span(leftovers.FAMILIES_KEPT.total_seconds())} more",
         )
         yield "socket tickets", "a keyed hash", f"{_span(knobs.ticket_ttl)}, or until used"
-        yield "settled pushes", "ids and a number, no fare, no place", _span(pushes.KEPT.total_seconds())
+        yield (
+            "settled pushes",
+            "ids and a number, no fare, no place",
+            _span(leftovers.PUSHES_KEPT.total_seconds()),
+        )
         yield (
             "a device that has not been seen",
             "its push token",

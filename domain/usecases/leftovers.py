@@ -9,7 +9,7 @@ from domain.usecases.work import Work
 ANSWERS_KEPT: Final = timedelta(days=1)  # a phone that retries does so within minutes
 CHALLENGES_KEPT: Final = timedelta(days=1)  # over, but somebody may ask what happened
 ROUNDS_KEPT: Final = timedelta(days=180)  # an automated decision may be asked about for months
-PUSHES_KEPT: Final = timedelta(days=1)  # a settled one, for whoever asks what became of it
+PUSHES_KEPT: Final = timedelta(hours=24)  # a settled one, for whoever asks what became of it
 MOST: Final = 5_000  # rows of a kind in one transaction: a fraction of a second
 MOST_ROUNDS: Final = 50  # of a large market one takes thousands of decisions with it
 FAMILIES_KEPT: Final = timedelta(days=30)  # so that a reused token is still told from an unknown one
