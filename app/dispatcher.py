@@ -13,6 +13,7 @@ from typing import Final
 
 from app.watch.rounds import RoundMetrics
 from domain.rules.traces import doing
+from domain.rules.turns import is_due
 from domain.store.leases import BEAT_S, MarketLease
 from domain.usecases.dispatch import RoundReport, run_round
 from domain.usecases.incomes import Incomes
@@ -57,7 +58,7 @@ class MarketDispatcher:
             if self._metrics is not None:
                 took_s = (self._tools.clock.now() - began).total_seconds()
                 self._metrics.observe(self._market, report, took_s)
-            if self._told_at is None or (began - self._told_at).total_seconds() >= TELL_EVERY:
+            if self._told_at is None or is_due(began.timestamp(), self._told_at.timestamp(), TELL_EVERY):
                 self._told_at = began
                 with doing(self._tools.traces, "telling"):
                     async with working(self._tools, ENGINE) as work:

@@ -225,7 +225,11 @@ class LiveIndex:
         self._speed[rows] = known_or_nan_many(fixes.speed_mps[taken])
 
     def sweep(self, now: float) -> list[UUID]:
-        """Forget the fixes that are gone; whose they were, by id. Duty stays: tunnels end."""
+        """Forget the fixes that are gone; whose they were, by id. Duty stays: tunnels end.
+
+        A fix from after `now` is counted from now on: the clock was set back.
+        """
+        self._at[self._at > now] = now
         rows = np.flatnonzero(np.isfinite(self._at) & (now - self._at > GONE_AFTER))
         for row in rows.tolist():
             self._forget_fix(row)

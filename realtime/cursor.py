@@ -8,6 +8,7 @@ starts over with a snapshot. So a client gets exactly what it missed or is told 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from domain.rules.turns import is_due
 from realtime.effects import LOOK, Effect, ReadLog, ReadSnapshot, Send, Standing
 from realtime.frames import Reset, write
 
@@ -84,10 +85,11 @@ class Cursor:
 
     def tick(self, now: float) -> list[Effect]:
         """Ask again what was not answered; look from time to time."""
-        if self._retry_at is not None and self._question is not None and now >= self._retry_at:
+        again_in = None if self._retry_at is None else self._retry_at - now
+        if again_in is not None and self._question is not None and not 0 < again_in <= AGAIN_AFTER:
             self._retry_at = None
             return [self._question]
-        if self._question is None and now - self._looked_at >= CHECK_EVERY:
+        if self._question is None and is_due(now, self._looked_at, CHECK_EVERY):
             self._looked_at = now
             return [LOOK]
         return []

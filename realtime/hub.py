@@ -15,6 +15,7 @@ from domain.rules.errors import Refusal, Suspended, TokenExpired, TokenInvalid, 
 from domain.rules.ids import parse_id
 from domain.rules.tokens import read_access
 from domain.rules.traces import doing
+from domain.rules.turns import is_due
 from domain.usecases import identity, stream
 from domain.usecases.outages import ANSWER_WITHIN, took_too_long, unavailable_for
 from domain.usecases.positions import Positions
@@ -173,7 +174,7 @@ class Gateway:
     async def step_clocks(self) -> None:
         """Have sessions look at the clock, once a second. Waits for nothing: what a database does is nobody's time."""
         now = self.now()
-        if not 0 <= now - self._ticked_at < TICK_EVERY:
+        if is_due(now, self._ticked_at, TICK_EVERY):
             self._ticked_at = now
             for connection in self._roster:
                 connection.perform(self._lookout.sift(connection, connection.session.tick(now)))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from domain.rules.errors import Invalid
+from domain.rules.turns import is_due
 from domain.usecases import mapview
 from domain.usecases.mapview import EVERYWHERE, Box, Item, MapMemory, MapState
 from domain.usecases.work import ENGINE, Tools, working
@@ -99,7 +100,7 @@ class MapDesk:
         """Look at every market somebody looks at, and send what is new."""
         for market, desk in list(self._desks.items()):
             async with working(self._tools, ENGINE) as work:
-                if work.now.timestamp() - desk.rights_at >= RIGHTS_EVERY:
+                if is_due(work.now.timestamp(), desk.rights_at, RIGHTS_EVERY):
                     desk.rights_at = work.now.timestamp()
                     looked_for = list(desk.screens)  # others may come meanwhile, who have just been let in
                     allowed = await mapview.still_ops(work, market, {one.actor.id for one in looked_for})

@@ -284,7 +284,10 @@ class Session:
     # From the clock
 
     def tick(self, now: float) -> list[Effect]:
-        """Time has passed. Called about once a second."""
+        """Time has passed. Called about once a second. A clock that was set back begins what it counts anew."""
+        self._opened_at, self._heard_at = min(self._opened_at, now), min(self._heard_at, now)
+        if self._pinged_at is not None:
+            self._pinged_at = min(self._pinged_at, now)
         if self.phase is Phase.GREETING and now - self._opened_at >= HELLO_WITHIN:
             return self.close(CloseCode.UNAUTHENTICATED, f"no hello within {HELLO_WITHIN:.0f} s")
         if self.phase is Phase.JUDGING and now - self._heard_at >= HEARTBEAT_EVERY:

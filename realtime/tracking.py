@@ -11,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 
+from domain.rules.turns import is_due
 from domain.rules.wire import moment
 from domain.usecases import following
 from domain.usecases.following import Following
@@ -98,12 +99,12 @@ class Tracking:
     async def step(self) -> None:
         """Look at the states that are due, then tell every room what is new."""
         now = self._now()
-        due = {key: room for key, room in self._rooms.items() if now - room.looked_at >= LOOK_EVERY}
+        due = {key: room for key, room in self._rooms.items() if is_due(now, room.looked_at, LOOK_EVERY)}
         if due:
             await self._look(due, now)
         for room in list(self._rooms.values()):
             is_news = room.newest is not None and room.newest is not room.told
-            if is_news and room.following.tracked and now - room.told_at >= FRAME_EVERY:
+            if is_news and room.following.tracked and is_due(now, room.told_at, FRAME_EVERY):
                 await self._tell(room, now)
 
     async def stop(self) -> None:
@@ -142,7 +143,7 @@ class Tracking:
     async def _tell(self, room: Room, now: float) -> None:
         seen = room.newest
         assert seen is not None
-        if now - room.eta_at >= LOOK_EVERY:
+        if is_due(now, room.eta_at, LOOK_EVERY):
             room.eta_s = await self._eta(room, seen)
             room.eta_at = now
         left = None if room.eta_s is None else max(0, round(room.eta_s - (now - room.eta_at)))

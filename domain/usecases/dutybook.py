@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
+from domain.rules.turns import is_due
 from domain.store.positions import Duty, duties_of
 from domain.usecases.work import ENGINE, Tools, working
 
@@ -21,9 +22,10 @@ AT_ONCE: Final = 2_000  # accounts a query
 
 @dataclass(slots=True)
 class Page:
-    """One account's duty, when it was read and when it was last wanted. Unix seconds."""
+    """One account's duty, by which reading it is known, and when that was and it was last wanted. Unix seconds."""
 
     duty: Duty
+    reading: int
     read_at: float
     wanted_at: float
 
@@ -35,6 +37,7 @@ class DutyBook:
         self._tools = tools
         self._pages: dict[UUID, Page] = {}
         self._changed: set[UUID] = set()
+        self._readings = 0  # begun so far
 
     def __contains__(self, account: UUID) -> bool:
         return account in self._pages
@@ -48,7 +51,7 @@ class DutyBook:
     def known(self, account: UUID, now: float) -> Duty | None:
         """What the book says of the account at this moment; None when it has to be read first."""
         page = self._pages.get(account)
-        if page is None or now - page.read_at >= TTL or account in self._changed:
+        if page is None or is_due(now, page.read_at, TTL) or account in self._changed:
             return None
         page.wanted_at = now
         return page.duty
@@ -73,6 +76,8 @@ class DutyBook:
         """Read these accounts anew. `wanted_at` marks them as reporting; else they stay as they were."""
         now, found = self._now(), dict[UUID, Duty]()
         wanted = sorted(set(accounts))
+        self._readings += 1
+        reading = self._readings
         try:
             for start in range(0, len(wanted), AT_ONCE):
                 async with working(self._tools, ENGINE) as work:
@@ -82,17 +87,17 @@ class DutyBook:
             raise
         for account, duty in found.items():
             page = self._pages.get(account)
-            if page is not None and page.read_at > now:  # somebody began later and was faster
+            if page is not None and page.reading > reading:  # somebody began later and was faster
                 found[account] = page.duty
             elif page is not None:
                 if (
                     page.duty != duty
                 ):  # the same object as long as nothing changes: whoever keeps it sees that at once
                     page.duty = duty
-                found[account], page.read_at = page.duty, now
+                found[account], page.reading, page.read_at = page.duty, reading, now
                 page.wanted_at = page.wanted_at if wanted_at is None else wanted_at
             elif wanted_at is not None:
-                self._pages[account] = Page(duty, now, wanted_at)
+                self._pages[account] = Page(duty, reading, now, wanted_at)
         return found
 
     async def refresh(self) -> dict[UUID, Duty]:
@@ -105,7 +110,7 @@ class DutyBook:
         ageing = {
             account
             for account, page in self._pages.items()
-            if now - page.read_at >= REFRESH_AFTER and now - page.wanted_at < TTL
+            if is_due(now, page.read_at, REFRESH_AFTER) and now - page.wanted_at < TTL
         }
         before = {account: self._pages[account].duty for account in ageing}
         found = await self.read(changed | ageing)

@@ -6,6 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from domain.rules.rounds import RoundSettings, income_per_hour
+from domain.rules.turns import is_due
 from domain.store import earnings
 from domain.usecases.work import Work
 
@@ -25,7 +26,7 @@ class Incomes:
     ) -> Mapping[UUID, float | None]:
         """The income of each, `None` for those who have not worked an hour in the market's window of days."""
         now = work.now.timestamp()
-        if self._read_at is None or now - self._read_at >= READ_EVERY:
+        if self._read_at is None or is_due(now, self._read_at, READ_EVERY):
             self._known, self._read_at = {}, now
         unread = [provider for provider in providers if provider not in self._known]
         since = work.now - timedelta(days=settings.income_days)

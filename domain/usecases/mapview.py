@@ -16,6 +16,7 @@ from uuid import UUID
 import msgspec
 
 from domain.rules.states import EngagementState, RequestState
+from domain.rules.turns import is_due
 from domain.store import mapview as store
 from domain.store.accounts import ops_among
 from domain.store.catalogue import market as known_market
@@ -172,7 +173,7 @@ async def still_ops(work: Work, market: str, accounts: Collection[UUID]) -> set[
 async def look(work: Work, memory: MapMemory) -> MapState:
     """The market now: one bundle of queries, and the live index."""
     now = work.now.timestamp()
-    if now - memory.catalogue_at >= CATALOGUE_FOR:
+    if is_due(now, memory.catalogue_at, CATALOGUE_FOR):
         memory.trades = await store.trades(work.db, memory.market)
         memory.profiles = await store.profiles(work.db, memory.market)
         memory.catalogue_at = now

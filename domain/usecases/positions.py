@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from domain.rules.errors import NotOnDuty
 from domain.rules.ids import parse_id
+from domain.rules.turns import is_due
 from domain.store.positions import Duty
 from domain.usecases import tracks
 from domain.usecases.access import require_account
@@ -185,7 +186,7 @@ class Positions:
             self._apply(account, duty)
         await self._keep_tracks()
         now = self._now()
-        if now - self._swept_at >= SWEEP_EVERY:
+        if is_due(now, self._swept_at, SWEEP_EVERY):
             self._swept_at = now
             self._pace.forget_full(now)
             for market in sorted(set(self._market_of.values())):

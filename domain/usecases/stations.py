@@ -12,6 +12,7 @@ import numpy as np
 
 from domain.rules.events import EventType
 from domain.rules.stations import Look, Seen, Turn, look
+from domain.rules.turns import is_due
 from domain.store import duty
 from domain.store import stations as store
 from domain.usecases.views.duty import duty_view
@@ -35,13 +36,13 @@ class Stations:
 
     def due(self, now: float) -> bool:
         """Whether the last look is long enough ago (Unix seconds), be it one that failed."""
-        return self._looked_at is None or not 0 <= now - self._looked_at < LOOK_EVERY
+        return self._looked_at is None or is_due(now, self._looked_at, LOOK_EVERY)
 
     async def step(self, work: Work) -> Look | None:
         """One look: who joined, who has left; each of them hears of it. `None` in a market without a station."""
         now, looked_at = work.now.timestamp(), self._looked_at
         self._looked_at = now
-        if self._zones_read_at is None or now - self._zones_read_at >= ZONES_READ_EVERY:
+        if self._zones_read_at is None or is_due(now, self._zones_read_at, ZONES_READ_EVERY):
             self._zones, self._zones_read_at = await store.zones(work.db, self._market), now
         turns = await store.turns(work.db, self._market) if self._zones else []
         if not self._zones:

@@ -354,3 +354,10 @@ def test_trails_are_taken_as_their_fixes_one_after_the_other(rounds):
         assert [VERDICTS[answer] for answer in answers] == told
         assert [together.newest(one) for one in fleet] == [apart.newest(one) for one in fleet]
     assert off_duty not in together
+
+
+def test_a_clock_that_was_set_back_keeps_no_ghost(index):
+    index.report(ANNA, fix(at=NOW), NOW)
+    earlier = NOW - 3_600
+    assert index.sweep(earlier) == []
+    assert index.sweep(earlier + GONE_AFTER + 1) == [ANNA]

@@ -375,3 +375,26 @@ def test_no_frame_whatever_raises(messages: list[tuple[str, dict[str, Any]]]):
         text = json.dumps({**fields, "t": t}).encode()
         greeting.receive(text, 0.0)
         live.receive(text, 0.0)
+
+
+def test_a_clock_that_was_set_back_stops_neither_heartbeats_nor_looks_and_cuts_nobody():
+    session, _ = a_live_session()
+    session.receive(up("ping"), 700.0)
+    assert {"t": "ping"} in sent(session.tick(725.0))
+    assert close_of(session.tick(200.0)) is None, "the answer's time begins anew"
+    assert close_of(session.tick(210.0)) == 4001
+    other, _ = a_live_session()
+    other.receive(up("ping"), 700.0)
+    other.cursor.unread(700.0)
+    assert LOOK in other.tick(200.0)
+    assert {"t": "ping"} in sent(other.tick(225.0))
+
+
+def test_a_question_is_asked_again_within_a_second_though_the_clock_was_set_back():
+    session, _ = a_live_session()
+    session.heard(1, event(1))
+    session.heard(3, event(3))
+    session.receive(up("ack", seq=1), 700.0)
+    session.unread(700.0)
+    assert session.tick(700.5) == []
+    assert session.tick(200.0) == [ReadLog(1, 200)]

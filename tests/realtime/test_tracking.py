@@ -1,6 +1,7 @@
 """Following an engagement: who may, what they see, and when it ends."""
 
 import asyncio
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -144,3 +145,19 @@ async def test_positions_of_somebody_off_duty_are_refused(house: House):
     await phone.send("position", lat=PORT.lat, lon=PORT.lon, at=house.clock.now().isoformat())
     refused = await phone.next("error")
     assert (refused["of"], refused["problem"]["code"]) == ("position", "not_on_duty")
+
+
+async def test_a_clock_that_was_set_back_stops_no_track(house: House):
+    engagement = await house.town.ride()
+    await house.town.drive_to(engagement, "en_route")
+    phone = await following(house, house.town.customer, engagement)
+    await drives(house, moved(PORT, 90, 500))
+    await phone.next("track")
+    house.clock.move(-4)
+    place, at = (
+        moved(PORT, 90, 490),
+        house.clock.now() + timedelta(seconds=4.5),
+    )  # the phone's own clock is right
+    await house.positions.report(house.town.driver, [Reading(place.lat, place.lon, at)])
+    await house.gateway.step()
+    assert (await phone.next("track"))["lon"] == pytest.approx(place.lon)

@@ -249,3 +249,17 @@ async def test_fixes_wait_while_the_database_is_away(
 def test_a_mask_is_the_same_everywhere():
     assert Markets().mask_of(["ride-vtc", "odd-job"]) == Markets().mask_of(["odd-job", "ride-vtc"])
     assert Markets().mask_of([]) == 0
+
+
+async def test_duty_is_read_anew_though_the_clock_was_set_back(town: Town):
+    deaf = Process(town, town.tools, "deaf")  # it hears nothing of the bus
+    await run_as(town.tools, town.driver, go_off_duty)
+    with pytest.raises(NotOnDuty):
+        await deaf.hears(town.driver, PORT)
+    await run_as(town.tools, town.driver, go_on_duty, "monaco", None)
+    town.clock.move(-3_600)
+    assert (await deaf.hears(town.driver, PORT)).accepted == 1
+    await run_as(town.tools, town.driver, go_off_duty)
+    town.clock.move(-3_600)
+    await deaf.positions.step()
+    assert deaf.tools.live.of("monaco").newest(town.driver.id) is None
