@@ -37,6 +37,7 @@ SWEEP_EVERY: Final = 10.0  # s
 TOGETHER_FROM: Final = (
     32  # hints of one message: fewer cost less one by one, hundreds a quarter of it as columns
 )
+HINTS_AT_ONCE: Final = 1_000  # of one message, some 250 KB: NATS takes no message over a megabyte
 UNKEPT_FIXES: Final = 600  # an engagement, while the database is away: ten minutes at one a second; older go
 
 
@@ -149,8 +150,10 @@ class Positions:
             if market is not None:
                 hints[market] = [_hint(account, duty, taken[-1]) for account, duty, taken in together.taken()]
         for market, newest in hints.items():
-            if newest:
-                payload = msgspec.json.encode(PositionHints(self._node, newest))
+            for start in range(0, len(newest), HINTS_AT_ONCE):
+                payload = msgspec.json.encode(
+                    PositionHints(self._node, newest[start : start + HINTS_AT_ONCE])
+                )
                 await self._tools.bus.publish(f"position.{market}", payload)
         for together in trails.values():
             for _, duty, taken in together.taken():

@@ -10,8 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.live import Markets
 from domain.rules.errors import NotOnDuty
+from domain.store.positions import Duty
 from domain.usecases import positions
 from domain.usecases.duty import go_off_duty, go_on_duty
+from domain.usecases.dutybook import Page
 from domain.usecases.positions import Positions
 from domain.usecases.readings import Reading, Receipt
 from domain.usecases.work import Actor, Tools
@@ -263,3 +265,19 @@ async def test_duty_is_read_anew_though_the_clock_was_set_back(town: Town):
     town.clock.move(-3_600)
     await deaf.positions.step()
     assert deaf.tools.live.of("monaco").newest(town.driver.id) is None
+
+
+async def test_however_many_report_at_once_no_message_is_too_large_for_the_bus(town: Town):
+    """A stall gathers thousands of reports, and a provider may be on duty for a dozen services."""
+    here, sizes = Process(town, town.tools, "here"), list[int]()
+    await town.tools.bus.subscribe("position.>", lambda _, payload: sizes.append(len(payload)))
+    crowd = {
+        town.tools.new_id(): Duty("monaco", tuple(f"service-{n}" for n in range(12)), ())
+        for _ in range(4_096)
+    }
+    now = town.clock.now().timestamp()
+    here.positions._book._pages = {who: Page(duty, 0, now, now) for who, duty in crowd.items()}
+    receipts = await here.positions.report_all([(who, [here.fix(PORT)]) for who in crowd])
+    assert all(receipt is not None and receipt.accepted == 1 for receipt in receipts)
+    assert len(sizes) > 1
+    assert max(sizes) < 1_048_576
