@@ -83,16 +83,19 @@ class NatsBus:
         subscription = await self._client.subscribe(
             pattern, cb=heard, pending_msgs_limit=self._unread_messages, pending_bytes_limit=UNREAD_BYTES
         )
-        if self._client.is_connected:
-            try:
-                await self._client.flush(TOLD_WITHIN)
-            except nats.errors.Error as away:  # every subscription is made again at the reconnection
-                log.warning("NATS: no word on the subscription to %s: %s", pattern, away)
 
         async def end() -> None:
             if not self._client.is_closed and subscription._id in self._client._subs:  # noqa: SLF001 - it tells nowhere else
                 await subscription.unsubscribe()
 
+        if self._client.is_connected:
+            try:
+                await self._client.flush(TOLD_WITHIN)
+            except nats.errors.Error as away:  # every subscription is made again at the reconnection
+                log.warning("NATS: no word on the subscription to %s: %s", pattern, away)
+            except asyncio.CancelledError:  # nobody will ever end it
+                await end()
+                raise
         return end
 
     async def ready(self) -> bool:

@@ -67,8 +67,11 @@ class Tracking:
         async with self._opening:
             room = self._rooms.get(engagement_id)
             if room is None:
-                room = self._rooms[engagement_id] = Room(found, self._now())
+                room = Room(found, self._now())
                 room.unsubscribe = await self._tools.bus.subscribe(f"track.{engagement_id}", self._heard)
+                self._rooms[engagement_id] = (
+                    room  # whole, or not at all: its first member may leave meanwhile
+                )
         room.members[connection] = channel
         if room.newest is None and found.tracked:
             point = self._positions.newest(found.provider_id)
@@ -79,7 +82,7 @@ class Tracking:
         """Follow no longer. The last one out turns off the light."""
         room = self._rooms.get(engagement_id)
         if room is None or connection not in room.members:
-            return  # a room that is being opened has nobody in it yet, and is not anybody's to close
+            return
         connection.outbox.discard(room.members.pop(connection))
         if not room.members:
             await self._close(room)

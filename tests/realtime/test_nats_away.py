@@ -116,3 +116,23 @@ async def test_events_told_while_nats_was_away_reach_a_phone(engine: AsyncEngine
         await until_it_is(bus, ready=True)
         await house.happens(customer)
         assert (await phone.events(1))[0]["seq"] == 22
+
+
+async def test_who_is_cancelled_while_they_subscribe_listens_to_nothing(
+    nats: NatsServer, monkeypatch: pytest.MonkeyPatch
+):
+    bus, asked = await NatsBus.connected(nats.url), asyncio.Event()
+
+    async def for_ever(*_: object) -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    with monkeypatch.context() as stuck:
+        stuck.setattr(bus._client, "flush", for_ever)
+        listening = asyncio.create_task(bus.subscribe("track.1", lambda *_: None))
+        await asked.wait()
+        listening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await listening
+    assert not bus._client._subs
+    await bus.close()

@@ -10,7 +10,7 @@ from domain.usecases.readings import Reading
 from domain.usecases.work import Actor
 from geo.points import LatLng, moved
 from tests.factories import CASINO, PORT, an_account
-from tests.realtime.house import House, Phone
+from tests.realtime.house import House, Phone, until
 
 
 async def drives(house: House, place: LatLng, seconds: float = 1.0) -> None:
@@ -161,3 +161,28 @@ async def test_a_clock_that_was_set_back_stops_no_track(house: House):
     await house.positions.report(house.town.driver, [Reading(place.lat, place.lon, at)])
     await house.gateway.step()
     assert (await phone.next("track"))["lon"] == pytest.approx(place.lon)
+
+
+async def test_who_leaves_while_a_channel_is_opened_leaves_nothing_half_open(
+    house: House, monkeypatch: pytest.MonkeyPatch
+):
+    engagement = await house.town.ride()
+    await house.town.drive_to(engagement, "en_route")
+    begun, subscribe = asyncio.Event(), house.bus.subscribe
+
+    async def for_ever(*_: object) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(house.bus, "subscribe", for_ever)
+    leaver = await house.phone(house.town.customer)
+    await leaver.send("subscribe", channel=f"engagement:{engagement}")
+    await begun.wait()
+    await leaver.socket.close()
+    await until(lambda: house.gateway.connections == 0)
+    monkeypatch.setattr(house.bus, "subscribe", subscribe)
+    phone = await following(house, house.town.customer, engagement)
+    await drives(house, moved(PORT, 90, 500))
+    await phone.next("track")
+    await drives(house, moved(PORT, 90, 490))
+    assert (await phone.next("track"))["lon"] == pytest.approx(moved(PORT, 90, 490).lon)
