@@ -94,7 +94,12 @@ class MarketDispatcher:
         """However long a round takes, the lease's server hears of its holder."""
         while True:
             await asyncio.sleep(BEAT_S)
-            await self._lease.beat()
+            try:
+                await self._lease.beat()
+            except (
+                Exception
+            ):  # the next one comes: a holder that fell silent for good would be sent off each time
+                log.exception("a sign of life for %s failed", self._market)
 
     def _reasons_to_rise(self, stop: asyncio.Event, report: RoundReport | None) -> tuple[asyncio.Event, ...]:
         """What ends the rest before the window is over.

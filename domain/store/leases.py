@@ -10,6 +10,8 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from domain.store.outage import is_outage
+
 LEASE_CLASS: Final = 0x0D15_0A7C  # the first key of our advisory locks; the second is the market
 
 log = logging.getLogger(__name__)
@@ -57,7 +59,9 @@ class MarketLease:
         async with self._one_at_a_time:
             try:
                 return await self._heard() or await self._take()
-            except (DBAPIError, OSError):
+            except (DBAPIError, OSError) as error:
+                if not is_outage(error):  # a right that is missing, say: a human must look
+                    log.warning("the lease of %s cannot be had: %s", self._market, error)
                 await self._drop()
                 return False
 

@@ -6,12 +6,15 @@ from datetime import timedelta
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from app import dispatcher
 from app.dispatcher import MarketDispatcher
 from domain.rules.rounds import Rest
+from domain.store import leases
 from domain.store.leases import MarketLease
+from domain.store.outage import DatabaseAway
 from domain.usecases.dispatch import RoundReport
 from tests.factories import at_present, make_tools
 
@@ -117,3 +120,47 @@ async def test_who_is_interrupted_while_asking_gives_the_market_up(
     async with asyncio.timeout(10):
         while not await standby.held():  # noqa: ASYNC110 - its server notices the end in its own time
             await asyncio.sleep(0.01)
+
+
+async def test_a_right_that_is_missing_is_told_and_an_outage_is_not(
+    candidate: Candidate, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    """Silence would look like a market that nobody wants."""
+    assert await candidate().held()
+    standby = candidate(silent_after=AT_ONCE)
+    with monkeypatch.context() as patched:
+        patched.setattr(leases, "_SEND_OFF", text("select 1 / 0"))
+        assert not await standby.held()
+    assert "the lease of monaco cannot be had" in caplog.text
+    caplog.clear()
+
+    async def away(*_: object) -> bool:
+        raise DatabaseAway("no connection")
+
+    monkeypatch.setattr(MarketLease, "_take", away)
+    assert not await standby.held()
+    assert not caplog.text
+
+
+async def test_a_sign_of_life_that_fails_is_not_the_last(
+    engine: AsyncEngine, database_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    heard, third, stop = list[int](), asyncio.Event(), asyncio.Event()
+
+    async def fails(_: MarketLease) -> None:
+        heard.append(1)
+        if len(heard) == 3:
+            third.set()
+        raise RuntimeError("unheard of")
+
+    async def long(*_: object) -> RoundReport:
+        await third.wait()
+        stop.set()
+        return NOTHING_OPEN
+
+    monkeypatch.setattr(dispatcher, "BEAT_S", 0.01)
+    monkeypatch.setattr(dispatcher, "run_round", long)
+    monkeypatch.setattr(MarketLease, "beat", fails)
+    async with asyncio.timeout(10):
+        await MarketDispatcher(make_tools(engine, clock=at_present()), "monaco").run(stop)
+    assert "a sign of life for monaco failed" in caplog.text
