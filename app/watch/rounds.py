@@ -55,8 +55,11 @@ class RoundMetrics:
             self._extra.labels(market).observe(report.fairness.extra_pickup_s)
 
     def leased(self, market: str, *, held: bool) -> None:
-        """Whether this process has the market now."""
+        """Whether this process has the market now. If not, what its last round found is another's to say."""
         self._leased.labels(market).set(held)
+        if not held:
+            for last in (self._open, self._unserved, self._idle, self._window, self._candidates):
+                last.labels(market).set(0)
 
     def failed(self, market: str) -> None:
         """A round broke off; the next one comes."""

@@ -40,3 +40,14 @@ def test_a_round_is_counted_with_its_scarcity_and_what_fairness_cost() -> None:
     metrics.leased("monaco", held=False)
     assert (told("rounds_total"), told("round_seconds_count")) == (1, 1)
     assert (told("round_requests"), told("round_unserved"), told("lease_held")) == (0, 0, 0)
+
+
+def test_who_has_lost_a_market_says_nothing_of_its_last_round_any_more() -> None:
+    """Or the alarm of a market without supply would ring for as long as the process lives."""
+    registry = CollectorRegistry()
+    metrics = RoundMetrics(registry)
+    scarce = RoundReport(open=20, offers=1, unserved=19, round_id=None, rest=REST, idle=1, candidates=64)
+    metrics.observe("monaco", scarce, took_s=0.2)
+    metrics.leased("monaco", held=False)
+    for name in ("requests", "unserved", "idle", "window_seconds", "candidates"):
+        assert registry.get_sample_value(f"coudmain_round_{name}", {"market": "monaco"}) == 0, name
