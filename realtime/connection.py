@@ -53,6 +53,7 @@ class Connection:
         "_worker",
         "_writer",
         "actor",
+        "arrival",
         "closing",
         "device",
         "on_over",
@@ -66,6 +67,7 @@ class Connection:
         self.outbox = Outbox()
         self.actor: Actor = NOBODY
         self.device: str | None = None
+        self.arrival = 0  # its place among the sockets of this process, in the order of their coming
         self.closing: Close | None = None
         self.on_over: Callable[[Connection], None] | None = None
         self._line = line

@@ -18,6 +18,7 @@ class Roster:
 
     def __init__(self) -> None:
         self._strangers: set[Connection] = set()
+        self._met = 0
         self._accounts: defaultdict[UUID, list[Connection]] = defaultdict(list)
         self.ended: Counter[str] = (
             Counter()
@@ -32,16 +33,25 @@ class Roster:
 
     def meet(self, connection: Connection) -> None:
         """A socket has been opened; nobody knows whose."""
+        self._met += 1
+        connection.arrival = self._met
         self._strangers.add(connection)
 
     def join(self, connection: Connection, *, session: str | None) -> None:
-        """It is this account's. An older socket of the same device, or the session it names, is replaced."""
-        self._strangers.discard(connection)
-        mine = self._accounts[connection.actor.id]
-        for other in list(mine):
+        """It is this account's. An older socket of the same device, or the session it names, is replaced.
+
+        The older one is the one that came first, whichever was looked at first: who was replaced is told to stop, and
+        the newer is where the client is.
+        """
+        for other in self.of(connection.actor.id):
             same_device = connection.device is not None and other.device == connection.device
             if same_device or other.session.id == session:
-                other.perform(other.session.close(CloseCode.REPLACED, "replaced by a newer session"))
+                older = connection if same_device and connection.arrival < other.arrival else other
+                older.perform(older.session.close(CloseCode.REPLACED, "replaced by a newer session"))
+        if connection.closing is not None:
+            return
+        self._strangers.discard(connection)
+        mine = self._accounts[connection.actor.id]
         mine.append(connection)
         for oldest in mine[:-SOCKETS_AN_ACCOUNT]:
             oldest.perform(oldest.session.close(CloseCode.REPLACED, "too many sockets for this account"))

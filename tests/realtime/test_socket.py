@@ -2,12 +2,15 @@
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 
 from domain.usecases import identity
 from domain.usecases.suspension import suspend
-from domain.usecases.work import working
+from domain.usecases.work import Work, working
+from realtime import hub
+from realtime.effects import Authenticate
 from realtime.roster import SOCKETS_AN_ACCOUNT
 from tests.factories import PORT, a_round, put_at, run_as
 from tests.realtime.house import House
@@ -134,6 +137,33 @@ async def test_an_account_keeps_its_newest_sockets(house: House):
     await house.happens(house.town.customer)
     for phone in phones[1:]:
         await phone.events(1)
+
+
+async def test_an_older_socket_of_a_device_that_is_looked_at_later_does_not_replace_the_newer(
+    house: House, monkeypatch: pytest.MonkeyPatch
+):
+    """4503 means stop: said to the wrong one it leaves a phone without a socket."""
+    token, who = await house.token(house.town.customer), hub._who
+    came, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def slowly(work: Work, ask: Authenticate) -> Any:
+        monkeypatch.setattr(hub, "_who", who)
+        came.set()
+        await goes_on.wait()
+        return await who(work, ask)
+
+    monkeypatch.setattr(hub, "_who", slowly)
+    older = await house.connect()
+    await older.send("hello", token=token, device="pixel")
+    await came.wait()
+    newer = await house.connect()
+    await newer.hello(token=token, device="pixel")
+    goes_on.set()
+    assert (await older.closed())[0] == 4503
+    await newer.send("ping")
+    await newer.next("pong")
+    assert house.gateway.connections == 1
+    assert house.gateway.roster.ended == {"replaced": 1}
 
 
 async def test_a_suspended_account_is_cut_at_once_and_stays_out(house: House):
