@@ -82,6 +82,10 @@ WORDS: Final[Mapping[tuple[EventType, str], Mapping[str, Said]]] = {
         "fr": ("Absence signalée", "Le client signale qu'il ne vous a pas vu."),
         "en": ("Reported absent", "The customer reports that they did not see you."),
     },
+    (T.ENGAGEMENT_REMINDER, ""): {
+        "fr": ("Bientôt l'heure", "L'heure convenue approche. Ouvrez l'application pour les détails."),
+        "en": ("Soon", "The agreed hour is near. Open the app for the details."),
+    },
     (T.MESSAGE_CREATED, ""): {
         "fr": ("Nouveau message", "Vous avez reçu un message."),
         "en": ("New message", "You have a message."),

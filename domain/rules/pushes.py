@@ -64,6 +64,7 @@ PUSH_RULES: Final[Mapping[EventType, PushRule]] = {
     ),
     EventType.ENGAGEMENT_CANCELLED: PushRule(Family.WORK, "engagement_id", life_s=900, urgent=True),
     EventType.ENGAGEMENT_NO_SHOW: PushRule(Family.WORK, "engagement_id", life_s=3_600),
+    EventType.ENGAGEMENT_REMINDER: PushRule(Family.WORK, "engagement_id", life_s=7_200, urgent=True),
     EventType.MESSAGE_CREATED: PushRule(Family.MESSAGE, "engagement_id", life_s=4 * 3_600, sleeps=True),
     EventType.PAYMENT_FAILED: PushRule(
         Family.ACCOUNT, "payment_id", life_s=3_600, urgent=True, only_for=Role.CUSTOMER

@@ -34,6 +34,14 @@ def test_nobody_is_woken_for_what_the_app_in_hand_shows() -> None:
         assert rule_for(type_, {}) is None
 
 
+def test_an_agreed_hour_that_is_near_rings_and_is_noise_once_it_has_come() -> None:
+    """It is for whoever does not look: nobody has the app in hand an hour before a lesson."""
+    rule = rule_for(EventType.ENGAGEMENT_REMINDER, {})
+    assert rule is not None
+    assert not waits(rule), "quiet hours do not make anybody late"
+    assert worth_until(rule, NOON, NOON + timedelta(minutes=40)) == NOON + timedelta(minutes=40)
+
+
 def test_only_the_customer_is_told_that_the_provider_is_there() -> None:
     assert rule_for(EventType.ENGAGEMENT_ARRIVED, {"role": "customer"}) is not None
     assert rule_for(EventType.ENGAGEMENT_ARRIVED, {"role": "provider"}) is None
