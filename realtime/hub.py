@@ -56,6 +56,7 @@ TICK_EVERY: Final = 1.0  # s between looks at the sessions' clocks
 MAP_EVERY: Final = 1.0  # s between frames of the map channels
 RETRY_FROM_MS: Final = 500  # a drained client comes back after this plus a random part of the spread
 RETRY_SPREAD_MS: Final = 4_500
+LOGGED_EVERY: Final = 1.0  # s between two lines about the same kind of failure
 DRAIN_WITHIN: Final = 2.0  # s for farewells to leave
 
 
@@ -94,6 +95,9 @@ class Gateway:
         self._emptied: asyncio.Event | None = None
         self._ends: list[Callable[[], Awaitable[None]]] = []
         self._ticked_at = 0.0
+        self._logged: dict[
+            tuple[str, type[Exception]], float
+        ] = {}  # when each kind of failure was; kinds are few
 
     @property
     def connections(self) -> int:
@@ -251,11 +255,8 @@ class Gateway:
         """What a client is told when the house could not do what it asked."""
         session = connection.session
         failed = took_too_long() if isinstance(error, TimeoutError) else unavailable_for(error)
-        if failed is None:
-            log.error("a socket's %s failed", type(effect).__name__, exc_info=error)
-            failed = Unavailable("something went wrong on our side")
-        else:
-            log.warning("a socket's %s failed: %s", type(effect).__name__, error)
+        self._log(type(effect).__name__, error, is_defect=failed is None)
+        failed = failed or Unavailable("something went wrong on our side")
         match effect:
             case Authenticate(again=True):
                 return session.unrenewed(failed)
@@ -265,6 +266,16 @@ class Gateway:
                 return session.unread(self.now())
             case _:
                 return self._refused(connection, effect, failed)
+
+    def _log(self, asked: str, error: Exception, *, is_defect: bool) -> None:
+        """Each kind of failure once a second: in an outage ten thousand phones meet the same one."""
+        kind, now = (asked, type(error)), self.now()
+        if is_due(now, self._logged.get(kind, 0.0), LOGGED_EVERY):
+            self._logged[kind] = now
+            if is_defect:
+                log.error("a socket's %s failed", asked, exc_info=error)
+            else:
+                log.warning("a socket's %s failed: %s", asked, error)
 
     async def _do(self, connection: Connection, effect: Effect) -> list[Effect]:
         if isinstance(effect, Do | Report):  # what was sent before it comes before it

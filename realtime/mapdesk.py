@@ -99,20 +99,26 @@ class MapDesk:
     async def step(self) -> None:
         """Look at every market somebody looks at, and send what is new."""
         for market, desk in list(self._desks.items()):
-            async with working(self._tools, ENGINE) as work:
-                if is_due(work.now.timestamp(), desk.rights_at, RIGHTS_EVERY):
-                    desk.rights_at = work.now.timestamp()
-                    looked_for = list(desk.screens)  # others may come meanwhile, who have just been let in
-                    allowed = await mapview.still_ops(work, market, {one.actor.id for one in looked_for})
-                    self._cut(desk, [one for one in looked_for if one.actor.id not in allowed])
-                desk.state = await mapview.look(work, desk.memory)
-            if self._desks.get(market) is not desk:
-                continue
-            for connection, (channel, screen) in list(desk.screens.items()):
-                for _ in self._show(connection, channel, screen, desk.state):
-                    await asyncio.sleep(0)  # its writer's turn
-                    if desk.screens.get(connection, ("", None))[1] is not screen:
-                        break  # it looks elsewhere by now, or no longer
+            try:
+                await self._step(market, desk)
+            except Exception:  # one market's trouble is not another's
+                log.exception("the map of %s could not be drawn; the next second tries again", market)
+
+    async def _step(self, market: str, desk: Desk) -> None:
+        async with working(self._tools, ENGINE) as work:
+            if is_due(work.now.timestamp(), desk.rights_at, RIGHTS_EVERY):
+                desk.rights_at = work.now.timestamp()
+                looked_for = list(desk.screens)  # others may come meanwhile, who have just been let in
+                allowed = await mapview.still_ops(work, market, {one.actor.id for one in looked_for})
+                self._cut(desk, [one for one in looked_for if one.actor.id not in allowed])
+            desk.state = await mapview.look(work, desk.memory)
+        if self._desks.get(market) is not desk:
+            return
+        for connection, (channel, screen) in list(desk.screens.items()):
+            for _ in self._show(connection, channel, screen, desk.state):
+                await asyncio.sleep(0)  # its writer's turn
+                if desk.screens.get(connection, ("", None))[1] is not screen:
+                    break  # it looks elsewhere by now, or no longer
 
     def _cut(self, desk: Desk, connections: Sequence[Connection]) -> None:
         """End the channel of those who may look no longer."""

@@ -166,7 +166,7 @@ class Tracking:
     async def _eta(self, room: Room, seen: TrackHint) -> float | None:
         try:
             return await following.eta_s(self._tools, room.following, seen.place)
-        except (OSError, ValueError):
+        except Exception:  # whatever it is: the place is told without it, and other rooms wait for their turn
             log.exception("no arrival time for engagement %s", room.following.engagement_id)
             return None
 
