@@ -193,7 +193,10 @@ class Positions:
             self._swept_at = now
             self._pace.forget_full(now)
             for market in sorted(set(self._market_of.values())):
-                self._tools.live.of(market).sweep(now)
+                for gone in self._tools.live.of(market).sweep(now):
+                    self._book.changed(
+                        gone
+                    )  # they may be off duty, and the word of it lost: the next step reads it
             for gone in self._off_duty.sweep(now):
                 self._off_duty.take_off_duty(gone)
             self._applied = {

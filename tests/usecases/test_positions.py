@@ -17,10 +17,10 @@ from domain.usecases.dutybook import Page
 from domain.usecases.positions import Positions
 from domain.usecases.readings import Reading, Receipt
 from domain.usecases.work import Actor, Tools
-from geo.live import FixRefusal
+from geo.live import GONE_AFTER, FixRefusal
 from geo.points import LatLng
 from realtime.bus_inproc import InProcBus
-from tests.factories import CASINO, LARVOTTO, PORT, ROCK, an_account, run_as
+from tests.factories import CASINO, LARVOTTO, PORT, ROCK, a_provider, an_account, run_as
 from tests.usecases.engaged import Town
 
 ODD = LatLng(43.7391357, 7.4271357)  # digits that nothing else in the database has
@@ -281,3 +281,21 @@ async def test_however_many_report_at_once_no_message_is_too_large_for_the_bus(t
     assert all(receipt is not None and receipt.accepted == 1 for receipt in receipts)
     assert len(sizes) > 1
     assert max(sizes) < 1_048_576
+
+
+async def test_who_has_gone_off_duty_unheard_is_not_kept_for_ever(here: Process, town: Town):
+    there = Process(town, replace(town.tools, live=Markets(fastest_mps=9_999)), "there")
+    await there.positions.start()
+    other = await a_provider(town.tools)
+    for somebody in (town.driver, other):
+        await here.hears(somebody, PORT)
+    index = there.tools.live.of("monaco")
+    assert len(index) == 2
+    with pytest.MonkeyPatch.context() as lost:
+        lost.setattr(there.positions._book, "changed", lambda _: None)
+        await run_as(town.tools, town.driver, go_off_duty)
+    town.clock.move(GONE_AFTER + 1)
+    for _ in range(2):
+        await there.positions.step()
+    assert town.driver.id not in index
+    assert other.id in index, "a tunnel ends"
