@@ -7,6 +7,7 @@ A run in which a fault did not bite has proved nothing.
 
 import asyncio
 import contextlib
+import re
 import shutil
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -15,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+import httpx
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 from app.postgres import PrivateCluster, throwaway_directory
@@ -42,6 +44,7 @@ SETTINGS: Final = {
 }
 REST_WITHIN: Final = 60.0  # s from the last fault to a house with nothing left undone
 LOOK_EVERY: Final = 0.1  # s
+HELD: Final = re.compile(r"coudmain_(sockets_open|sockets_unwelcomed|socket_waiting_bytes) (?!0\.0$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,7 @@ async def _over(house: House, sizes: Sizes, seed: int, plan: tuple[Event, ...], 
     broken = [*toothless(plan, seen), *crowd.record.broken, *await _at_rest(house)]
     say(f"seen: {dict(crowd.record.seen)}")
     await crowd.close()
+    broken += await _let_go(house)
     bites = tallied(plan, seen)
     return _outcome(sizes, plan, crowd, broken, calm, worst, tries, bites)
 
@@ -137,6 +141,19 @@ async def _at_rest(house: House) -> list[str]:
             await asyncio.sleep(LOOK_EVERY)
     finally:
         await database.dispose()
+
+
+async def _let_go(house: House) -> list[str]:
+    """What gateways still hold of phones that have all left, once there was time to notice."""
+    deadline, held = time.monotonic() + REST_WITHIN, list[str]()
+    async with httpx.AsyncClient() as http:
+        while time.monotonic() < deadline:
+            told = [(await http.get(f"{url}/metrics")).text for url in house.gateways]
+            held = [line for text in told for line in text.splitlines() if HELD.match(line)]
+            if not held:
+                break
+            await asyncio.sleep(LOOK_EVERY)
+    return [f"kept of phones that have left: {line}" for line in held]
 
 
 def _outcome(
