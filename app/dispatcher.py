@@ -18,7 +18,7 @@ from domain.store.leases import BEAT_S, MarketLease
 from domain.usecases.dispatch import RoundReport, run_round
 from domain.usecases.incomes import Incomes
 from domain.usecases.stations import Stations
-from domain.usecases.telling import tell_newcomers
+from domain.usecases.telling import Crier
 from domain.usecases.work import ENGINE, Tools, working
 
 TELL_EVERY: Final = 10.0  # s between looks for people who have not heard of a posted job yet
@@ -39,6 +39,7 @@ class MarketDispatcher:
         self._woken = asyncio.Event()
         self._told_at: datetime | None = None
         self._stations = Stations(market)
+        self._crier = Crier(market)
 
     async def step(self) -> RoundReport | None:
         """One round now, and now and then a look for newcomers; `None` when another dispatcher has the market."""
@@ -62,7 +63,7 @@ class MarketDispatcher:
                 self._told_at = began
                 with doing(self._tools.traces, "telling"):
                     async with working(self._tools, ENGINE) as work:
-                        await tell_newcomers(work, self._market)
+                        await self._crier.step(work)
         return report
 
     async def run(self, stop: asyncio.Event) -> None:

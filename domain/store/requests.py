@@ -6,7 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from geoalchemy2 import WKTElement
-from sqlalchemy import ColumnElement, bindparam, exists, func, select
+from sqlalchemy import ColumnElement, bindparam, exists, func, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.rules.errors import LostRace
@@ -186,8 +186,10 @@ async def still_open(db: AsyncSession, requests: Iterable[UUID]) -> dict[UUID, R
     return {row.id: row for row in rows.scalars()}
 
 
-async def open_calls(db: AsyncSession, market: str, now: datetime, limit: int) -> Sequence[Request]:
-    """Posted jobs that are open to proposals, oldest first."""
+async def open_calls(
+    db: AsyncSession, market: str, now: datetime, limit: int, after: UUID | None = None
+) -> Sequence[Request]:
+    """Posted jobs that are open to proposals, oldest first; those after one."""
     statement = (
         select(Request)
         .where(
@@ -195,8 +197,9 @@ async def open_calls(db: AsyncSession, market: str, now: datetime, limit: int) -
             Request.allocator == Allocator.CALL,
             Request.state == RequestState.OPEN,
             Request.expires_at > now,
+            true() if after is None else Request.id > after,
         )
-        .order_by(Request.created_at, Request.id)
+        .order_by(Request.id)  # of their making, in order of time
         .limit(limit)
     )
     return (await db.execute(statement)).scalars().all()

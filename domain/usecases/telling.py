@@ -28,7 +28,7 @@ from matching.reach import reach_s
 from matching.solve import solve
 
 POLICY: Final = Policy(version="call-2", wave_reach_s=())
-MOST_CALLS: Final = 200  # posted jobs looked at for newcomers in one step
+MOST_CALLS: Final = 50  # posted jobs of one look for newcomers: 6 ms each, and a market's rounds wait for it
 
 
 async def tell(work: Work, request: Request) -> int:
@@ -69,10 +69,18 @@ async def tell(work: Work, request: Request) -> int:
     return len(matched)
 
 
-async def tell_newcomers(work: Work, market: str) -> int:
-    """Tell those who came on duty, or nearer, of the jobs that are still open. The dispatcher does it now and then."""
-    open_now = await requests.open_calls(work.db, market, work.now, MOST_CALLS)
-    return sum([await tell(work, request) for request in open_now])
+class Crier:
+    """Tells those who came on duty, or nearer, of the jobs of a market that are still open. One of any number."""
+
+    def __init__(self, market: str) -> None:
+        self._market = market
+        self._last: UUID | None = None  # the last job of a look that did not come to the end
+
+    async def step(self, work: Work) -> int:
+        """One look, at so many jobs in turn; how many people were told. The dispatcher does it now and then."""
+        jobs = await requests.open_calls(work.db, self._market, work.now, MOST_CALLS, self._last)
+        self._last = jobs[-1].id if len(jobs) == MOST_CALLS else None
+        return sum([await tell(work, request) for request in jobs])
 
 
 async def my_calls(work: Work, limit: int) -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ from domain.usecases.call import Bid, counter, propose
 from domain.usecases.comparing import proposals
 from domain.usecases.offers import accept_offer, decline_offer, withdraw_offer
 from domain.usecases.requests import on_request_expired
-from domain.usecases.telling import my_calls, tell_newcomers
+from domain.usecases.telling import Crier, my_calls
 from domain.usecases.why import why_not_me, why_offered
 from domain.usecases.work import ENGINE, Actor, Tools
 from matching.replay import agrees
@@ -100,8 +100,8 @@ async def test_a_jobber_who_comes_on_duty_later_hears_of_it_then(tools: Tools):
     customer = await an_account(tools)
     await a_posted_job(tools, customer)
     late = await a_provider(tools, ["odd-job"])
-    assert await run_as(tools, ENGINE, tell_newcomers, "monaco") == 1
-    assert await run_as(tools, ENGINE, tell_newcomers, "monaco") == 0
+    assert await run_as(tools, ENGINE, Crier("monaco").step) == 1
+    assert await run_as(tools, ENGINE, Crier("monaco").step) == 0
     assert await heard(tools, late) == ["request.posted"]
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from domain.rules.errors import NotEligible
 from domain.rules.states import Verb
 from domain.store.tables import Engagement, EventRow, Offer, Provider, Round
+from domain.usecases import telling
 from domain.usecases.actions import Deed, act
 from domain.usecases.call import Bid, propose
 from domain.usecases.cancelling import cancel_request
@@ -19,7 +20,7 @@ from domain.usecases.comparing import proposals
 from domain.usecases.homeward import head
 from domain.usecases.offers import accept_offer
 from domain.usecases.requests import on_request_expired
-from domain.usecases.telling import my_calls, tell_newcomers
+from domain.usecases.telling import Crier, my_calls
 from domain.usecases.why import why_offered
 from domain.usecases.work import ENGINE, Actor, Tools
 from geo.points import LatLng
@@ -140,7 +141,7 @@ async def test_who_is_told_later_is_told_why(tools: Tools, clock: FakeClock):
     request_id = await a_posted_job(tools, await an_account(tools))
     clock.move(300)
     late = await a_provider(tools, ["odd-job"])
-    assert await run_as(tools, ENGINE, tell_newcomers, "monaco") == 1
+    assert await run_as(tools, ENGINE, Crier("monaco").step) == 1
     assert "5 minutes after it was posted" in await why(tools, late, request_id)
     assert "after it was posted" not in await why(tools, first, request_id)
 
@@ -207,3 +208,21 @@ async def test_who_dropped_a_job_does_not_find_it_among_those_to_propose_on(tool
     assert await told(tools, dropped) == []
     assert await told(tools, other) == [str(request_id)]
     assert (await last_heard(tools, other))[0] == "request.posted"
+
+
+async def test_every_open_job_has_its_turn_however_many_there_are(
+    tools: Tools, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(telling, "MOST_CALLS", 2)
+    customer = await an_account(tools)
+    jobs = [await a_posted_job(tools, customer, site=HALF_WAY) for _ in range(5)]
+    newcomer, crier = await a_provider(tools, ["odd-job"], at=HALF_WAY), Crier("monaco")
+    heard = []
+    for _ in range(4):
+        await run_as(tools, ENGINE, crier.step)
+        heard.append(len(await told(tools, newcomer)))
+    assert heard == [2, 4, 5, 5]
+    assert set(await told(tools, newcomer)) == {str(job) for job in jobs}
+    later = await a_provider(tools, ["odd-job"], at=HALF_WAY)
+    await run_as(tools, ENGINE, crier.step)
+    assert await told(tools, later) == [str(jobs[3]), str(jobs[2])]
