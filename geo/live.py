@@ -225,11 +225,8 @@ class LiveIndex:
         self._speed[rows] = known_or_nan_many(fixes.speed_mps[taken])
 
     def sweep(self, now: float) -> list[UUID]:
-        """Forget the fixes that are gone; whose they were, by id. Duty stays: tunnels end.
-
-        A fix from after `now` is counted from now on: the clock was set back.
-        """
-        self._at[self._at > now] = now
+        """Forget the fixes that are gone; whose they were, by id. Duty stays: tunnels end."""
+        self._at[self._at > now] = now  # the clock was set back: they are counted from now on
         rows = np.flatnonzero(np.isfinite(self._at) & (now - self._at > GONE_AFTER))
         for row in rows.tolist():
             self._forget_fix(row)
