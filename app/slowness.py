@@ -106,6 +106,17 @@ class FinalSocket(WebSocketsSansIOProtocol):
     """Uvicorn's WebSocket, gone for good a while after its conversation is over."""
 
     farewell: float = FAREWELL
+    _upgraded: bool = False
+
+    @property
+    def handshake_complete(self) -> bool:
+        """Whether the upgrade has been answered, be it with a refusal: uvicorn would call one with a body none, and
+        log an error each time."""
+        return self._upgraded or (self.initial_response is not None and self.close_sent)
+
+    @handshake_complete.setter
+    def handshake_complete(self, is_complete: bool) -> None:
+        self._upgraded = is_complete
 
     def on_task_complete(self, task: "asyncio.Task[None]") -> None:
         super().on_task_complete(task)

@@ -94,6 +94,22 @@ async def test_a_socket_has_had_its_head_and_stays_open(hurry: None):
         writer.close()
 
 
+async def test_an_upgrade_that_is_refused_with_words_is_answered_once_and_is_no_error(
+    caplog: pytest.LogCaptureFixture,
+):
+    api = FastAPI()
+
+    @api.websocket("/ws")
+    async def refuses(websocket: WebSocket) -> None:
+        await websocket.send_denial_response(Response("too many", 429))
+
+    async for number in serving(api):
+        answer = await said_to(number, UPGRADE)
+        assert answer.startswith(b"HTTP/1.1 429 ")
+        assert answer.endswith(b"\r\n\r\ntoo many")
+    assert not caplog.records
+
+
 async def test_empty_lines_after_an_answer_keep_nothing_open(hurry: None, port: int):
     assert (await said_to(port, HEAD + b"\r\n", b"\r\n")).startswith(b"HTTP/1.1 200")
 
