@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 HTTP_TIMEOUT: Final = 4.0  # s, the app's `httpTimeout`: to connect, and again for each read
 MOST_S: Final = 10.0  # s; no send is waited for longer, whatever its ttl. Below the lease of a claim
 AT_ONCE: Final = 32  # calls in flight; the 33rd waits inside its own ttl
+SOONEST, LATEST = 1.0, 3_600.0  # s: what a carrier, or a proxy before it, may ask us to wait
 QUOTA_REST: Final = 60.0  # s; FCM's advice where a 429 names no Retry-After
 
 FATES: Final[tuple[tuple[type[Exception], PushFate], ...]] = (
@@ -116,10 +117,11 @@ def _credentials_fail(error: GoogleAuthError) -> PushResult:
 
 
 def _retry_after(error: Exception) -> float | None:
-    """The seconds of a `Retry-After` header; its date form is not used by FCM and not read."""
+    """The seconds of a `Retry-After` header, within reason; its date form is not used by FCM and not read."""
     response = getattr(error, "http_response", None)
     with suppress(ValueError, TypeError):
-        return float(response.headers.get("Retry-After")) if response is not None else None
+        if response is not None:
+            return max(SOONEST, min(LATEST, float(response.headers.get("Retry-After"))))
     return None
 
 

@@ -35,6 +35,8 @@ FAILURES: dict[str, tuple[int, str, str | None, dict[str, str]]] = {
     "apns": (401, "UNAUTHENTICATED", "THIRD_PARTY_AUTH_ERROR", {}),
     "down": (503, "UNAVAILABLE", "UNAVAILABLE", {}),
     "busy": (503, "UNAVAILABLE", "UNAVAILABLE", {"Retry-After": "3"}),
+    "hasty": (503, "UNAVAILABLE", "UNAVAILABLE", {"Retry-After": "0"}),
+    "endless": (503, "UNAVAILABLE", "UNAVAILABLE", {"Retry-After": "1e12"}),
     "broken": (500, "INTERNAL", "INTERNAL", {}),
 }
 

@@ -38,6 +38,8 @@ async def test_a_push_arrives_with_its_name(sender: FcmSender, fcm: FakeFcm) -> 
         ("apns", PushFate.ALERT, None),
         ("down", PushFate.RETRY, None),
         ("busy", PushFate.RETRY, 3.0),
+        ("hasty", PushFate.RETRY, 1.0),
+        ("endless", PushFate.RETRY, 3_600.0),
         ("broken", PushFate.RETRY, None),
     ],
 )
