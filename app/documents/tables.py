@@ -275,6 +275,11 @@ def retention_table() -> str:
             "a keyed hash",
             f"{_span(knobs.refresh_ttl)}; the row {_span(leftovers.FAMILIES_KEPT.total_seconds())} more",
         )
+        yield (
+            "a quote that nobody took up",
+            "its stops as they were given",
+            f"valid {_span(knobs.quote_ttl)}; the row {_span(leftovers.QUOTES_KEPT.total_seconds())} more",
+        )
         yield "socket tickets", "a keyed hash", f"{_span(knobs.ticket_ttl)}, or until used"
         yield (
             "settled pushes",
@@ -298,7 +303,7 @@ def retention_table() -> str:
             f"codes {_span(identity.OUTBOX_KEPT.total_seconds())}, the newest {pushes.OUTBOX_KEPT} pushes of a number",
         )
         yield (
-            "accounts, requests with their places, engagements, deeds, reviews, payments, ledger",
+            "accounts, requests with their places (and their quotes), engagements, deeds, reviews, payments, ledger",
             "rows",
             "kept: no rule deletes them yet",
         )

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Float,
     ScalarSelect,
     Select,
+    and_,
     bindparam,
     cast,
     func,
@@ -26,6 +27,7 @@ from sqlalchemy.sql.functions import Function
 from domain.rules.errors import UnknownMarket, UnknownService
 from domain.rules.states import ACTIVE_ENGAGEMENT, EngagementState, RequestState
 from domain.store.asking import ask, row_once
+from domain.store.forgetting import forget
 from domain.store.prepared import change
 from domain.store.tables import DutySession, Engagement, Market, Quote, Request, Service, ZoneRow
 from geo.points import LatLng
@@ -184,6 +186,12 @@ async def use_quote(db: AsyncSession, quote_id: UUID, owner: UUID, now: datetime
     given = {"this": quote_id, "owner": owner, "now": now}
     rows = await change(db, Quote, _USABLE, given, {"used_at": now})
     return rows[0] if rows else None
+
+
+async def forget_quotes(db: AsyncSession, *, since: datetime, before: datetime, most: int) -> int:
+    """Let go of quotes that expired in this time and that nobody took up. How many went."""
+    over = and_(Quote.expires_at >= since, Quote.expires_at < before, Quote.used_at.is_(None))
+    return await forget(db, Quote, over, most)
 
 
 async def retire(db: AsyncSession, service_id: UUID, now: datetime) -> None:

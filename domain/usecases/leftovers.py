@@ -3,12 +3,16 @@
 from datetime import timedelta
 from typing import Final
 
-from domain.store import accounts, homeward, idempotency, pushes, rounds, streams
+from domain.store import accounts, catalogue, homeward, idempotency, pushes, rounds, streams
 from domain.usecases.work import Work
 
 ANSWERS_KEPT: Final = timedelta(days=1)  # a phone that retries does so within minutes
 CHALLENGES_KEPT: Final = timedelta(days=1)  # over, but somebody may ask what happened
 ROUNDS_KEPT: Final = timedelta(days=180)  # an automated decision may be asked about for months
+QUOTES_KEPT: Final = timedelta(days=1)  # over, but somebody may still be told so
+QUOTES_SOUGHT: Final = timedelta(
+    days=7
+)  # the used ones stay: whoever looks for the others reads no more of them
 PUSHES_KEPT: Final = timedelta(hours=24)  # a settled one, for whoever asks what became of it
 MOST: Final = 5_000  # rows of a kind in one transaction: a fraction of a second
 MOST_ROUNDS: Final = 50  # of a large market one takes thousands of decisions with it
@@ -31,6 +35,7 @@ async def forget_leftovers(work: Work) -> bool:
         await idempotency.forget_before(db, now - ANSWERS_KEPT, MOST),
         await streams.trim(db, work.after(-work.knobs.events_kept), MOST),
         await pushes.purge(db, now - PUSHES_KEPT, MOST),
+        await catalogue.forget_quotes(db, since=now - QUOTES_SOUGHT, before=now - QUOTES_KEPT, most=MOST),
         await homeward.forget_before(db, now - HOMEWARD_KEPT, MOST),
     )
     rounds_gone = await rounds.forget_before(db, now - ROUNDS_KEPT, MOST_ROUNDS)

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.rules.errors import (
@@ -18,6 +18,7 @@ from domain.rules.errors import (
 )
 from domain.rules.places import Place
 from domain.store.tables import Quote
+from domain.usecases.leftovers import forget_leftovers
 from domain.usecases.quotes import quote, redeem_quote
 from domain.usecases.work import ENGINE, Actor, Tools, working
 from geo.points import LatLng
@@ -132,3 +133,23 @@ async def test_an_unknown_service_is_refused(tools: Tools, customer: Actor) -> N
 async def test_a_ride_needs_a_pickup_and_a_drop(tools: Tools, customer: Actor, places: list[Place]) -> None:
     with pytest.raises(Invalid):
         await run_as(tools, customer, quote, service="ride-vtc", places=places)
+
+
+async def test_a_price_that_was_only_asked_for_leaves_no_place_behind(
+    tools: Tools, customer: Actor, clock: FakeClock
+) -> None:
+    for taken_up in (True, False, False):
+        row, _ = await run_as(tools, customer, quote, service="ride-vtc", places=RIDE)
+        if taken_up:
+            await run_as(tools, customer, redeem_quote, row.id)
+
+    async def kept() -> list[bool]:
+        async with tools.sessions() as db:
+            return [used is not None for used in (await db.execute(select(Quote.used_at))).scalars()]
+
+    clock.move(tools.knobs.quote_ttl + 3_600)
+    await run_as(tools, ENGINE, forget_leftovers)
+    assert len(await kept()) == 3, "whoever comes back within a day is told that it has expired"
+    clock.move(86_400)
+    await run_as(tools, ENGINE, forget_leftovers)
+    assert await kept() == [True]
