@@ -56,8 +56,11 @@ class Readiness:
         return Standing(found, late.relay_s)
 
     async def _database(self) -> tuple[str | None, Behind]:
+        """Asked on a connection apart: that all others are at work is no outage, and who is taken out of the balance
+        for it leaves their load to the rest."""
+        sessions = self.tools.beside or self.tools.sessions
         try:
-            async with asyncio.timeout(WITHIN), self.tools.sessions() as db:
+            async with asyncio.timeout(WITHIN), sessions() as db:
                 found = await schema.version(db)
                 self._require_schema(found)  # before tables are read that may not be there
                 work = Work(db=db, tools=self.tools, actor=ENGINE, now=self.tools.clock.now())

@@ -137,7 +137,8 @@ class Tools:
     planner: Planner | None = None  # None: in processes that answer nobody
     beside: async_sessionmaker[AsyncSession] | None = None
     """For what stays done though the request is refused: connections apart from those of `sessions`, of which whoever
-    holds one and waits for a second waits for all who do the same. None: `sessions`."""
+    holds one and waits for a second waits for all who do the same. Whether the database answers is asked there too.
+    None: `sessions`."""
 
 
 @dataclass(frozen=True, slots=True)

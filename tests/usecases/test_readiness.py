@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 
+from app.database import open_database
 from app.migrate import revisions
 from app.relay import Relay
 from domain.rules.errors import Unavailable
@@ -80,3 +81,17 @@ async def test_a_database_without_a_schema_is_not_ready(tools: Tools, engine: As
     finally:
         async with engine.begin() as connection:
             await connection.execute(text("ALTER TABLE elsewhere RENAME TO alembic_version"))
+
+
+async def test_a_process_all_of_whose_connections_are_at_work_is_ready(tools: Tools, database_url: str):
+    """A balancer that took it out would send its load to the next one, until none is left."""
+    busy, apart = open_database(database_url, 1), open_database(database_url, 1)
+    try:
+        async with busy.connect():
+            crowded = replace(tools, sessions=async_sessionmaker(busy))
+            with pytest.raises(Unavailable, match="does not answer"):
+                await Readiness(crowded).check()
+            await Readiness(replace(crowded, beside=async_sessionmaker(apart))).check()
+    finally:
+        await busy.dispose()
+        await apart.dispose()
