@@ -1,13 +1,16 @@
 """What `./coudmain replay` is asked, checked."""
 
 import argparse
+from collections.abc import Callable
 from dataclasses import fields, replace
 from datetime import date
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from matching.policy import Policy
 from matching.whatif.policies import POLICIES, PRODUCTION
+
+T = TypeVar("T")
 
 MOST_CARS: Final = 20_000
 SHIFTS: Final = "shifts"
@@ -66,11 +69,11 @@ def weights(text: str) -> dict[str, float]:
     """`fairness_s=60,nobody_s=1200` as numbers by name."""
     found = {}
     for part in text.split(","):
-        name, _, number = part.partition("=")
+        name, _, number = part.strip().partition("=")
         if name not in WEIGHTS:
             raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(WEIGHTS)}")
+        found[name] = _read(number, float, f"{name} wants a number, as in {name}=60")
         try:
-            found[name] = float(number)
             replace(PRODUCTION, **found)  # type: ignore[arg-type]  # its own check of the number
         except ValueError as told:
             raise argparse.ArgumentTypeError(f"{part}: {told}") from None
@@ -87,14 +90,14 @@ def _names(text: str) -> tuple[str, ...]:
 def _fleet(text: str) -> int | str:
     if text == SHIFTS:
         return text
-    cars = int(text)
+    cars = _read(text, int, f"a fleet is 1 to {MOST_CARS} cars, or {SHIFTS}")
     if not 1 <= cars <= MOST_CARS:
         raise argparse.ArgumentTypeError(f"a fleet is 1 to {MOST_CARS} cars, or {SHIFTS}")
     return cars
 
 
 def _policies(text: str) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(text.split(",")))
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
     unknown = [name for name in names if name not in POLICIES]
     if unknown:
         raise argparse.ArgumentTypeError(f"{unknown[0]!r} is none of {', '.join(POLICIES)}")
@@ -102,18 +105,27 @@ def _policies(text: str) -> tuple[str, ...]:
 
 
 def _seeds(text: str) -> tuple[int, ...]:
-    seeds = tuple(dict.fromkeys(int(part) for part in text.split(",")))
+    told = "a seed is a whole number from 0, several go with commas"
+    seeds = tuple(dict.fromkeys(_read(part, int, told) for part in text.split(",")))
     if any(not 0 <= seed < 2**31 for seed in seeds):
-        raise argparse.ArgumentTypeError("a seed is a number from 0")
+        raise argparse.ArgumentTypeError(told)
     return seeds
 
 
 def _window(text: str) -> float:
-    seconds = float(text)
+    told = "a window is 1 to 300 seconds"
+    seconds = _read(text, float, told)
     if not 1 <= seconds <= 300:
-        raise argparse.ArgumentTypeError("a window is 1 to 300 seconds")
+        raise argparse.ArgumentTypeError(told)
     return seconds
 
 
 def _day(text: str) -> str:
-    return date.fromisoformat(text).isoformat()
+    return _read(text, date.fromisoformat, "a day is YYYY-MM-DD").isoformat()
+
+
+def _read(text: str, read: Callable[[str], T], otherwise: str) -> T:
+    try:
+        return read(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{otherwise}: not {text!r}") from None

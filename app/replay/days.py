@@ -10,7 +10,7 @@ import numpy as np
 
 from app.replay.arguments import SHIFTS
 from matching.anticipation import Value
-from matching.whatif.city import City, Day, Shifts, most_at_once, steady_fleet
+from matching.whatif.city import HOUR_S, City, Day, Shifts, most_at_once, steady_fleet
 from matching.whatif.foresight import Foresight, learn_value
 from matching.whatif.learnt import Learnt, learn, others
 from matching.whatif.measures import HEADLINES, Measures, Meter, measure, pooled
@@ -23,6 +23,7 @@ from matching.whatif.simulate import Rules, simulate
 METER: Final = Meter()
 SPARE: Final = 1.2  # cars per trip under way at the busiest moment, where nobody says how many there are
 PAST_SEED: Final = 11  # of the past days that a table is learnt from
+QUIET_S: Final = 5.0  # s of silence after which a day under way says how far it is
 KEYS: Final = ("policy", "fleet", "days", *HEADLINES)
 """What a report says first."""
 
@@ -56,8 +57,12 @@ def report(
     fleet = asked.fleet or (SHIFTS if shifts else None)
     if fleet == SHIFTS and not shifts:
         raise NothingToLive("a fleet by shifts needs --shifts FILE")
+    resting = [name for name in lived if fleet == SHIFTS and not shifts[name].cars]
+    if resting:
+        raise NothingToLive(f"no shift on {resting[0]}: leave the day out (--days), or say --fleet N")
     learnt = {name: learn(city, city.day(name), lived) for name in lived}
-    values = _Values(city, fleet, shifts, asked.rules)
+    progress = _Progress(tell)
+    values = _Values(city, fleet, shifts, asked.rules, progress)
     cells: dict[str, dict[Cell, Measures]] = {policy: {} for policy in asked.policies}
     for name in lived:
         day = city.day(name)
@@ -66,7 +71,10 @@ def report(
             for policy in asked.policies:
                 foresight = values.of(day, lived) if anticipates(policy, asked.weights) else None
                 began = time.process_time()
-                cells[policy][name, seed] = _live(day, cars, learnt[name], policy, seed, asked, foresight)
+                hourly = progress.of(f"{name} {policy} seed {seed}")
+                cells[policy][name, seed] = _live(
+                    day, cars, learnt[name], policy, seed, asked, foresight, hourly
+                )
                 cpu_s = time.process_time() - began
                 cells[policy][name, seed]["cpu_s"] = round(cpu_s, 2)
                 served = cells[policy][name, seed]["service_rate"]
@@ -79,6 +87,7 @@ def report(
         "weights": dict(asked.weights),
         "rules": _rules(asked.rules),
         "learnt": {name: _learnt(learnt[name]) for name in lived},
+        "clock": {"utc_offset_s": city.offset_s, "days_named": city.days_named},
         "policies": told,
         "differences": [
             {"policy": policy, "less": first, **difference(cells[policy], cells[first])}
@@ -102,14 +111,38 @@ def _cars(
     return steady_fleet(count, known, np.random.default_rng(seed))
 
 
+class _Progress:
+    """Says how far a day is, of days that take long."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell, self._told = tell, time.monotonic()
+
+    def of(self, what: str) -> Callable[[float], None]:
+        """For `simulate`, which calls it at each full hour of the day."""
+        self._told = time.monotonic()
+
+        def hourly(lived_s: float) -> None:
+            if time.monotonic() - self._told >= QUIET_S:
+                self._tell(f"{what}: lived until {lived_s // HOUR_S:02.0f}:00")
+                self._told = time.monotonic()
+
+        return hourly
+
+
 class _Values:
     """Tables of what being free is worth, by the days they were learnt from: these are lived under the production
     solver without anticipation, each with what the others of them teach, and no day that is asked for is."""
 
     def __init__(
-        self, city: City, fleet: int | str | None, shifts: Mapping[str, Shifts], rules: Rules
+        self,
+        city: City,
+        fleet: int | str | None,
+        shifts: Mapping[str, Shifts],
+        rules: Rules,
+        progress: "_Progress",
     ) -> None:
         self._city, self._fleet, self._shifts, self._rules = city, fleet, shifts, rules
+        self._progress = progress
         self._known: dict[tuple[str, ...], Value | None] = {}
 
     def of(self, day: Day, lived: tuple[str, ...]) -> Foresight | None:
@@ -128,7 +161,8 @@ class _Values:
         learnt, seed = learn(past, day, (day.name,)), PAST_SEED
         cars = _cars(self._fleet, day, past, (day.name,), seed, self._shifts)
         fares = METER.fares(day.crow_m, day.driven_m, learnt.travel.detour)
-        return simulate(day, cars, learnt, batch(PRODUCTION, seed), fares, rules=self._rules)
+        hourly = self._progress.of(f"{day.name} to learn from")
+        return simulate(day, cars, learnt, batch(PRODUCTION, seed), fares, rules=self._rules, hourly=hourly)
 
 
 def anticipates(policy: str, weights: Mapping[str, float]) -> bool:
@@ -145,10 +179,13 @@ def _live(
     seed: int,
     asked: Asked,
     foresight: Foresight | None,
+    hourly: Callable[[float], None],
 ) -> Measures:
     fares = METER.fares(day.crow_m, day.driven_m, learnt.travel.detour)
     decide = _decide(policy, asked.weights, seed)
-    outcome = simulate(day, cars, learnt, decide, fares, rules=asked.rules, foresight=foresight)
+    outcome = simulate(
+        day, cars, learnt, decide, fares, rules=asked.rules, foresight=foresight, hourly=hourly
+    )
     return measure(outcome, METER)
 
 

@@ -2,18 +2,23 @@
 
 import csv
 import gzip
+import io
 import math
+import zlib
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime, timedelta
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final, TextIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from geo.cells import cells_of
 from geo.planes import Plane
 from geo.points import LatLng
-from matching.whatif.city import DAY_S, ZONE_RES, City, Day, Floats, Shifts
+from matching.whatif.city import DAY_S, HOUR_S, ZONE_RES, City, Clock, Day, Floats, Shifts
 
 TRIP_COLUMNS: Final = (
     "pickup_unix",
@@ -23,87 +28,170 @@ TRIP_COLUMNS: Final = (
     "dropoff_lat",
     "dropoff_lon",
 )
-SHIFT_COLUMNS: Final = ("cab_id", "start_unix", "end_unix", "start_lat", "start_lon")
+SHIFT_COLUMNS: Final = ("start_unix", "end_unix", "start_lat", "start_lon")
+CAR: Final = "cab_id"
 OFFSETS_S: Final = range(-12 * 3_600, 14 * 3_600 + 1, 900)  # the world's clocks, in quarters of an hour
+SUN_S: Final = DAY_S / 360.0  # s of the sun's clock a degree eastwards
 SATURDAY: Final = 5
+NOTHING: Final = {"", "nan", "null", "none", "na", "n/a", "\\n"}
+"""How a file says that a number was not recorded."""
+LATEST_UNIX: Final = 4_102_444_800.0
+"""The year 2100: beyond it are milliseconds."""
+FARTHEST_M: Final = 1_000_000.0
+"""m from the middle of the pick-ups: no city has places further away, and no plane holds them. A judgement: what it is
+to catch are the zeros of a receiver without a fix."""
+LONGEST_S: Final = DAY_S
+LONGEST_KM: Final = 2_000.0
+"""km along the streets; above it are metres."""
+BESIDE_S: Final = 3 * HOUR_S
+"""s that a trip may begin outside its day: named by its end, or by a clock that has changed."""
+TWICE_SHARE: Final = 0.01
+"""Share of a day's trips in a 25th hour: a few that fall out of the day make no longer night."""
 
 
 class RecordingUnreadable(ValueError):
     """A file of trips or shifts that cannot be read; says which, where and why."""
 
 
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class _Table:
+    """The rows of a file as columns, and the line that each row ends on."""
+
+    path: Path
+    lines: NDArray[np.int64]
+    numbers: dict[str, Floats]
+    words: list[str]
+
+    def refuse(self, wrong: NDArray[np.bool_], why: str) -> None:
+        """Name the first line that is wrong. `why` may hold names of columns in braces."""
+        rows = np.flatnonzero(wrong)
+        if len(rows):
+            told = {name: f"{column[rows[0]]:.10g}" for name, column in self.numbers.items()}
+            word = self.words[rows[0]]
+            raise RecordingUnreadable(
+                f"{self.path}, line {self.lines[rows[0]]}: {why.format(**told, word=word)}"
+            )
+
+
 def read_trips(path: Path) -> City:
     """The trips by local day, oldest first.
 
     `local_day` names a trip's day (else its day in UTC does), `gps_km` its length along the streets. Local
-    midnight is what makes the days agree with the times: the offset from UTC is found, not asked for.
+    midnight is what makes the days agree with the times: the offset from UTC is found, not asked for, and each day
+    may be an hour off it, for clocks change.
     """
-    table, days = _table(path, TRIP_COLUMNS, number="gps_km", text="local_day")
-    if not len(table["pickup_unix"]):
+    table = _table(path, TRIP_COLUMNS, number="gps_km", text="local_day")
+    request, driven_km = table.numbers["pickup_unix"], table.numbers["gps_km"]
+    if not len(request):
         raise RecordingUnreadable(f"{path}: no trip in it")
-    for what in ("pickup", "dropoff"):
-        _check_places(path, table[f"{what}_lat"], table[f"{what}_lon"])
-    if bool(np.any(table["dropoff_unix"] < table["pickup_unix"])):
-        raise RecordingUnreadable(f"{path}: a trip ends before it begins")
-    request, offset_s = table["pickup_unix"], 0
-    if not any(days):
-        days = [datetime.fromtimestamp(unix, UTC).date().isoformat() for unix in request.tolist()]
-    names = sorted(set(days))
-    try:
-        midnight = {name: datetime.fromisoformat(name).replace(tzinfo=UTC).timestamp() for name in names}
-    except ValueError as told:
-        raise RecordingUnreadable(f"{path}: local_day {told}") from told
-    since_midnight = request - np.array([midnight[name] for name in days])
-    offset_s = _offset_s(since_midnight)
-    mid = LatLng(float(np.median(table["pickup_lat"])), float(np.median(table["pickup_lon"])))
-    plane = Plane(mid)
-    cells = cells_of(table["pickup_lat"], table["pickup_lon"], ZONE_RES)
-    pickup = plane.to_xy(table["pickup_lat"], table["pickup_lon"])
-    drop = plane.to_xy(table["dropoff_lat"], table["dropoff_lon"])
-    of_day = np.array(days)
+    _check_times(table, "pickup_unix", "dropoff_unix", "a trip")
+    table.refuse(
+        table.numbers["dropoff_unix"] - request > LONGEST_S, "a trip of more than a day: to {dropoff_unix}"
+    )
+    wrong = ~np.isnan(driven_km) & ~((driven_km >= 0) & (driven_km <= LONGEST_KM))
+    table.refuse(wrong, "gps_km is {gps_km}, not a length in kilometres")
+    plane = _plane(table)
+    pickup, drop = (_places(table, plane, what) for what in ("pickup", "dropoff"))
+    names, of_day = _days(table)
+    midnights = np.array([datetime.fromisoformat(name).replace(tzinfo=UTC).timestamp() for name in names])
+    since_midnight = request - midnights[of_day]
+    named = any(table.words)
+    offset_s = _offset_s(since_midnight, plane.origin.lon) if named else 0
+    outside = (since_midnight + offset_s < -BESIDE_S) | (since_midnight + offset_s >= DAY_S + BESIDE_S)
+    clock = f"by the clock of most of the trips, {offset_s / HOUR_S:+g} h from UTC"
+    table.refuse(outside, f"pickup_unix {{pickup_unix}} is not on {{word}}, {clock}")
+    cells = cells_of(table.numbers["pickup_lat"], table.numbers["pickup_lon"], ZONE_RES)
     found = []
-    for name in names:
-        mine = np.flatnonzero(of_day == name)
+    for number, name in enumerate(names):
+        mine = np.flatnonzero(of_day == number)
         mine = mine[np.argsort(request[mine], kind="stable")]
+        clock_of_day = _clock(float(midnights[number]), offset_s, request[mine])
+        # In order of request even on the night that has an hour twice.
+        seconds = np.clip(clock_of_day.seconds(request[mine]), 0.0, DAY_S - 1)
+        order = np.argsort(seconds, kind="stable")
+        mine = mine[order]
         found.append(
             Day(
                 name=name,
-                weekend=date.fromisoformat(name[:10]).weekday() >= SATURDAY,
-                # A night when clocks change has an hour more or less: what falls out of the day is put at its ends.
-                request_s=np.clip(since_midnight[mine] + offset_s, 0.0, DAY_S - 1),
-                duration_s=(table["dropoff_unix"] - request)[mine],
+                weekend=date.fromisoformat(name).weekday() >= SATURDAY,
+                request_s=seconds[order],
+                duration_s=(table.numbers["dropoff_unix"] - request)[mine],
                 pickup=pickup[mine],
                 drop=drop[mine],
-                driven_m=table["gps_km"][mine] * 1_000.0,
+                driven_m=driven_km[mine] * 1_000.0,
                 pickup_cell=cells[mine],
+                clock=clock_of_day,
             )
         )
-    return City(plane=plane, days=tuple(found), offset_s=float(offset_s))
+    return City(plane=plane, days=tuple(found), offset_s=float(offset_s), days_named=named)
 
 
-def _offset_s(since_utc_midnight: Floats) -> int:
-    """Seconds to add to UTC for the local time under which most trips lie within their day; the nearest to UTC of
-    those that do equally well."""
-    inside = [
-        (int(((since_utc_midnight + offset >= 0) & (since_utc_midnight + offset < DAY_S)).sum()), offset)
-        for offset in OFFSETS_S
-    ]
+def _days(table: _Table) -> tuple[list[str], NDArray[np.intp]]:
+    """The days' names in order, and the number of each trip's."""
+    if any(table.words):
+        told = [_day(table, row) for row in range(len(table.words))]
+    else:
+        told = [
+            datetime.fromtimestamp(unix, UTC).date().isoformat()
+            for unix in table.numbers["pickup_unix"].tolist()
+        ]
+    names, of_day = np.unique(np.array(told), return_inverse=True)
+    return [str(name) for name in names], of_day.astype(np.intp)
+
+
+def _day(table: _Table, row: int) -> str:
+    """A row's day, whatever time of day is written behind it."""
+    try:
+        return date.fromisoformat(table.words[row].strip()[:10]).isoformat()
+    except ValueError:
+        told = f"local_day is not a day (YYYY-MM-DD): {table.words[row]!r}"
+        raise RecordingUnreadable(f"{table.path}, line {table.lines[row]}: {told}") from None
+
+
+def _offset_s(since_utc_midnight: Floats, lon: float) -> int:
+    """Seconds to add to UTC for the local time under which most trips lie within their day. Where nights are quiet
+    several do equally well: of these one of full hours, and the nearest to the sun's."""
+    inside = [(_inside(since_utc_midnight + offset), offset) for offset in OFFSETS_S]
     most = max(count for count, _ in inside)
     return min(
-        (offset for count, offset in inside if count == most), key=lambda offset: (abs(offset), offset)
+        (offset for count, offset in inside if count == most),
+        key=lambda offset: (offset % 3_600 > 0, abs(offset - lon * SUN_S), offset),
     )
 
 
+def _inside(local_s: Floats) -> int:
+    return int(((local_s >= 0) & (local_s < DAY_S)).sum())
+
+
+def _clock(utc_midnight: float, offset_s: int, request: Floats) -> Clock:
+    """One day's clock: the file's, or an hour off it where more trips lie within the day then; or the clock of a day
+    that has an hour twice, where that brings in a good part of the trips."""
+    midnights = [utc_midnight - offset for offset in (offset_s, offset_s - 3_600, offset_s + 3_600)]
+
+    def inside(clock: Clock) -> int:
+        return _inside(clock.seconds(request))
+
+    best = max(map(Clock, midnights), key=inside)  # the first of equals: the file's
+    longer = max((Clock(midnight, back=True) for midnight in midnights), key=inside)
+    return longer if inside(longer) - inside(best) > TWICE_SHARE * len(request) else best
+
+
 def read_shifts(path: Path, city: City) -> dict[str, Shifts]:
-    """The shifts of each of the city's days; those that cross midnight belong to both."""
-    table, cabs = _table(path, SHIFT_COLUMNS[1:], number=None, text="cab_id")
-    _check_places(path, table["start_lat"], table["start_lon"])
-    places = city.plane.to_xy(table["start_lat"], table["start_lon"])
-    _, car = np.unique(np.array(cabs), return_inverse=True)
+    """The shifts of each of the city's days; those that cross midnight belong to both. Shifts of one car that
+    overlap are one shift, from where the first of them began."""
+    table = _table(path, SHIFT_COLUMNS, number=None, text=CAR)
+    start, end = table.numbers["start_unix"], table.numbers["end_unix"]
+    if not len(start):
+        raise RecordingUnreadable(f"{path}: no shift in it")
+    table.refuse(np.array([not word for word in table.words]), f"no {CAR}")
+    _check_times(table, "start_unix", "end_unix", "a shift")
+    places = _places(table, city.plane, "start")
+    _, car = np.unique(np.array(table.words), return_inverse=True)
+    kept, until = _merged(car, start, end)
+    car, start, places = car[kept], start[kept], places[kept]
     found = {}
     for day in city.days:
-        midnight = datetime.fromisoformat(day.name).replace(tzinfo=UTC) - timedelta(seconds=city.offset_s)
-        on, off = table["start_unix"] - midnight.timestamp(), table["end_unix"] - midnight.timestamp()
+        on, off = day.clock.seconds(start), day.clock.seconds(until)
         mine = np.flatnonzero((on < DAY_S) & (off > 0) & (off > on))
         mine = mine[np.argsort(on[mine], kind="stable")]
         _, number = np.unique(car[mine], return_inverse=True)
@@ -113,42 +201,93 @@ def read_shifts(path: Path, city: City) -> dict[str, Shifts]:
     return found
 
 
-def _check_places(path: Path, lat: Floats, lon: Floats) -> None:
-    wrong = np.flatnonzero(~((np.abs(lat) <= 90) & (np.abs(lon) <= 180)))
-    if len(wrong):
-        at = int(wrong[0])
-        raise RecordingUnreadable(f"{path}, line {at + 2}: no place on earth ({lat[at]}, {lon[at]})")
+def _merged(car: NDArray[np.intp], start: Floats, end: Floats) -> tuple[NDArray[np.intp], Floats]:
+    """The first row of each run of one car's overlapping shifts, in the file's order, and when the run ends."""
+    until: dict[int, float] = {}
+    running: dict[int, int] = {}
+    for row in np.lexsort((np.arange(len(car)), start, car)).tolist():
+        first = running.get(int(car[row]))
+        if first is not None and start[row] < until[first]:
+            until[first] = max(until[first], float(end[row]))
+        else:
+            running[int(car[row])], until[row] = row, float(end[row])
+    kept = sorted(until)
+    return np.array(kept, dtype=np.intp), np.array([until[row] for row in kept])
 
 
-def _table(
-    path: Path, columns: Sequence[str], *, number: str | None, text: str
-) -> tuple[dict[str, Floats], list[str]]:
-    """The numbers of `columns`, and of `number` (NaN where empty or absent); the words of `text`."""
+def _check_times(table: _Table, first: str, last: str, what: str) -> None:
+    for name in (first, last):
+        unix = table.numbers[name]
+        table.refuse((unix < 0) | (unix >= LATEST_UNIX), f"{name} is {{{name}}}, not seconds since 1970")
+    table.refuse(table.numbers[last] < table.numbers[first], f"{what} ends before it begins")
+
+
+def _plane(table: _Table) -> Plane:
+    """The plane around the middle of the pick-ups; where they lie about the antimeridian too."""
+    lat, lon = (_degrees(table, "pickup", axis) for axis in ("lat", "lon"))
+    if np.ptp(lon) > 180.0:
+        lon = np.where(lon < 0, lon + 360.0, lon)
+    middle = float(np.median(lon))
+    return Plane(LatLng(float(np.median(lat)), middle if middle <= 180.0 else middle - 360.0))
+
+
+def _degrees(table: _Table, what: str, axis: str) -> Floats:
+    """A column of latitudes or longitudes, looked through."""
+    column, most = table.numbers[f"{what}_{axis}"], 90 if axis == "lat" else 180
+    told = f"no place on earth ({{{what}_lat}}, {{{what}_lon}})"
+    table.refuse(~(np.abs(column) <= most), told)
+    return column
+
+
+def _places(table: _Table, plane: Plane, what: str) -> Floats:
+    """Metres on the plane."""
+    places = plane.to_xy(*(_degrees(table, what, axis) for axis in ("lat", "lon")))
+    told = f"{what} at ({{{what}_lat}}, {{{what}_lon}}) is over 1,000 km from the middle of the pick-ups"
+    table.refuse(np.hypot(*places.T) > FARTHEST_M, told)
+    return places
+
+
+def _table(path: Path, columns: Sequence[str], *, number: str | None, text: str) -> _Table:
+    """The numbers of `columns`, and of `number` (NaN where empty or absent); the words of `text`, which trips may
+    lack."""
     try:
         with _opened(path) as lines:
             rows = csv.reader(lines)
-            head = next(rows, [])
-            missing = [name for name in columns if name not in head]
+            head = [name.strip() for name in next(rows, [])]
+            needed = columns if number is not None else (*columns, text)
+            missing = [name for name in needed if name not in head]
             if missing:
-                raise RecordingUnreadable(f"{path}: no column {', '.join(missing)}")
-            body = list(rows)
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as told:
-        raise RecordingUnreadable(f"{path}: {told}") from told
+                there = f"; its first line is {','.join(head)[:100]!r}" if head else ": it is empty"
+                raise RecordingUnreadable(f"{path}: no column {', '.join(missing)}{there}")
+            read = [(rows.line_num, row) for row in rows if any(row)]  # an empty line is no row
+    except UnicodeDecodeError as told:
+        raise RecordingUnreadable(f"{path}: not text in UTF-8 ({told.reason})") from told
+    except (OSError, EOFError, zlib.error, csv.Error) as told:
+        said = told.strerror if isinstance(told, OSError) and told.strerror else told
+        raise RecordingUnreadable(f"{path}: {said}") from told
     at = {name: head.index(name) for name in head}
-    table = {name: np.fromiter(_numbers(path, body, name, at[name]), np.float64) for name in columns}
+    body = [row for _, row in read]
+    numbers = {name: np.fromiter(_numbers(path, read, name, at[name]), np.float64) for name in columns}
     if number is not None:
-        table[number] = np.full(len(body), math.nan)
+        numbers[number] = np.full(len(body), math.nan)
         if number in at:
-            table[number] = np.fromiter(_numbers(path, body, number, at[number], empty=math.nan), np.float64)
-    return table, [row[at[text]] if text in at and at[text] < len(row) else "" for row in body]
+            numbers[number] = np.fromiter(
+                _numbers(path, read, number, at[number], empty=math.nan), np.float64
+            )
+    return _Table(
+        path=path,
+        lines=np.array([line for line, _ in read], dtype=np.int64),
+        numbers=numbers,
+        words=[row[at[text]].strip() if text in at and at[text] < len(row) else "" for row in body],
+    )
 
 
 def _numbers(
-    path: Path, body: Sequence[Sequence[str]], name: str, at: int, *, empty: float | None = None
+    path: Path, read: Sequence[tuple[int, Sequence[str]]], name: str, at: int, *, empty: float | None = None
 ) -> Iterator[float]:
-    for line, row in enumerate(body, start=2):
+    for line, row in read:
         try:
-            yield empty if empty is not None and not row[at] else _finite(row[at])
+            yield empty if empty is not None and row[at].strip().lower() in NOTHING else _finite(row[at])
         except (IndexError, ValueError):
             told = row[at] if at < len(row) else "nothing"
             raise RecordingUnreadable(f"{path}, line {line}: {name} is not a number: {told!r}") from None
@@ -161,9 +300,10 @@ def _finite(text: str) -> float:
     return value
 
 
-def _opened(path: Path) -> TextIO:
+@contextmanager
+def _opened(path: Path) -> Iterator[TextIO]:
+    """The file's text, read once from its beginning: it may be a pipe."""
     with path.open("rb") as raw:
-        packed = raw.read(2) == b"\x1f\x8b"
-    if packed:
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
-    return path.open(encoding="utf-8-sig", newline="")
+        packed = raw.peek(2)[:2] == b"\x1f\x8b"
+        with io.TextIOWrapper(gzip.GzipFile(fileobj=raw) if packed else raw, "utf-8-sig", newline="") as text:
+            yield text

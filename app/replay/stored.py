@@ -13,7 +13,7 @@ from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import open_database
-from app.replay.command import write
+from app.replay.command import check_targets, write
 from domain.rules.errors import UnknownMarket
 from domain.store import catalogue, rounds
 from matching.whatif.stored import Change, reweigh, summary
@@ -32,24 +32,30 @@ class StoredDay:
 
 async def reweigh_day(url: str, asked: argparse.Namespace) -> int:
     """Solve the stored rounds again and tell what changes; the exit status. Writes nothing to the database."""
+    if asked.trips is not None or asked.html is not None:
+        print("coudmain: --from-db takes no TRIPS and writes no --html, only --json", file=sys.stderr)
+        return 2
     database = open_database(url, idle_within=0)  # a page of rounds may take a minute to solve again
     try:
+        check_targets((asked.json,))
         async with AsyncSession(database) as db:
             told_day = await report(db, StoredDay(asked.market, asked.from_db, asked.weights))
+        for line in lines(told_day):
+            print(line)
+        write(asked.json, json.dumps(told_day, indent=1, ensure_ascii=False) + "\n")
     except UnknownMarket as unknown:
         print(f"coudmain: {unknown.detail}", file=sys.stderr)
         return 1
     except ProgrammingError:
         print("coudmain: the database is not at this version: ./coudmain migrate", file=sys.stderr)
         return 1
-    except ValueError as told:  # a round stored by a version that wrote another format
+    except (
+        ValueError
+    ) as told:  # a round stored by a version that wrote another format, or no place for a report
         print(f"coudmain: {told}", file=sys.stderr)
         return 1
     finally:
         await database.dispose()
-    for line in lines(told_day):
-        print(line)
-    write(asked.json, json.dumps(told_day, indent=1, ensure_ascii=False) + "\n")
     return 0
 
 

@@ -76,7 +76,13 @@ def notes(told: dict[str, Any]) -> Iterator[str]:
     elif len(told["days"]) > 1 and all(set(of["travel_from"]) & set(learnt) for of in learnt.values()):
         yield "Leave one day out: each day was lived with what the others taught."
     for pair in told["differences"]:
-        how = f"paired over {pair['pairs']} {pair['paired_over']}"
+        over = pair["paired_over"] if pair["pairs"] > 1 else pair["paired_over"].removesuffix("s")
+        how = f"paired over {pair['pairs']} {over}"
         error = "± one standard error" if pair["pairs"] > 1 else "one pair has no error"
         yield f"{pair['policy']} less {pair['less']}: {how}, {error}."
+    if told["clock"]["days_named"]:
+        ahead_h = told["clock"]["utc_offset_s"] / 3_600
+        yield f"Days and hours by the local clock that the days and times show: {ahead_h:+g} h from UTC."
+    else:
+        yield "No trip says its local_day: days and hours are UTC's, and a local day may lie in two of them."
     yield "The pick-up stands for the request; whoever is asked says yes: a recording knows neither when nor who not."

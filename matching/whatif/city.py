@@ -17,6 +17,20 @@ ZONE_RES = 7
 HOUR_S = 3_600.0
 
 
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """A day's clock: when its midnight was, and whether it went back by an hour that night, which then has one hour
+    twice."""
+
+    midnight_unix: float = 0.0
+    back: bool = False
+
+    def seconds(self, unix: Floats) -> Floats:
+        """Seconds after midnight as the clock told them. Clocks go back at two or at three: here at two."""
+        since_s = unix - self.midnight_unix
+        return np.where(self.back & (since_s >= 2 * HOUR_S), since_s - HOUR_S, since_s)
+
+
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Day:
     """The trips of one local day, in order of request. Times in seconds after local midnight, places (n, 2) in
@@ -34,6 +48,7 @@ class Day:
     driven_m: Floats
     """Along the streets, where it was recorded; NaN: it was not."""
     pickup_cell: NDArray[np.uint64]
+    clock: Clock = Clock()
 
     def __post_init__(self) -> None:
         n = len(self.request_s)
@@ -80,11 +95,15 @@ class Shifts:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class City:
-    """Recorded days, oldest first, the plane they lie on, and the seconds their clocks are ahead of UTC."""
+    """Recorded days, oldest first, the plane they lie on, and the seconds that most of their clocks are ahead of UTC.
+
+    `days_named`: False where nobody said which local day a trip was on, and days are UTC's.
+    """
 
     plane: Plane
     days: tuple[Day, ...]
     offset_s: float = 0.0
+    days_named: bool = True
 
     def day(self, name: str) -> Day:
         """The day of this name. `KeyError` when there is none."""

@@ -6,6 +6,7 @@ took when it was recorded. Every few minutes idle cars drift to where the foreca
 deciding alike. A car that was decided on says yes: how people answer is not in a recording.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,10 +50,11 @@ def simulate(
     *,
     rules: Rules,
     foresight: Foresight | None = None,
+    hourly: Callable[[float], None] | None = None,
 ) -> Outcome:
     """Live the day. `fares` in cents, one a trip. With `foresight` a round that is not ample says what it
-    anticipates."""
-    return _Living(day, shifts, learnt, decide, fares, rules, foresight).lived()
+    anticipates. `hourly` hears the seconds of the day that have been lived, at each full hour."""
+    return _Living(day, shifts, learnt, decide, fares, rules, foresight).lived(hourly)
 
 
 class _Living:
@@ -84,12 +86,14 @@ class _Living:
         self.idle_before = np.empty(0, dtype=np.intp)
         self.hopeless = False
 
-    def lived(self) -> Outcome:
+    def lived(self, hourly: Callable[[float], None] | None) -> Outcome:
         rules = self.rules
         steps = int(np.ceil((DAY_S + rules.patience_s) / rules.window_s)) + 1
         every = max(1, round(rules.reposition_every_s / rules.window_s)) if rules.reposition_every_s else 0
         for step in range(steps + 1):
             now_s = step * rules.window_s
+            if hourly is not None and now_s % HOUR_S < rules.window_s:
+                hourly(now_s)
             self.fleet.turn_up(now_s)
             fresh = self._publish(now_s)
             if len(self.open):

@@ -1,60 +1,21 @@
 """`./coudmain replay` on a small made-up city: what it reads, what it writes, what it refuses."""
 
-import csv
-import gzip
 import json
 import re
 from argparse import ArgumentParser
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from app.cli import main
 from app.replay.arguments import add_to
 from app.replay.files import RecordingUnreadable, read_shifts, read_trips
 from matching.whatif.policies import POLICIES
+from tests.app.recordings import COLUMNS, DAYS, OFFSET, trips_of, written
 
 pytestmark = pytest.mark.usefixtures("log_of_its_own")  # the command sets up the log of its process
-
-COLUMNS = (
-    "cab_id", "pickup_unix", "dropoff_unix", "pickup_lat", "pickup_lon", "dropoff_lat", "dropoff_lon", "gps_km",
-    "local_day",
-)  # fmt: skip
-OFFSET = timedelta(hours=-7)
-DAYS = ("2026-03-05", "2026-03-06", "2026-03-07")
-
-
-def trips_of(days: tuple[str, ...] = DAYS, a_day: int = 60, seed: int = 1) -> list[dict[str, object]]:
-    """Trips between Nice and Monaco all day long, by clocks seven hours behind UTC."""
-    rng, found = np.random.default_rng(seed), []
-    for day in days:
-        midnight = datetime.fromisoformat(day).replace(tzinfo=UTC) - OFFSET
-        for at in np.sort(rng.uniform(0, 86_399, a_day)).tolist():
-            pickup = midnight.timestamp() + round(at)
-            lat, lon = rng.normal(43.70, 0.01, 2), rng.normal(7.27, 0.02, 2)
-            found.append(
-                dict(
-                    zip(
-                        COLUMNS,
-                        (1, pickup, pickup + 300, lat[0], lon[0], lat[1], lon[1], "", day),
-                        strict=True,
-                    )
-                )
-            )
-    return found
-
-
-def written(path: Path, rows: list[dict[str, object]], columns: tuple[str, ...] = COLUMNS) -> Path:
-    """As CSV, gzipped where the name says so."""
-    opened = gzip.open if path.suffix == ".gz" else Path.open
-    with opened(path, "wt", newline="") as file:
-        table = csv.DictWriter(file, columns, extrasaction="ignore")
-        table.writeheader()
-        table.writerows(rows)
-    return path
 
 
 @pytest.fixture
@@ -226,6 +187,9 @@ def test_a_single_day_was_learnt_from_itself_and_it_says_so(
         (["--days", "2026-04-01"], "no trip on 2026-04-01"),
         (["--fleet", "shifts"], "needs --shifts"),
         (["--shifts", "/nowhere.csv"], "nowhere.csv"),
+        (["--json", "/nowhere/out.json"], "no directory /nowhere"),
+        (["--html", "/"], "/ is a directory"),
+        (["--fleet", "1", "--window", "300", "--json", "/dev/full"], "/dev/full: No space left"),
     ],
 )
 def test_what_cannot_be_lived_is_refused_in_a_line(
@@ -246,8 +210,16 @@ def test_a_replay_of_nothing_is_refused(capsys: pytest.CaptureFixture[str]) -> N
         ({"pickup_lat": "north"}, "line 3: pickup_lat is not a number"),
         ({"pickup_lat": 95}, "line 3: no place on earth"),
         ({"pickup_lon": "nan"}, "line 3: pickup_lon is not a number"),
-        ({"dropoff_unix": 0}, "ends before it begins"),
-        ({"local_day": "yesterday"}, "local_day"),
+        ({"dropoff_unix": 0}, "line 3: a trip ends before it begins"),
+        ({"dropoff_unix": 4_000_000_000}, "line 3: a trip of more than a day"),
+        ({"pickup_unix": 1_772_733_600_000}, "line 3: pickup_unix is 1.7727336e+12, not seconds"),
+        ({"pickup_lat": 0, "pickup_lon": 0}, "line 3: pickup at (0, 0) is over 1,000 km"),
+        ({"dropoff_lat": 0, "dropoff_lon": 0}, "line 3: dropoff at (0, 0) is over 1,000 km"),
+        ({"gps_km": -1}, "line 3: gps_km is -1, not a length"),
+        ({"gps_km": 4263}, "line 3: gps_km is 4263, not a length in kilometres"),
+        ({"local_day": "yesterday"}, "line 3: local_day is not a day"),
+        ({"local_day": ""}, "line 3: local_day is not a day"),
+        ({"local_day": "2026-01-01"}, "is not on 2026-01-01"),
     ],
 )
 def test_a_wrong_row_is_named(tmp_path: Path, change: dict[str, object], words: str) -> None:
@@ -274,7 +246,9 @@ def test_a_missing_column_and_an_empty_file_are_named(tmp_path: Path) -> None:
         ["--fleet", "0"],
         ["--fleet", "many"],
         ["--seed", "-1"],
+        ["--seed", "one"],
         ["--window", "0"],
+        ["--window", "long"],
         ["--weights", "kindness=1"],
         ["--weights", "fairness_s=-1"],
         ["--weights", "fairness_s=much"],
@@ -282,9 +256,14 @@ def test_a_missing_column_and_an_empty_file_are_named(tmp_path: Path) -> None:
         ["--from-db", "yesterday"],
     ],
 )
-def test_an_argument_that_means_nothing_is_refused(wrong: list[str]) -> None:
+def test_an_argument_that_means_nothing_is_refused(
+    wrong: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     parser = ArgumentParser()
     add_to(parser)
     with pytest.raises(SystemExit):
         parser.parse_args(["trips.csv", *wrong])
+    assert "value: '" not in capsys.readouterr().err, (
+        "says what is wanted, not which function was not content"
+    )
     assert set(POLICIES) >= {"batch", "nearest"}
