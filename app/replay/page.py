@@ -24,6 +24,7 @@ figure{margin:1.5rem 0}figcaption{font-weight:600}.plot{width:100%;height:auto}
 .s0{fill:var(--c0)}.s1{fill:var(--c1)}.s2{fill:var(--c2)}.s3{fill:var(--c3)}
 .l0{stroke:var(--c0)}.l1{stroke:var(--c1);stroke-dasharray:7 4}
 .l2{stroke:var(--c2);stroke-dasharray:2 4}.l3{stroke:var(--c3)}
+@media(max-width:30rem){.plot text{font-size:18px}}
 path{fill:none;stroke-width:2.5}details{margin-top:.3rem}summary{cursor:pointer;padding:.4rem 0}
 """
 
@@ -80,7 +81,8 @@ def _served(policies: Sequence[dict[str, Any]]) -> str:
 
 
 def _zones(policies: Sequence[dict[str, Any]]) -> str:
-    """The zones with the most requests, as a table: a map would need somebody else's ground."""
+    """The zones with the most requests, by number (their ids are in the table): a map would need somebody else's
+    ground."""
     every = policies[0]["service_by_zone"]
     most = sorted(every, key=lambda cell: (-every[cell]["requests"], cell))[:20]
     return bars(
@@ -88,6 +90,7 @@ def _zones(policies: Sequence[dict[str, Any]]) -> str:
         most,
         _series(policies, "service_by_zone", most),
         unit=" %",
+        below=[f"{place}" for place in range(1, len(most) + 1)],
     )
 
 

@@ -24,8 +24,15 @@ class Series:
     values: Sequence[float | None]
 
 
-def bars(title: str, labels: Sequence[str], series: Sequence[Series], *, unit: str) -> str:
-    """Groups of bars, one a series, one group a label."""
+def bars(
+    title: str,
+    labels: Sequence[str],
+    series: Sequence[Series],
+    *,
+    unit: str,
+    below: Sequence[str] | None = None,
+) -> str:
+    """Groups of bars, one a series, one group a label. `below` stands under the bars where labels are too long."""
     top = _ceiling(series)
     room = (WIDTH - LEFT) / max(1, len(labels))
     each = room * 0.8 / max(1, len(series))
@@ -40,7 +47,7 @@ def bars(title: str, labels: Sequence[str], series: Sequence[Series], *, unit: s
                 f'<rect class="s{s}" x="{x:.1f}" y="{HEIGHT - BOTTOM - height:.1f}" width="{each:.1f}" '
                 f'height="{height:.1f}"><title>{escape(f"{one.name}, {labels[i]}: {value:.4g}{unit}")}</title></rect>'
             )
-    return _figure(title, labels, series, "".join(drawn), top, unit)
+    return _figure(title, labels, series, "".join(drawn), top, unit, below=below or labels)
 
 
 def lines(title: str, labels: Sequence[str], series: Sequence[Series], *, unit: str) -> str:
@@ -59,7 +66,7 @@ def lines(title: str, labels: Sequence[str], series: Sequence[Series], *, unit: 
             path.append(f"{pen}{x:.1f} {y:.1f}")
             pen = "L"
         drawn.append(f'<path class="l{s}" d="{" ".join(path)}"/>')
-    return _figure(title, labels, series, "".join(drawn), top, unit)
+    return _figure(title, labels, series, "".join(drawn), top, unit, below=labels)
 
 
 def _ceiling(series: Sequence[Series]) -> float:
@@ -74,7 +81,14 @@ def _ceiling(series: Sequence[Series]) -> float:
 
 
 def _figure(
-    title: str, labels: Sequence[str], series: Sequence[Series], drawn: str, top: float, unit: str
+    title: str,
+    labels: Sequence[str],
+    series: Sequence[Series],
+    drawn: str,
+    top: float,
+    unit: str,
+    *,
+    below: Sequence[str],
 ) -> str:
     grid = []
     for quarter in range(5):
@@ -86,7 +100,7 @@ def _figure(
         )
     room = (WIDTH - LEFT) / max(1, len(labels))
     every = max(1, -(-len(labels) // 12))  # a phone has room for a dozen words
-    for i, label in enumerate(labels):
+    for i, label in enumerate(below):
         if i % every == 0:
             grid.append(
                 f'<text x="{LEFT + room * (i + 0.5):.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">'
@@ -106,14 +120,17 @@ def _figure(
         for s, one in enumerate(series)
     )
     head = "".join(f"<th scope=col>{escape(one.name)}</th>" for one in series)
+    named = [
+        label if short == label else f"{short}: {label}" for short, label in zip(below, labels, strict=True)
+    ]
     body = "".join(
-        f"<tr><th scope=row>{escape(label)}</th>"
+        f"<tr><th scope=row>{escape(named[i])}</th>"
         + "".join(
             f"<td>{'–' if one.values[i] is None else f'{one.values[i]:.4g}{escape(unit)}'}</td>"
             for one in series
         )
         + "</tr>"
-        for i, label in enumerate(labels)
+        for i in range(len(labels))
     )
     return (
         f"<figure><figcaption>{escape(title)}</figcaption><p class=keys>{keys}</p>"

@@ -150,7 +150,7 @@ def _pool(values: list[Any], name: str) -> Any:
     if not known:
         return None
     if isinstance(known[0], Mapping):
-        groups = sorted({group for value in known for group in value})
+        groups = dict.fromkeys(group for value in known for group in value)  # in the order they are told
         return {group: _regrouped([value[group] for value in known if group in value]) for group in groups}
     if isinstance(known[0], list):
         return np.sum(known, axis=0).tolist()

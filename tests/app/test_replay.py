@@ -12,6 +12,7 @@ import pytest
 from app.cli import main
 from app.replay.arguments import add_to
 from app.replay.files import RecordingUnreadable, read_shifts, read_trips
+from matching.whatif.outcome import SENIORITY
 from matching.whatif.policies import POLICIES
 from tests.app.recordings import COLUMNS, DAYS, OFFSET, trips_of, written
 
@@ -145,6 +146,13 @@ def check_page(html: str) -> None:
     assert reader.fetched == []
     assert reader.images == reader.described >= 5
     assert "prefers-color-scheme" in html
+    order = [html.index(f">{words}</text>") for words in SENIORITY]
+    assert order == sorted(order), "time on duty from the shortest to the longest"
+    below = re.findall(r'text-anchor="middle">([^<]*)</text>', html)
+    assert not [label for label in below if len(label) > 24 or label.endswith("fff")], (
+        "too long for its place"
+    )
+    assert re.search(r"<th scope=row>1: 87[0-9a-f]{13}</th>", html), "a zone's id is in the table"
     assert 'name="viewport"' in html
     assert not re.search(r"https?://|NaN|Infinity", html)
 
