@@ -13,6 +13,7 @@ from matching.whatif.policies import POLICIES, PRODUCTION
 T = TypeVar("T")
 
 MOST_CARS: Final = 20_000
+MOST_WEIGHT: Final = 1e6  # s: eleven days; a million times that, and sums lose the seconds
 SHIFTS: Final = "shifts"
 
 WEIGHTS: Final = tuple(
@@ -73,6 +74,8 @@ def weights(text: str) -> dict[str, float]:
         if name not in WEIGHTS:
             raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(WEIGHTS)}")
         found[name] = _read(number, float, f"{name} wants a number, as in {name}=60")
+        if found[name] > MOST_WEIGHT:
+            raise argparse.ArgumentTypeError(f"{part}: a weight is {MOST_WEIGHT:,.0f} at most")
         try:
             replace(PRODUCTION, **found)  # type: ignore[arg-type]  # its own check of the number
         except ValueError as told:

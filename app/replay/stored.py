@@ -16,6 +16,7 @@ from app.database import open_database
 from app.replay.command import check_targets, write
 from domain.rules.errors import UnknownMarket
 from domain.store import catalogue, rounds
+from domain.store.outage import DatabaseAway
 from matching.whatif.stored import Change, reweigh, summary
 
 PAGE: Final = 200  # rounds read at once: a problem is some ten to a hundred kilobytes
@@ -30,6 +31,10 @@ class StoredDay:
     weights: dict[str, float]
 
 
+class NoRounds(ValueError):
+    """A day of which no round is stored."""
+
+
 async def reweigh_day(url: str, asked: argparse.Namespace) -> int:
     """Solve the stored rounds again and tell what changes; the exit status. Writes nothing to the database."""
     if asked.trips is not None or asked.html is not None:
@@ -40,11 +45,18 @@ async def reweigh_day(url: str, asked: argparse.Namespace) -> int:
         check_targets((asked.json,))
         async with AsyncSession(database) as db:
             told_day = await report(db, StoredDay(asked.market, asked.from_db, asked.weights))
+        if not told_day["rounds"]:
+            raise NoRounds(
+                f"{asked.market} has no stored round of {asked.from_db}: nothing was asked, or it is forgotten"
+            )
         for line in lines(told_day):
             print(line)
         write(asked.json, json.dumps(told_day, indent=1, ensure_ascii=False) + "\n")
     except UnknownMarket as unknown:
         print(f"coudmain: {unknown.detail}", file=sys.stderr)
+        return 1
+    except DatabaseAway as away:
+        print(f"coudmain: {away}", file=sys.stderr)
         return 1
     except ProgrammingError:
         print("coudmain: the database is not at this version: ./coudmain migrate", file=sys.stderr)
@@ -92,6 +104,8 @@ def lines(told: dict[str, Any]) -> list[str]:
     said.append(f"{'':24}{'as it was':>14}{'as weighed':>14}")
     for name, was in told["before"].items():
         said.append(f"{name.replace('_', ' '):24}{_number(was):>14}{_number(told['after'][name]):>14}")
+    if told["weights"].get("fairness_s") and told["before"]["income_above_mean"] is None:
+        said.append("Nobody's income was known in what was asked: fairness had nothing to weigh.")
     said.append("Each round is asked again as it stood; what would have followed from it is not lived again.")
     return said
 

@@ -260,6 +260,7 @@ def test_a_missing_column_and_an_empty_file_are_named(tmp_path: Path) -> None:
         ["--weights", "kindness=1"],
         ["--weights", "fairness_s=-1"],
         ["--weights", "fairness_s=much"],
+        ["--weights", "nobody_s=1e308"],
         ["--days", ","],
         ["--from-db", "yesterday"],
     ],

@@ -98,6 +98,14 @@ async def test_the_command_tells_and_writes_what_changes(
     assert json.loads(out.read_text())["weights"] == {"fairness_s": 60.0}
     assert "under fairness_s = 60" in capsys.readouterr().out
     assert await reweigh_day(database_url, parser.parse_args([*command, "--market", "atlantis"])) == 1
+    assert await reweigh_day(database_url, parser.parse_args([*command, "--json", "/nowhere/out.json"])) == 1
+    assert "no directory /nowhere" in capsys.readouterr().err
+    assert await reweigh_day(database_url, parser.parse_args(["--from-db", "2020-01-01"])) == 1
+    assert "monaco has no stored round of 2020-01-01" in capsys.readouterr().err
+    assert await reweigh_day(database_url, parser.parse_args([*command, "--html", "out.html"])) == 2
+    away = "postgresql+asyncpg://coudmain@127.0.0.1:1/none"
+    assert await reweigh_day(away, parser.parse_args(command)) == 1
+    assert "no connection to the database" in capsys.readouterr().err
     async with tools.sessions.begin() as db:
         await db.execute(update(Round).values(problem={"format": 99}))
     assert await reweigh_day(database_url, parser.parse_args(command)) == 1
