@@ -1,10 +1,14 @@
 """`python -m app.replay`: recorded trips without the rest of the engine, whose import takes seconds."""
 
 import argparse
+import signal
 import sys
 
-from app.replay.arguments import add_to
-from app.replay.command import replay
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # while the rest loads, Ctrl-C ends it without a word
+from app.replay.arguments import add_to  # noqa: E402 - the signal is set first
+from app.replay.command import replay  # noqa: E402
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def main(arguments: list[str]) -> int:

@@ -1,7 +1,11 @@
 """`./coudmain replay` on a small made-up city: what it reads, what it writes, what it refuses."""
 
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
 from argparse import ArgumentParser
 from datetime import UTC, datetime
 from html.parser import HTMLParser
@@ -205,6 +209,18 @@ def test_what_cannot_be_lived_is_refused_in_a_line(
 ) -> None:
     assert main(["replay", str(trips), *arguments]) == 1
     assert words in capsys.readouterr().err
+
+
+def test_an_interrupt_while_it_loads_is_quiet(tmp_path: Path) -> None:
+    (tmp_path / "numpy.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    path = os.pathsep.join((str(tmp_path), str(Path.cwd())))
+    ended = subprocess.run(
+        [sys.executable, "-P", "-m", "app.replay", "trips.csv"],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (-signal.SIGINT, b"")
 
 
 def test_a_replay_of_nothing_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
