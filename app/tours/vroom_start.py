@@ -67,7 +67,7 @@ class _Asked:
         ways = np.minimum(np.ceil(problem.seconds), NO_WAY)
         question.set_durations_matrix(profile="car", matrix_input=ways.astype(np.uint32))
         for number, vehicle in enumerate(vehicles):
-            window = vroom.TimeWindow(math.ceil(vehicle.from_s), _floor(min(vehicle.until_s, LAST)))
+            window = vroom.TimeWindow(_ceil(vehicle.from_s), _floor(min(vehicle.until_s, LAST)))
             ends = {} if vehicle.end is None else {"end": vehicle.end}
             question.add_vehicle(
                 vroom.Vehicle(
@@ -102,7 +102,7 @@ class _Asked:
 
 
 def _step(number: int, halt: Halt) -> Any:
-    window = vroom.TimeWindow(math.ceil(halt.earliest_s), _floor(halt.latest_s))
+    window = vroom.TimeWindow(_ceil(halt.earliest_s), _floor(halt.latest_s))
     return vroom.ShipmentStep(
         number, location=halt.place, default_service=math.ceil(halt.service_s), time_windows=[window]
     )
@@ -113,7 +113,12 @@ def _can_be_asked(errand: Errand) -> bool:
 
 
 def _holds_a_second(earliest_s: float, latest_s: float) -> bool:
-    return math.ceil(earliest_s) <= _floor(latest_s)
+    return _ceil(earliest_s) <= _floor(latest_s)
+
+
+def _ceil(moment: float) -> int:
+    """VROOM knows no time before the problem's moment: what was open then is open from it on."""
+    return math.ceil(max(0.0, moment))
 
 
 def _floor(moment: float) -> int:

@@ -75,17 +75,17 @@ def _searched(problem: TourProblem, layout: Layout, effort: Effort) -> Tours:
     missing = np.zeros(len(problem.errands), np.int64)
     missing[: len(left)] = left
     scale = _mean_drive(terrain)
-    if effort.improve and scale > 0:
+    if effort.improve:
         anneal(terrain, best, now, tried, missing, len(left), effort.improve, scale, nobody, dice)
     return _read(problem, layout, nobody)
 
 
 def _mean_drive(terrain: Terrain) -> float:
-    """The mean of the ways between stops, s; 0 where there are none."""
+    """The mean of the ways between stops, s; a second where all are at one place, or none reaches another."""
     stops = np.concatenate((terrain.pickup, terrain.drop))
     ways = terrain.seconds[np.ix_(stops, stops)]
     known = ways[np.isfinite(ways)]
-    return float(known.mean()) if len(known) else 0.0
+    return (float(known.mean()) if len(known) else 0.0) or 1.0
 
 
 def _read(problem: TourProblem, layout: Layout, nobody: Floats) -> Tours:

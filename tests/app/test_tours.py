@@ -90,6 +90,13 @@ def test_what_has_no_whole_second_is_left_to_our_search(day: TourProblem):
     assert started(alone, fewest=True) is alone
 
 
+def test_what_was_open_before_now_is_open_from_now_on(day: TourProblem):
+    """VROOM counts from zero: a moment before it would be one in 136 years."""
+    errands = tuple(replace(e, pickup=replace(e.pickup, earliest_s=-90.5)) for e in day.errands)
+    begun = started(replace(day, errands=errands), fewest=True)
+    assert sum(len(vehicle.plan) for vehicle in begun.vehicles) == 16
+
+
 def test_where_nothing_fits_anybody_nothing_is_begun(day: TourProblem):
     heavy = replace(day, errands=tuple(replace(errand, load=99) for errand in day.errands))
     assert [vehicle.plan for vehicle in started(heavy, fewest=True).vehicles] == [(), (), ()]

@@ -368,3 +368,17 @@ def test_a_running_plan_that_is_late_or_too_long_is_refused():
         pool(TourProblem(errands=(late,), vehicles=(vehicle,), seconds=seconds, seed=0))
     with pytest.raises(ValueError, match="is over 1"):
         pool(TourProblem(errands=(errand("a", 1, 2),), vehicles=(vehicle,), seconds=seconds, seed=0, room=1))
+
+
+def test_where_all_is_at_one_place_what_is_worth_most_is_carried() -> None:
+    """No way is any shorter there, and there is room for one of three."""
+    errands = tuple(
+        Errand(id=name, pickup=Halt(place=0), drop=Halt(place=1, latest_s=latest_s), nobody_s=worth)
+        for name, latest_s, worth in (("a", 100.0, 0.0), ("b", 200.0, 0.0), ("c", 300.0, 3_600.0))
+    )
+    van = Vehicle(id="van", start=0)
+    answer = plan(
+        TourProblem(errands=errands, vehicles=(van,), seconds=np.zeros((2, 2)), seed=1, room=2),
+        Effort(shrink=0, improve=200),
+    )
+    assert {name for name, _ in answer.unplanned} == {"a", "b"}
