@@ -43,16 +43,30 @@ def _published(where: Path) -> Iterator[Instance]:
                 row["instance"].lower(): (int(row["vehicles"]), float(row["distance"]))
                 for row in csv.DictReader(lines)
             }
-    texts = {file.stem: file.read_text() for file in folder.glob("*.txt")}
+    texts = {name: text for name, text in _texts(where) if _is_instance(text)}
     if not texts:
-        archive = where if where.is_file() else next(folder.glob("*.tar.xz"))
+        raise SystemExit(f"{WHERE}={where}: no instance there, neither as .txt nor in a .tar.xz")
+    for name in sorted(texts):
+        yield Instance(name, read(texts[name]), best.get(name.lower()))
+
+
+def _texts(where: Path) -> Iterator[tuple[str, str]]:
+    """Name and text of what may be instances: of this archive, else of the directory's files and archives."""
+    for archive in [where] if where.is_file() else sorted(where.glob("*.tar.xz")):
         with tarfile.open(archive) as opened:
             for member in opened.getmembers():
                 handle = opened.extractfile(member)
-                if member.name.endswith(".txt") and handle is not None:
-                    texts[Path(member.name).stem] = handle.read().decode()
-    for name in sorted(texts):
-        yield Instance(name, read(texts[name]), best.get(name.lower()))
+                if member.name.lower().endswith(".txt") and handle is not None:
+                    yield Path(member.name).stem, handle.read().decode(errors="replace")
+    for file in where.iterdir() if where.is_dir() else ():
+        if file.suffix.lower() == ".txt":
+            yield file.stem, file.read_text(errors="replace")
+
+
+def _is_instance(text: str) -> bool:
+    """Whether it begins as one: how many vehicles, their capacity, their speed; then nine numbers a task."""
+    lines = [line.split() for line in text.splitlines() if line.strip()]
+    return len(lines) > 1 and [len(line) for line in lines[:2]] == [3, 9] and lines[0][0].isdecimal()
 
 
 def read(text: str) -> TourProblem:
