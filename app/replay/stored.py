@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
@@ -13,12 +13,13 @@ from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import open_database
-from app.replay.command import check_targets, write
+from app.replay.command import check_targets, tell, write
 from domain.rules.errors import UnknownMarket
 from domain.store import catalogue, rounds
 from domain.store.outage import DatabaseAway
 from matching.whatif.stored import Change, reweigh, summary
 
+TOLD_EVERY: Final = 1_000  # rounds, of which a busy day has tens of thousands
 PAGE: Final = 200  # rounds read at once: a problem is some ten to a hundred kilobytes
 
 
@@ -44,7 +45,7 @@ async def reweigh_day(url: str, asked: argparse.Namespace) -> int:
     try:
         check_targets((asked.json,))
         async with AsyncSession(database) as db:
-            told_day = await report(db, StoredDay(asked.market, asked.from_db, asked.weights))
+            told_day = await report(db, StoredDay(asked.market, asked.from_db, asked.weights), tell)
         if not told_day["rounds"]:
             raise NoRounds(
                 f"{asked.market} has no stored round of {asked.from_db}: nothing was asked, or it is forgotten"
@@ -71,11 +72,17 @@ async def reweigh_day(url: str, asked: argparse.Namespace) -> int:
     return 0
 
 
-async def report(db: AsyncSession, of: StoredDay) -> dict[str, Any]:
+async def report(
+    db: AsyncSession, of: StoredDay, tell: Callable[[str], None] = lambda _: None
+) -> dict[str, Any]:
     """The day's `summary`, under its head. `UnknownMarket` where there is none."""
     market = await catalogue.market(db, of.market)
     midnight = datetime.combine(date.fromisoformat(of.day), time(), ZoneInfo(market.timezone))
-    changes = [change async for change in _changes(db, of, midnight)]
+    changes = []
+    async for change in _changes(db, of, midnight):
+        changes.append(change)
+        if len(changes) % TOLD_EVERY == 0:
+            tell(f"{len(changes)} rounds solved again")
     return {"market": of.market, "day": of.day, "weights": of.weights, **summary(changes)}
 
 
