@@ -211,6 +211,37 @@ def test_what_cannot_be_lived_is_refused_in_a_line(
     assert words in capsys.readouterr().err
 
 
+def test_it_says_by_which_clock_and_how_far_it_is(
+    trips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.replay.days.QUIET_S", 0.0)
+    command = ["--fleet", "3", "--policy", "nearest", "--window", "300"]
+    assert main(["replay", str(trips), "--days", DAYS[0], *command]) == 0
+    told = capsys.readouterr()
+    assert "-7 h from UTC" in told.out
+    assert f"{DAYS[0]} nearest seed 1: lived until 01:00" in told.err
+    plain = written(tmp_path / "plain.csv", trips_of(), COLUMNS[1:7])
+    assert main(["replay", str(plain), *command]) == 0
+    assert "days and hours are UTC's" in capsys.readouterr().out
+
+
+def test_a_day_on_which_nobody_works_wants_a_fleet(
+    trips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    midnight = (datetime.fromisoformat(DAYS[0]).replace(tzinfo=UTC) - OFFSET).timestamp()
+    shift: dict[str, object] = {
+        "cab_id": 1,
+        "start_unix": midnight,
+        "end_unix": midnight + 80_000,
+        "start_lat": 43.7,
+        "start_lon": 7.27,
+    }
+    file = written(tmp_path / "shifts.csv", [shift], tuple(shift))
+    assert main(["replay", str(trips), "--shifts", str(file)]) == 1
+    assert f"no shift on {DAYS[1]}: leave the day out" in capsys.readouterr().err
+    assert main(["replay", str(trips), "--shifts", str(file), "--days", DAYS[0], "--policy", "nearest"]) == 0
+
+
 def test_an_interrupt_while_it_loads_is_quiet(tmp_path: Path) -> None:
     (tmp_path / "numpy.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
     path = os.pathsep.join((str(tmp_path), str(Path.cwd())))
