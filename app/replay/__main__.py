@@ -4,11 +4,9 @@ import argparse
 import signal
 import sys
 
-signal.signal(signal.SIGINT, signal.SIG_DFL)  # while the rest loads, Ctrl-C ends it without a word
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # while anything loads, Ctrl-C ends it without a word
 from app.replay.arguments import add_to  # noqa: E402 - the signal is set first
 from app.replay.command import replay  # noqa: E402
-
-signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def main(arguments: list[str]) -> int:
@@ -19,7 +17,9 @@ def main(arguments: list[str]) -> int:
     if asked.from_db is not None:
         from app.cli import main as engine  # noqa: PLC0415 - five seconds that recorded trips do not need
 
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         return engine(["replay", *arguments])
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return replay(asked)
     except KeyboardInterrupt:

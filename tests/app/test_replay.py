@@ -242,11 +242,12 @@ def test_a_day_on_which_nobody_works_wants_a_fleet(
     assert main(["replay", str(trips), "--shifts", str(file), "--days", DAYS[0], "--policy", "nearest"]) == 0
 
 
-def test_an_interrupt_while_it_loads_is_quiet(tmp_path: Path) -> None:
-    (tmp_path / "numpy.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+@pytest.mark.parametrize(("loaded", "said"), [("numpy", "trips.csv"), ("sqlalchemy", "--from-db=2026-03-05")])
+def test_an_interrupt_while_it_loads_is_quiet(tmp_path: Path, loaded: str, said: str) -> None:
+    (tmp_path / f"{loaded}.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
     path = os.pathsep.join((str(tmp_path), str(Path.cwd())))
     ended = subprocess.run(
-        [sys.executable, "-P", "-m", "app.replay", "trips.csv"],
+        [sys.executable, "-P", "-m", "app.replay", said],
         env={**os.environ, "PYTHONPATH": path},
         capture_output=True,
         check=False,
