@@ -23,7 +23,12 @@ def replay(asked: argparse.Namespace) -> int:
         check_targets((asked.json, asked.html))
         tell(f"reading {asked.trips}")
         city = read_trips(asked.trips)
-        shifts = read_shifts(asked.shifts, city) if asked.shifts else {}
+        shifts, odd_shifts = read_shifts(asked.shifts, city) if asked.shifts else ({}, ())
+        for path, left_out in ((asked.trips, city.left_out), (asked.shifts, odd_shifts)):
+            if left_out:
+                tell(
+                    f"{path}: {len(left_out)} rows that cannot be true are left out; the first: {left_out[0]}"
+                )
         told = report(
             Asked(
                 days=asked.days,
@@ -37,6 +42,7 @@ def replay(asked: argparse.Namespace) -> int:
             shifts,
             tell,
         )
+        told["left_out"] = {"trips": len(city.left_out), "shifts": len(odd_shifts)}
         print(table(told))
         for note in notes(told):
             print(note)

@@ -7,7 +7,7 @@ import math
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final, TextIO
@@ -33,7 +33,7 @@ CAR: Final = "cab_id"
 OFFSETS_S: Final = range(-12 * 3_600, 14 * 3_600 + 1, 900)  # the world's clocks, in quarters of an hour
 SUN_S: Final = DAY_S / 360.0  # s of the sun's clock a degree eastwards
 SATURDAY: Final = 5
-NOTHING: Final = {"", "nan", "null", "none", "na", "n/a", "\\n"}
+NOTHING: Final = ("", "nan", "null", "none", "na", "n/a", "\\n")
 """How a file says that a number was not recorded."""
 LATEST_UNIX: Final = 4_102_444_800.0
 """The year 2100: beyond it are milliseconds."""
@@ -45,6 +45,8 @@ LONGEST_KM: Final = 2_000.0
 """km along the streets; above it are metres."""
 BESIDE_S: Final = 3 * HOUR_S
 """s that a trip may begin outside its day: named by its end, or by a clock that has changed."""
+LEFT_OUT_SHARE: Final = 0.01
+"""Share of a file's rows that may be left out: receivers and clocks fail now and then; more of them is another file."""
 TWICE_SHARE: Final = 0.01
 """Share of a day's trips in a 25th hour: a few that fall out of the day make no longer night."""
 
@@ -55,22 +57,38 @@ class RecordingUnreadable(ValueError):
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class _Table:
-    """The rows of a file as columns, and the line that each row ends on."""
+    """The rows of a file as columns, the line that each row ends on, and what was left out so far."""
 
     path: Path
     lines: NDArray[np.int64]
     numbers: dict[str, Floats]
-    words: list[str]
+    texts: dict[str, NDArray[np.str_]]
+    words: NDArray[np.str_]
+    left_out: tuple[str, ...] = ()
 
-    def refuse(self, wrong: NDArray[np.bool_], why: str) -> None:
-        """Name the first line that is wrong. `why` may hold names of columns in braces."""
-        rows = np.flatnonzero(wrong)
-        if len(rows):
-            told = {name: f"{column[rows[0]]:.10g}" for name, column in self.numbers.items()}
-            word = self.words[rows[0]]
-            raise RecordingUnreadable(
-                f"{self.path}, line {self.lines[rows[0]]}: {why.format(**told, word=word)}"
-            )
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def without(self, wrong: NDArray[np.bool_], why: str) -> "_Table":
+        """The rows that are not wrong. `why` may hold names of columns in braces: what is written there.
+        `RecordingUnreadable`, of the first that is wrong, where too many are."""
+        if not wrong.any():
+            return self
+        told = (*self.left_out, *(self._told(row, why) for row in np.flatnonzero(wrong).tolist()))
+        if len(told) > LEFT_OUT_SHARE * (len(self) + len(self.left_out)):
+            raise RecordingUnreadable(f"{self.path}, {told[0]}")
+        return replace(
+            self,
+            lines=self.lines[~wrong],
+            numbers={name: column[~wrong] for name, column in self.numbers.items()},
+            texts={name: column[~wrong] for name, column in self.texts.items()},
+            words=self.words[~wrong],
+            left_out=told,
+        )
+
+    def _told(self, row: int, why: str) -> str:
+        texts = {name: str(column[row]) or "nothing" for name, column in self.texts.items()}
+        return f"line {self.lines[row]}: {why.format(**texts)}"
 
 
 def read_trips(path: Path) -> City:
@@ -78,28 +96,26 @@ def read_trips(path: Path) -> City:
 
     `local_day` names a trip's day (else its day in UTC does), `gps_km` its length along the streets. Local
     midnight is what makes the days agree with the times: the offset from UTC is found, not asked for, and each day
-    may be an hour off it, for clocks change.
+    may be an hour off it, for clocks change. Rows that cannot be true are left out and counted, as long as they are
+    few.
     """
     table = _table(path, TRIP_COLUMNS, number="gps_km", text="local_day")
-    request, driven_km = table.numbers["pickup_unix"], table.numbers["gps_km"]
-    if not len(request):
+    if not len(table):
         raise RecordingUnreadable(f"{path}: no trip in it")
-    _check_times(table, "pickup_unix", "dropoff_unix", "a trip")
-    table.refuse(
-        table.numbers["dropoff_unix"] - request > LONGEST_S, "a trip of more than a day: to {dropoff_unix}"
-    )
+    table = _with_times(table, "pickup_unix", "dropoff_unix", "a trip")
+    lasted_s = table.numbers["dropoff_unix"] - table.numbers["pickup_unix"]
+    table = table.without(lasted_s > LONGEST_S, "a trip of more than a day: to {dropoff_unix}")
+    driven_km = table.numbers["gps_km"]
     wrong = ~np.isnan(driven_km) & ~((driven_km >= 0) & (driven_km <= LONGEST_KM))
-    table.refuse(wrong, "gps_km is {gps_km}, not a length in kilometres")
+    table = table.without(wrong, "gps_km is {gps_km}, not a length in kilometres")
+    table = _on_earth(_on_earth(table, "pickup"), "dropoff")
     plane = _plane(table)
-    pickup, drop = (_places(table, plane, what) for what in ("pickup", "dropoff"))
+    table = _nearby(_nearby(table, plane, "pickup"), plane, "dropoff")
+    table, offset_s = _on_their_days(table, plane.origin.lon)
     names, of_day = _days(table)
-    midnights = np.array([datetime.fromisoformat(name).replace(tzinfo=UTC).timestamp() for name in names])
-    since_midnight = request - midnights[of_day]
-    named = any(table.words)
-    offset_s = _offset_s(since_midnight, plane.origin.lon) if named else 0
-    outside = (since_midnight + offset_s < -BESIDE_S) | (since_midnight + offset_s >= DAY_S + BESIDE_S)
-    clock = f"by the clock of most of the trips, {offset_s / HOUR_S:+g} h from UTC"
-    table.refuse(outside, f"pickup_unix {{pickup_unix}} is not on {{word}}, {clock}")
+    midnights = _midnights(names)
+    request, driven_km = table.numbers["pickup_unix"], table.numbers["gps_km"]
+    pickup, drop = (_places(table, plane, what) for what in ("pickup", "dropoff"))
     cells = cells_of(table.numbers["pickup_lat"], table.numbers["pickup_lon"], ZONE_RES)
     found = []
     for number, name in enumerate(names):
@@ -123,13 +139,40 @@ def read_trips(path: Path) -> City:
                 clock=clock_of_day,
             )
         )
-    return City(plane=plane, days=tuple(found), offset_s=float(offset_s), days_named=named)
+    return City(
+        plane=plane,
+        days=tuple(found),
+        offset_s=float(offset_s),
+        days_named=bool(np.any(table.words != "")),
+        left_out=table.left_out,
+    )
+
+
+def _on_their_days(table: _Table, lon: float) -> tuple[_Table, int]:
+    """The trips that are on the day they say, by the clock of most of them; and how far that is ahead of UTC, s."""
+    if not np.any(table.words != ""):
+        return table, 0
+    table = table.without(
+        np.array([_day(word) is None for word in table.words]),
+        "local_day is not a day (YYYY-MM-DD): {local_day!r}",
+    )
+    names, of_day = _days(table)
+    since_midnight = table.numbers["pickup_unix"] - _midnights(names)[of_day]
+    offset_s = _offset_s(since_midnight, lon)
+    outside = (since_midnight + offset_s < -BESIDE_S) | (since_midnight + offset_s >= DAY_S + BESIDE_S)
+    clock = f"by the clock of most of the trips, {offset_s / HOUR_S:+g} h from UTC"
+    return table.without(outside, f"pickup_unix {{pickup_unix}} is not on {{local_day}}, {clock}"), offset_s
+
+
+def _midnights(names: Sequence[str]) -> Floats:
+    """Each day's midnight in UTC, Unix seconds."""
+    return np.array([datetime.fromisoformat(name).replace(tzinfo=UTC).timestamp() for name in names])
 
 
 def _days(table: _Table) -> tuple[list[str], NDArray[np.intp]]:
     """The days' names in order, and the number of each trip's."""
-    if any(table.words):
-        told = [_day(table, row) for row in range(len(table.words))]
+    if np.any(table.words != ""):
+        told = [str(_day(word)) for word in table.words]
     else:
         told = [
             datetime.fromtimestamp(unix, UTC).date().isoformat()
@@ -139,13 +182,12 @@ def _days(table: _Table) -> tuple[list[str], NDArray[np.intp]]:
     return [str(name) for name in names], of_day.astype(np.intp)
 
 
-def _day(table: _Table, row: int) -> str:
-    """A row's day, whatever time of day is written behind it."""
+def _day(word: str) -> str | None:
+    """The day that is written, whatever time of day stands behind it; `None` where it is none."""
     try:
-        return date.fromisoformat(table.words[row].strip()[:10]).isoformat()
+        return date.fromisoformat(word[:10]).isoformat()
     except ValueError:
-        told = f"local_day is not a day (YYYY-MM-DD): {table.words[row]!r}"
-        raise RecordingUnreadable(f"{table.path}, line {table.lines[row]}: {told}") from None
+        return None
 
 
 def _offset_s(since_utc_midnight: Floats, lon: float) -> int:
@@ -176,18 +218,19 @@ def _clock(utc_midnight: float, offset_s: int, request: Floats) -> Clock:
     return longer if inside(longer) - inside(best) > TWICE_SHARE * len(request) else best
 
 
-def read_shifts(path: Path, city: City) -> dict[str, Shifts]:
-    """The shifts of each of the city's days; those that cross midnight belong to both. Shifts of one car that
-    overlap are one shift, from where the first of them began."""
+def read_shifts(path: Path, city: City) -> tuple[dict[str, Shifts], tuple[str, ...]]:
+    """The shifts of each of the city's days, and what was left out; those that cross midnight belong to both. Shifts
+    of one car that overlap are one shift, from where the first of them began."""
     table = _table(path, SHIFT_COLUMNS, number=None, text=CAR)
-    start, end = table.numbers["start_unix"], table.numbers["end_unix"]
-    if not len(start):
+    if not len(table):
         raise RecordingUnreadable(f"{path}: no shift in it")
-    table.refuse(np.array([not word for word in table.words]), f"no {CAR}")
-    _check_times(table, "start_unix", "end_unix", "a shift")
+    table = table.without(table.words == "", f"no {CAR}")
+    table = _with_times(table, "start_unix", "end_unix", "a shift")
+    table = _nearby(_on_earth(table, "start"), city.plane, "start")
     places = _places(table, city.plane, "start")
-    _, car = np.unique(np.array(table.words), return_inverse=True)
-    kept, until = _merged(car, start, end)
+    start = table.numbers["start_unix"]
+    _, car = np.unique(table.words, return_inverse=True)
+    kept, until = _merged(car, start, table.numbers["end_unix"])
     car, start, places = car[kept], start[kept], places[kept]
     found = {}
     for day in city.days:
@@ -198,7 +241,7 @@ def read_shifts(path: Path, city: City) -> dict[str, Shifts]:
         found[day.name] = Shifts(
             car=number.astype(np.intp), on_s=on[mine], off_s=off[mine], place=places[mine]
         )
-    return found
+    return found, table.left_out
 
 
 def _merged(car: NDArray[np.intp], start: Floats, end: Floats) -> tuple[NDArray[np.intp], Floats]:
@@ -215,36 +258,41 @@ def _merged(car: NDArray[np.intp], start: Floats, end: Floats) -> tuple[NDArray[
     return np.array(kept, dtype=np.intp), np.array([until[row] for row in kept])
 
 
-def _check_times(table: _Table, first: str, last: str, what: str) -> None:
+def _with_times(table: _Table, first: str, last: str, what: str) -> _Table:
+    """The rows whose times can be true."""
     for name in (first, last):
         unix = table.numbers[name]
-        table.refuse((unix < 0) | (unix >= LATEST_UNIX), f"{name} is {{{name}}}, not seconds since 1970")
-    table.refuse(table.numbers[last] < table.numbers[first], f"{what} ends before it begins")
+        table = table.without(
+            (unix < 0) | (unix >= LATEST_UNIX), f"{name} is {{{name}}}, not seconds since 1970"
+        )
+    return table.without(table.numbers[last] < table.numbers[first], f"{what} ends before it begins")
 
 
 def _plane(table: _Table) -> Plane:
     """The plane around the middle of the pick-ups; where they lie about the antimeridian too."""
-    lat, lon = (_degrees(table, "pickup", axis) for axis in ("lat", "lon"))
+    lat, lon = table.numbers["pickup_lat"], table.numbers["pickup_lon"]
     if np.ptp(lon) > 180.0:
         lon = np.where(lon < 0, lon + 360.0, lon)
     middle = float(np.median(lon))
     return Plane(LatLng(float(np.median(lat)), middle if middle <= 180.0 else middle - 360.0))
 
 
-def _degrees(table: _Table, what: str, axis: str) -> Floats:
-    """A column of latitudes or longitudes, looked through."""
-    column, most = table.numbers[f"{what}_{axis}"], 90 if axis == "lat" else 180
-    told = f"no place on earth ({{{what}_lat}}, {{{what}_lon}})"
-    table.refuse(~(np.abs(column) <= most), told)
-    return column
+def _on_earth(table: _Table, what: str) -> _Table:
+    """The rows whose place is one."""
+    lat, lon = table.numbers[f"{what}_lat"], table.numbers[f"{what}_lon"]
+    wrong = ~((np.abs(lat) <= 90) & (np.abs(lon) <= 180))
+    return table.without(wrong, f"no place on earth ({{{what}_lat}}, {{{what}_lon}})")
+
+
+def _nearby(table: _Table, plane: Plane, what: str) -> _Table:
+    """The rows whose place is in or about the city."""
+    told = f"{what} at ({{{what}_lat}}, {{{what}_lon}}) is over 1,000 km from the middle of the pick-ups"
+    return table.without(np.hypot(*_places(table, plane, what).T) > FARTHEST_M, told)
 
 
 def _places(table: _Table, plane: Plane, what: str) -> Floats:
     """Metres on the plane."""
-    places = plane.to_xy(*(_degrees(table, what, axis) for axis in ("lat", "lon")))
-    told = f"{what} at ({{{what}_lat}}, {{{what}_lon}}) is over 1,000 km from the middle of the pick-ups"
-    table.refuse(np.hypot(*places.T) > FARTHEST_M, told)
-    return places
+    return plane.to_xy(table.numbers[f"{what}_lat"], table.numbers[f"{what}_lon"])
 
 
 def _table(path: Path, columns: Sequence[str], *, number: str | None, text: str) -> _Table:
@@ -266,38 +314,43 @@ def _table(path: Path, columns: Sequence[str], *, number: str | None, text: str)
         said = told.strerror if isinstance(told, OSError) and told.strerror else told
         raise RecordingUnreadable(f"{path}: {said}") from told
     at = {name: head.index(name) for name in head}
-    body = [row for _, row in read]
-    numbers = {name: np.fromiter(_numbers(path, read, name, at[name]), np.float64) for name in columns}
-    if number is not None:
-        numbers[number] = np.full(len(body), math.nan)
-        if number in at:
-            numbers[number] = np.fromiter(
-                _numbers(path, read, number, at[number], empty=math.nan), np.float64
-            )
-    return _Table(
+    texts = {
+        name: np.array([row[at[name]].strip() if at[name] < len(row) else "" for _, row in read], np.str_)
+        for name in (*columns, *(one for one in (number, text) if one in at))
+    }
+    nothing = np.full(len(read), "", np.str_)
+    table = _Table(
         path=path,
         lines=np.array([line for line, _ in read], dtype=np.int64),
-        numbers=numbers,
-        words=[row[at[text]].strip() if text in at and at[text] < len(row) else "" for row in body],
+        numbers={name: _floats(column) for name, column in texts.items() if name != text},
+        texts=texts,
+        words=texts.get(text, nothing),
     )
+    for name in columns:
+        table = table.without(np.isnan(table.numbers[name]), f"{name} is not a number: {{{name}!r}}")
+    if number in at:
+        says_nothing = np.isin(np.strings.lower(table.texts[number]), NOTHING)
+        unread = np.isnan(table.numbers[number]) & ~says_nothing
+        table = table.without(unread, f"{number} is not a number: {{{number}!r}}")
+    elif number is not None:
+        table.numbers[number] = np.full(len(table), math.nan)
+    return table
 
 
-def _numbers(
-    path: Path, read: Sequence[tuple[int, Sequence[str]]], name: str, at: int, *, empty: float | None = None
-) -> Iterator[float]:
-    for line, row in read:
-        try:
-            yield empty if empty is not None and row[at].strip().lower() in NOTHING else _finite(row[at])
-        except (IndexError, ValueError):
-            told = row[at] if at < len(row) else "nothing"
-            raise RecordingUnreadable(f"{path}, line {line}: {name} is not a number: {told!r}") from None
+def _floats(texts: NDArray[np.str_]) -> Floats:
+    """The numbers; NaN where there is none, or none that is finite."""
+    try:
+        found = texts.astype(np.float64)
+    except ValueError:
+        found = np.fromiter(map(_float, texts.tolist()), np.float64, len(texts))
+    return np.where(np.isfinite(found), found, math.nan)
 
 
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(text)
-    return value
+def _float(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 @contextmanager

@@ -85,4 +85,7 @@ def notes(told: dict[str, Any]) -> Iterator[str]:
         yield f"Days and hours by the local clock that the days and times show: {ahead_h:+g} h from UTC."
     else:
         yield "No trip says its local_day: days and hours are UTC's, and a local day may lie in two of them."
+    for what, rows in told["left_out"].items():
+        if rows:
+            yield f"{rows} {what if rows > 1 else what.removesuffix('s')} that cannot be true left out."
     yield "The pick-up stands for the request; whoever is asked says yes: a recording knows neither when nor who not."

@@ -104,6 +104,8 @@ class City:
     days: tuple[Day, ...]
     offset_s: float = 0.0
     days_named: bool = True
+    left_out: tuple[str, ...] = ()
+    """Rows of the recording that cannot be true: of each where it stands, and why."""
 
     def day(self, name: str) -> Day:
         """The day of this name. `KeyError` when there is none."""

@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import json
 import os
 import threading
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
+from app.cli import main
 from app.replay.files import RecordingUnreadable, read_shifts, read_trips
 from matching.whatif.city import DAY_S, City
 from tests.app.recordings import COLUMNS, DAYS, OFFSET, trips_of, written
@@ -142,7 +144,7 @@ def test_shifts_follow_the_clock_of_their_day(tmp_path: Path) -> None:
     for day in days:
         nine = datetime.fromisoformat(f"{day}T09:00").replace(tzinfo=zone).timestamp()
         rows.append(dict(zip(SHIFT, ("a", nine, nine + 3_600, 43.7, 7.27), strict=True)))
-    by_day = read_shifts(written(tmp_path / "shifts.csv", rows, SHIFT), city)
+    by_day, _ = read_shifts(written(tmp_path / "shifts.csv", rows, SHIFT), city)
     assert by_day[days[0]].on_s.tolist() == [9 * 3_600]
     assert by_day[days[-1]].on_s.tolist() == [9 * 3_600]
 
@@ -190,7 +192,8 @@ def shifts_of(path: Path, city: City, *spells: tuple[str, float, float]) -> tupl
         dict(zip(SHIFT, (car, MIDNIGHT + on, MIDNIGHT + off, 43.7, 7.27), strict=True))
         for car, on, off in spells
     ]
-    found = read_shifts(written(path, rows, SHIFT), city)[DAYS[0]]
+    by_day, _ = read_shifts(written(path, rows, SHIFT), city)
+    found = by_day[DAYS[0]]
     return found.on_s.tolist(), found.off_s.tolist()
 
 
@@ -215,3 +218,41 @@ def test_a_shift_says_whose_it_is_and_goes_forward(tmp_path: Path) -> None:
     with pytest.raises(RecordingUnreadable, match="no column cab_id"):
         read_shifts(nobody, city)
     assert COLUMNS[0] == SHIFT[0]
+
+
+ODD: dict[str, object] = {"gps_km": -1}
+ODD_TOO: dict[str, object] = {"pickup_lat": "north"}
+
+
+def test_a_few_rows_that_cannot_be_true_are_left_out_and_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = trips_of(a_day=100)
+    plain = read_trips(written(tmp_path / "plain.csv", [*rows[:40], *rows[41:200], *rows[201:]]))
+    rows[40] |= ODD
+    rows[200] |= ODD_TOO
+    path, out = written(tmp_path / "trips.csv", rows), tmp_path / "out.json"
+    city = read_trips(path)
+    assert city.left_out == (
+        "line 202: pickup_lat is not a number: 'north'",
+        "line 42: gps_km is -1, not a length in kilometres",
+    )
+    for ours, theirs in zip(city.days, plain.days, strict=True):
+        assert ours.request_s.tolist() == theirs.request_s.tolist()
+        assert ours.pickup_cell.tolist() == theirs.pickup_cell.tolist()
+    command = ["replay", str(path), "--fleet", "4", "--days", DAYS[0], "--window", "60", "--json", str(out)]
+    assert main(command) == 0
+    told = capsys.readouterr()
+    assert "2 rows that cannot be true are left out; the first: line 202" in told.err
+    assert "2 trips that cannot be true left out." in told.out
+    assert json.loads(out.read_text())["left_out"] == {"trips": 2, "shifts": 0}
+
+
+def test_where_more_than_a_few_cannot_be_true_the_file_is_another(tmp_path: Path) -> None:
+    rows = trips_of(a_day=100)
+    for place in range(40, 43):
+        rows[place] |= ODD
+    assert len(read_trips(written(tmp_path / "trips.csv", rows)).left_out) == 3
+    rows[7] |= ODD_TOO
+    with pytest.raises(RecordingUnreadable, match="line 9: pickup_lat is not a number"):
+        read_trips(written(tmp_path / "trips.csv", rows))
