@@ -7,6 +7,7 @@ from domain.rules.catalogue import FormField
 from domain.rules.errors import Invalid
 
 MAX_TEXT: Final = 2_000  # characters; a page of explanation
+LONGEST_WORK_MIN: Final = 7 * 24 * 60  # minutes: what takes longer than a week is several jobs
 
 
 def read_answers(fields: tuple[FormField, ...], answers: Mapping[str, Any]) -> dict[str, Any]:
@@ -32,6 +33,23 @@ def read_answers(fields: tuple[FormField, ...], answers: Mapping[str, Any]) -> d
     if errors:
         raise Invalid("some answers cannot be accepted", errors=errors)
     return kept
+
+
+def estimated_s(answers: Mapping[str, Any]) -> int | None:
+    """The customer's own estimate of the work in seconds, from `duration_min`; `None` where they make none.
+
+    `Invalid` unless it lies between a minute and a week: prices, agendas and rounds reckon with it.
+    """
+    minutes = answers.get("duration_min")
+    if isinstance(minutes, bool) or not isinstance(minutes, int | float):
+        return None
+    if not 1 <= minutes <= LONGEST_WORK_MIN:
+        raise Invalid.field(
+            "/answers/duration_min",
+            f"between 1 and {LONGEST_WORK_MIN} minutes",
+            f"entre 1 et {LONGEST_WORK_MIN} minutes",
+        )
+    return int(minutes * 60)
 
 
 def _wrong(field: FormField, value: Any) -> str | None:

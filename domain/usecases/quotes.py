@@ -18,7 +18,7 @@ from domain.rules.errors import (
     QuoteUsed,
     StopsTooFar,
 )
-from domain.rules.forms import read_answers
+from domain.rules.forms import estimated_s, read_answers
 from domain.rules.places import Place, check_kinds
 from domain.rules.pricing import POLICY_VERSION, price
 from domain.rules.signing import sign, verifies
@@ -239,8 +239,7 @@ async def _measure(
 ) -> tuple[int, int, str]:
     """Meters, seconds and their source: along the road through every stop, or the job's own duration."""
     if spec.geo == "point":
-        minutes = answers.get("duration_min")
-        return 0, int(minutes * 60) if isinstance(minutes, int | float) else spec.duration_s, "form"
+        return 0, estimated_s(answers) or spec.duration_s, "form"
     travel = work.tools.cities[market_id].travel
     profile = Profile(spec.profile)
     legs = await asyncio.gather(*(travel.route(a.point, b.point, profile) for a, b in pairwise(places)))

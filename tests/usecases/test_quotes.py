@@ -153,3 +153,10 @@ async def test_a_price_that_was_only_asked_for_leaves_no_place_behind(
     clock.move(86_400)
     await run_as(tools, ENGINE, forget_leftovers)
     assert await kept() == [True]
+
+
+@pytest.mark.parametrize("minutes", [-95, 0, 1e9])
+async def test_an_impossible_estimate_gets_no_price(tools: Tools, customer: Actor, minutes: float) -> None:
+    site, answers = [Place("site", PORT)], {"duration_min": minutes}
+    with pytest.raises(Invalid):
+        await run_as(tools, customer, quote, service="odd-job-now", places=site, answers=answers)
