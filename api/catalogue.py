@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import ConfigDict, Field, JsonValue
+from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from api.context import Anybody, OpsOnly
 from api.etags import UNCHANGED, answer_with_etag
 from api.idempotency import Once
 from api.problems import problems
-from api.schemas import FreeForm, In, Out, Place, Slug
+from api.schemas import FreeForm, In, Out, Place, Slug, plain
 from domain.usecases import catalogue
 from domain.usecases.views.catalogue import market_view, service_view
 
@@ -100,6 +100,12 @@ class ServiceIn(In):
     name: Annotated[str, Field(strict=True, max_length=200)] | dict[str, str]
     allocator: Annotated[str, Field(strict=True, max_length=200)]
     price_rule: FreeForm
+
+    @model_validator(mode="before")
+    @classmethod
+    def _can_be_kept(cls, data: Any) -> Any:
+        """The members that only the catalogue reads are as bounded, finite and storable as the named ones."""
+        return plain(data)
 
 
 @router.get("/v1/markets", response_model=Markets, responses=UNCHANGED)

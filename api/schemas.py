@@ -24,7 +24,7 @@ def _is_text(value: object) -> object:
     return value
 
 
-def _plain(value: Any, depth: int = 0) -> Any:
+def plain(value: Any, depth: int = 0) -> Any:
     """Refuse what JSON text may carry and JSONB cannot: NUL, NaN, endless nesting."""
     if depth > DEEPEST_JSON:
         raise ValueError(f"nested more than {DEEPEST_JSON} deep")
@@ -37,11 +37,11 @@ def _plain(value: Any, depth: int = 0) -> Any:
         raise ValueError("a number is not finite")
     elif isinstance(value, dict):
         for key, item in value.items():
-            _plain(key, depth + 1)
-            _plain(item, depth + 1)
+            plain(key, depth + 1)
+            plain(item, depth + 1)
     elif isinstance(value, list):
         for item in value:
-            _plain(item, depth + 1)
+            plain(item, depth + 1)
     return value
 
 
@@ -57,7 +57,7 @@ Latitude = Annotated[float, Field(strict=True, ge=-90, le=90, allow_inf_nan=Fals
 Longitude = Annotated[float, Field(strict=True, ge=-180, le=180, allow_inf_nan=False)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_is_text), Field(examples=[TIME])]
 """An incoming time: RFC 3339 with a zone; numbers are not times."""
-FreeForm = Annotated[dict[str, Any], AfterValidator(_plain)]
+FreeForm = Annotated[dict[str, Any], AfterValidator(plain)]
 """A JSON object whose shape a service's form decides: bounded, finite, storable."""
 
 

@@ -168,12 +168,17 @@ def _fields(part: type[msgspec.Struct]) -> str:
     rows = (
         (
             _code(field.name),
-            _type_words(field.type),
+            _type_words(field.type) + _bounds_words(part, field.name),
             "required" if field.required else _code(_field_default(field)),
         )
         for field in msgspec.structs.fields(part)
     )
     return _table(("field", "type", "default"), rows)
+
+
+def _bounds_words(part: type[msgspec.Struct], field: str) -> str:
+    least, most = catalogue.BOUNDS.get(part, {}).get(field, (None, None))
+    return "" if least is None else f", {least} to {most}"
 
 
 def _field_default(field: msgspec.structs.FieldInfo) -> str:

@@ -4,15 +4,22 @@ Adding Heetch beside Uber is one of these and no code. `read_spec` is the door: 
 """
 
 import re
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal
 
 import msgspec
 
+from domain.rules.bounds import Bounds, first_broken
 from domain.rules.errors import Invalid, RegimeViolation
 from domain.rules.money import share
 from domain.rules.states import Allocator
 
 SLUG: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
+QUESTION: Final = re.compile(r"[a-z][a-z0-9_]{0,59}\Z")
+CENTS: Final = (0, 100_000_000)  # a million of the currency: more is a slip of the finger
+DAY: Final = 86_400
+WEEK: Final = 7 * DAY
+MONTH: Final = 30 * DAY
 VTC_NET_FLOOR_CENTS: Final = 900
 """Least net per ride for a VTC driver, tips excluded (ARPE-homologated agreement of 19 Dec 2023, JO 26 Mar 2024)."""
 
@@ -144,8 +151,36 @@ class ServiceSpec(msgspec.Struct, frozen=True):
     cancellation: Cancellation = Cancellation()
 
 
+BOUNDS: Final[Bounds] = {
+    Option: {"cents": CENTS},
+    Tariff: {"base": CENTS, "per_km": CENTS, "per_min": CENTS, "minimum": CENTS, "zones": CENTS},
+    Fixed: {"amount": CENTS},
+    Hourly: {"per_hour": CENTS, "minimum_min": (0, WEEK // 60), "step_min": (1, DAY // 60)},
+    Proposed: {"floor": CENTS, "ceiling": CENTS},
+    Completion: {"auto_confirm_s": (0, MONTH)},
+    Wave: {"size": (1, 100), "within_s": (1, DAY)},
+    DispatchRule: {"answer_s": (1, 3_600), "patience_s": (1, WEEK)},
+    CallRule: {
+        "within_s": (1, DAY),
+        "invite": (1, 1_000),
+        "proposal_ttl_s": (1, MONTH),
+        "patience_s": (1, MONTH),
+    },
+    Cancellation: {"free_s": (0, MONTH), "late_cents": CENTS, "arrived_cents": CENTS},
+    ServiceSpec: {"duration_s": (1, WEEK), "max_trip_m": (1, 5_000_000)},
+}
+"""What a number of a service may be. Rounds, agendas and prices reckon with them; none may stop a whole market."""
+
+
 def read_spec(data: dict[str, Any]) -> ServiceSpec:
     """Read and check a service; `Invalid` names the field, `RegimeViolation` names the law."""
+    spec = stored_spec(data)
+    _check(spec)
+    return spec
+
+
+def stored_spec(data: dict[str, Any]) -> ServiceSpec:
+    """A service that passed the door, perhaps of an older version of ours that let more through."""
     data = dict(data)
     if isinstance(data.get("names"), dict) and data["names"]:
         data["name"] = data["names"]
@@ -155,12 +190,10 @@ def read_spec(data: dict[str, Any]) -> ServiceSpec:
         if isinstance(data.get(key), str):
             data[key] = {"kind": data[key]}
     try:
-        spec = msgspec.convert(data, ServiceSpec)
+        return msgspec.convert(data, ServiceSpec)
     except msgspec.ValidationError as wrong:
         detail, _, where = str(wrong).partition(" - at `$")
-        raise Invalid.field("/" + where.rstrip("`").strip(".").replace(".", "/"), detail) from None
-    _check(spec)
-    return spec
+        raise Invalid.field(_pointer(where.rstrip("`")), detail) from None
 
 
 def write_spec(spec: ServiceSpec) -> dict[str, Any]:
@@ -169,24 +202,67 @@ def write_spec(spec: ServiceSpec) -> dict[str, Any]:
     return data
 
 
+def _pointer(path: str) -> str:
+    """A path as msgspec says it (`.dispatch.waves[0].size`; `[...]` is some member of a map) as a JSON pointer."""
+    return path.replace("[...]", "").replace("[", ".").replace("]", "").replace(".", "/")
+
+
 def _check(spec: ServiceSpec) -> None:
     if not SLUG.match(spec.slug) or len(spec.slug) > 60:
         raise Invalid.field("/slug", "a slug is lower-case words joined by hyphens, at most 60 characters")
-    if not spec.name:
-        raise Invalid.field("/name", "a service needs a name")
+    _check_name(spec.name, "/name")
     rule = spec.price_rule
     if not 0 <= rule.commission_bp < 10_000:
         raise Invalid.field("/price_rule/commission_bp", "a commission is between 0 and 9999 basis points")
-    if any(value < 0 for value in _amounts(rule)):
-        raise Invalid.field("/price_rule", "amounts cannot be negative")
-    if spec.allocator is Allocator.DISPATCH and isinstance(rule, Proposed):
-        raise Invalid.field("/price_rule", "a dispatched service needs a price known beforehand")
+    broken = first_broken(spec, BOUNDS)
+    if broken is not None:
+        raise Invalid.field(broken.pointer, f"between {broken.least} and {broken.most}")
+    if isinstance(rule, Proposed):
+        if rule.ceiling < rule.floor:
+            raise Invalid.field("/price_rule/ceiling", "the ceiling is not below the floor")
+        if spec.allocator is Allocator.DISPATCH:
+            raise Invalid.field("/price_rule", "a dispatched service needs a price known beforehand")
+    else:
+        _check_options(rule.options)
     if spec.allocator is Allocator.DISPATCH and not spec.dispatch.waves:
         raise Invalid.field("/dispatch/waves", "at least one wave")
     if isinstance(rule, Tariff) and spec.geo != "a_to_b":
         raise Invalid.field("/geo", "a tariff by distance needs a pickup and a drop (geo: a_to_b)")
+    _check_form(spec.form)
     if "fr_vtc" in spec.regimes:
         _check_vtc(spec)
+
+
+def _check_name(name: Mapping[str, str], pointer: str) -> None:
+    if not name or not all(text.strip() for text in name.values()):
+        raise Invalid.field(pointer, "a name in every language that is named")
+
+
+def _check_options(options: tuple[Option, ...]) -> None:
+    for place, option in enumerate(options):
+        if not SLUG.match(option.slug) or len(option.slug) > 60:
+            raise Invalid.field(f"/price_rule/options/{place}/slug", "lower-case words joined by hyphens")
+        _check_name(option.name, f"/price_rule/options/{place}/name")
+    _check_distinct((option.slug for option in options), "/price_rule/options", "slug")
+
+
+def _check_form(form: tuple[FormField, ...]) -> None:
+    for place, field in enumerate(form):
+        if not QUESTION.match(field.name):
+            raise Invalid.field(
+                f"/form/{place}/name", "a name is lower-case letters, digits and _, at most 60"
+            )
+        if field.type == "choice" and not field.choices:
+            raise Invalid.field(f"/form/{place}/choices", "a choice needs something to choose from")
+    _check_distinct((field.name for field in form), "/form", "name")
+
+
+def _check_distinct(words: Iterable[str], pointer: str, of: str) -> None:
+    seen: set[str] = set()
+    for place, word in enumerate(words):
+        if word in seen:
+            raise Invalid.field(f"{pointer}/{place}/{of}", f"{word!r} stands here twice")
+        seen.add(word)
 
 
 def _check_vtc(spec: ServiceSpec) -> None:
@@ -198,17 +274,6 @@ def _check_vtc(spec: ServiceSpec) -> None:
             f"a VTC ride must leave at least {VTC_NET_FLOOR_CENTS} cents net to the driver; this one may leave {net}",
             regime="fr_vtc",
         )
-
-
-def _amounts(rule: PriceRule) -> tuple[int, ...]:
-    match rule:
-        case Tariff():
-            return (rule.base, rule.per_km, rule.per_min, rule.minimum, *(o.cents for o in rule.options))
-        case Fixed():
-            return (rule.amount, *(o.cents for o in rule.options))
-        case Hourly():
-            return (rule.per_hour, rule.minimum_min, rule.step_min, *(o.cents for o in rule.options))
-    return (rule.floor, rule.ceiling - rule.floor)
 
 
 def in_language(texts: dict[str, str], language: str) -> str:

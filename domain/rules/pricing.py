@@ -9,6 +9,7 @@ from domain.rules.errors import Invalid
 from domain.rules.money import Cents, share
 
 POLICY_VERSION: Final = "price-1"
+MOST: Final = 100_000_000  # cents: as much as a budget or a proposal may be
 """Goes into every quote's signature. Change it with any change of the formulas below."""
 
 WAIT_AT_PICKUP_S: Final = (
@@ -68,13 +69,17 @@ def price(
     """Price one request by its service's rule.
 
     distance_m and duration_s are of the trip (or of the job); zones are the slugs the pickup and drop lie in.
-    Raises `Invalid` for an unknown option, and for a rule that has no price beforehand.
+    Raises `Invalid` for an unknown option, for a rule that has no price beforehand and for a sum above any budget.
     """
     rule = spec.price_rule
     if isinstance(rule, Proposed):
         raise Invalid.field("/service", "this service has no price beforehand: providers propose one")
     items = _lines(rule, distance_m, duration_s, zones) + _options(rule, options)
     total = Cents(sum(item.cents for item in items))
+    if total > MOST:
+        raise Invalid.field(
+            "", "this costs more than can be asked at once", "c'est trop cher pour une demande"
+        )
     return Price(total=total, items=tuple(items), fee=fee_of(rule, total))
 
 

@@ -1,10 +1,10 @@
-"""The specs of services. A version of a service never changes, so a process reads and checks each once."""
+"""The specs of services. A version of a service never changes, so a process reads each once."""
 
 from collections.abc import Iterable
 from typing import Final
 from uuid import UUID
 
-from domain.rules.catalogue import ServiceSpec, read_spec
+from domain.rules.catalogue import ServiceSpec, stored_spec
 from domain.store.tables import Request, Service
 from domain.usecases.work import Work
 
@@ -18,7 +18,7 @@ def spec_of(work: Work, version: Service) -> ServiceSpec:
     if spec is None:
         if len(known) >= MOST_KNOWN:
             known.clear()
-        spec = known[version.id] = read_spec(version.spec)
+        spec = known[version.id] = stored_spec(version.spec)
     return spec
 
 

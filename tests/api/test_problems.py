@@ -227,3 +227,15 @@ async def test_the_log_never_holds_a_share_links_token(
     await camille.get(f"{path}nPG0Uxhr4rm0FSqqrZWLr6Py")
     assert f"GET {path}… 404" in caplog.text
     assert "nPG0Uxhr4rm0FSqqrZWLr6Py" not in caplog.text
+
+
+async def test_a_service_with_what_cannot_be_kept_is_refused(ops: httpx.AsyncClient) -> None:
+    offered = (await ops.get("/v1/services")).json()["items"][0]
+    odd: list[dict[str, object]] = [
+        {"needs": ["\x00"]},
+        {"regimes": ["x" * 10_000]},
+        {"form": [{"name": "x", "label": {"fr": "\x00"}}]},
+    ]
+    for change in odd:
+        answer = await ops.post("/v1/ops/services", json={**offered, "slug": "odd-one", **change})
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid")

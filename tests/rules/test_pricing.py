@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.rules.catalogue import in_language, read_spec, write_spec
+from domain.rules.catalogue import in_language, read_spec, stored_spec, write_spec
 from domain.rules.errors import Invalid, RegimeViolation
 from domain.rules.forms import read_answers
 from domain.rules.pricing import net_per_hour, price
@@ -25,6 +25,16 @@ tariffs = st.fixed_dictionaries(
         "options": st.just([{"slug": "seat", "name": {"en": "Seat"}, "cents": 300}]),
     }
 )
+
+TARIFF = {"kind": "tariff", "base": 1, "per_km": 1, "per_min": 1, "minimum": 1}
+
+
+def option(slug: str, **more: object) -> dict[str, object]:
+    return {"slug": slug, "name": {"en": slug}, "cents": 100, **more}
+
+
+def fixed_with(*options: dict[str, object]) -> dict[str, object]:
+    return {"kind": "fixed", "amount": 500, "options": options}
 
 
 def service(rule: Mapping[str, object], **more: object) -> dict[str, object]:
@@ -115,20 +125,62 @@ def test_a_line_of_a_breakdown_is_told_with_its_words_and_its_reasons() -> None:
         ({"slug": "Not A Slug"}, "/slug"),
         ({"name": {}}, "/name"),
         ({"allocator": "magic"}, "/allocator"),
-        ({"price_rule": {"kind": "fixed", "amount": -1}}, "/price_rule"),
+        ({"name": {"fr": " "}}, "/name"),
+        ({"price_rule": {"kind": "fixed", "amount": -1}}, "/price_rule/amount"),
+        ({"price_rule": {"kind": "fixed", "amount": 10**30}}, "/price_rule/amount"),
+        ({"price_rule": {"kind": "hourly", "per_hour": 1_000, "step_min": 0}}, "/price_rule/step_min"),
+        (
+            {"price_rule": {"kind": "quote", "floor": 10, "ceiling": 5}, "allocator": "call"},
+            "/price_rule/ceiling",
+        ),
+        ({"price_rule": fixed_with(option("a"), option("a"))}, "/price_rule/options/1/slug"),
+        ({"price_rule": fixed_with(option("A b"))}, "/price_rule/options/0/slug"),
+        ({"price_rule": fixed_with(option("a", cents=-1))}, "/price_rule/options/0/cents"),
+        ({"price_rule": fixed_with(option("a", name={}))}, "/price_rule/options/0/name"),
+        (
+            {"price_rule": {**TARIFF, "zones": {"station": -200}}, "geo": "a_to_b"},
+            "/price_rule/zones/station",
+        ),
+        ({"price_rule": {**TARIFF, "zones": {"station": "x"}}, "geo": "a_to_b"}, "/price_rule/zones"),
+        ({"duration_s": -1}, "/duration_s"),
+        ({"duration_s": 10**12}, "/duration_s"),
+        ({"dispatch": {"answer_s": 0}}, "/dispatch/answer_s"),
+        (
+            {"dispatch": {"waves": [{"size": 1, "within_s": 60}, {"size": 0, "within_s": 60}]}},
+            "/dispatch/waves/1/size",
+        ),
+        ({"dispatch": {"waves": [{"size": "x", "within_s": 60}]}}, "/dispatch/waves/0/size"),
+        ({"call": {"patience_s": 10**13}}, "/call/patience_s"),
+        ({"cancellation": {"late_cents": -1}}, "/cancellation/late_cents"),
+        ({"completion": {"auto_confirm_s": -1}}, "/completion/auto_confirm_s"),
+        ({"form": [{"name": "what"}, {"name": "what"}]}, "/form/1/name"),
+        ({"form": [{"name": "a/b"}]}, "/form/0/name"),
+        ({"form": [{"name": "size", "type": "choice"}]}, "/form/0/choices"),
         (
             {"price_rule": {"kind": "fixed", "amount": 1, "commission_bp": 10_000}},
             "/price_rule/commission_bp",
         ),
         ({"price_rule": {"kind": "quote"}}, "/price_rule"),
         ({"dispatch": {"waves": []}}, "/dispatch/waves"),
-        ({"price_rule": {"kind": "tariff", "base": 1, "per_km": 1, "per_min": 1, "minimum": 1}}, "/geo"),
+        ({"price_rule": TARIFF}, "/geo"),
     ],
 )
 def test_a_wrong_service_is_told_which_field(change: dict[str, object], pointer: str) -> None:
     with pytest.raises(Invalid) as refused:
         read_spec(service({"kind": "fixed", "amount": 500}) | change)
     assert refused.value.facts["errors"][0]["pointer"] == pointer
+
+
+def test_what_passed_an_older_door_is_still_read() -> None:
+    old = write_spec(read_spec(service({"kind": "fixed", "amount": 500}))) | {"duration_s": 10**12}
+    assert stored_spec(old).duration_s == 10**12
+
+
+def test_nothing_costs_more_than_a_request_can_hold() -> None:
+    spec = read_spec(service({"kind": "hourly", "per_hour": 100_000_000}))
+    assert price(spec, distance_m=0, duration_s=3_600).total == 100_000_000
+    with pytest.raises(Invalid):
+        price(spec, distance_m=0, duration_s=3_601)
 
 
 def test_a_vtc_ride_below_the_legal_net_cannot_be_offered() -> None:
