@@ -11,6 +11,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 from pydantic import ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from api.context import SignedIn, ToolsOf
 from api.languages import preferred_language
@@ -62,9 +63,11 @@ class SignIn(In):
     def _one_way(self) -> "SignIn":
         ways = [name for name in SIGN_IN_WAYS if getattr(self, name) is not None]
         if len(ways) != 1:
-            raise ValueError("send one of challenge_id with code, firebase_id_token, refresh_token")
+            raise PydanticCustomError(
+                "one_sign_in", "send one of challenge_id with code, firebase_id_token, refresh_token"
+            )
         if (self.challenge_id is None) != (self.code is None):
-            raise ValueError("challenge_id and code come together")
+            raise PydanticCustomError("half_a_code", "challenge_id and code come together")
         return self
 
 

@@ -59,7 +59,7 @@ async def read(
     """One's events after a number. A number that is too old, or of another epoch, is answered with a reset."""
     start = after if cursor is None else int(cursor)
     if start > NEWEST:
-        raise Invalid.field("/cursor", "this cursor was not made here")
+        raise Invalid.field("/cursor", "this cursor was not made here", "ce curseur ne vient pas d'ici")
     stands, events = await stream.events_after(work, start, limit + 1)
     page: dict[str, Any] = {"items": [], "next_cursor": None, "reset": None}
     if stands.resumes(start, epoch):

@@ -73,7 +73,11 @@ def read_key(text: str | None) -> str | None:
     if len(key) >= 2 and key[0] == key[-1] == '"':
         key = key[1:-1]
     if not 1 <= len(key) <= LONGEST_KEY:
-        raise Invalid.field("/Idempotency-Key", f"a key has 1 to {LONGEST_KEY} characters")
+        raise Invalid.field(
+            "/Idempotency-Key",
+            f"a key has 1 to {LONGEST_KEY} characters",
+            f"une clé a de 1 à {LONGEST_KEY} caractères",
+        )
     return key
 
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, HTTPException, Path, Response
 from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from api.context import SignedIn
 from api.problems import problems
@@ -110,7 +111,7 @@ class DeviceIn(In):
     @model_validator(mode="after")
     def _one_address(self) -> Self:
         if (self.push_token is None) == (self.installation_id is None):
-            raise ValueError("send either a push_token or an installation_id")
+            raise PydanticCustomError("one_push_address", "send either a push_token or an installation_id")
         return self
 
     @property
@@ -148,7 +149,7 @@ class DutyIn(In):
     @model_validator(mode="after")
     def _somewhere(self) -> Self:
         if self.on and self.market is None:
-            raise ValueError("going on duty needs a market")
+            raise PydanticCustomError("no_market", "going on duty needs a market")
         return self
 
 

@@ -45,7 +45,9 @@ class PageAsked:
             return None
         found = parse_id(self.after)
         if found is None:
-            raise Invalid.field("/cursor", "this cursor belongs to another list")
+            raise Invalid.field(
+                "/cursor", "this cursor belongs to another list", "ce curseur est d'une autre liste"
+            )
         return found
 
     def of(
@@ -73,7 +75,7 @@ class PageAsked:
         if not same(
             signature.encode().hex(), digest(self._key, "cursor:" + after)[:SIGNATURE].encode().hex()
         ):
-            raise Invalid.field("/cursor", "this cursor was not made here")
+            raise Invalid.field("/cursor", "this cursor was not made here", "ce curseur ne vient pas d'ici")
         return after
 
 

@@ -17,6 +17,7 @@ from api.context import ToolsOf, bearer
 from api.problems import problems
 from api.schemas import TIME, Out
 from domain.rules.errors import Invalid, Refusal, Unauthenticated
+from domain.rules.misfits import misfit
 from domain.rules.tokens import Claims
 from domain.usecases import identity
 from domain.usecases.positions import Positions
@@ -150,11 +151,9 @@ def _read(raw: bytes) -> PositionsIn:
     try:
         return _decoder.decode(raw)
     except msgspec.ValidationError as wrong:
-        detail, _, where = str(wrong).partition(" - at `$")
-        pointer = where.rstrip("`").replace("[", "/").replace("]", "").replace(".", "/")
-        raise Invalid.field(pointer, detail) from None
+        raise misfit(wrong) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise Invalid.field("", "not JSON") from None
+        raise Invalid.field("", "not JSON", "ce n'est pas du JSON") from None
 
 
 _decoder = msgspec.json.Decoder(PositionsIn)

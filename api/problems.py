@@ -161,7 +161,9 @@ def request_id_of(request: Request) -> str:
 
 
 def pointer_of(location: Sequence[int | str]) -> str:
-    """`("body", "stops", 0, "lat")` as `/stops/0/lat` (RFC 6901)."""
+    """`("body", "stops", 0, "lat")` as `/stops/0/lat` (RFC 6901); a parameter of the query has no inside."""
+    if location[:1] == ("query",):
+        location = location[:2]
     words = [str(part).replace("~", "~0").replace("/", "~1") for part in location[1:]]
     return "".join(f"/{word[:60]}" for word in words)
 
@@ -172,10 +174,17 @@ async def _refused(request: Request, refusal: Exception) -> Response:
 
 
 async def _invalid(request: Request, wrong: Exception) -> Response:
-    """Per-field errors; the values themselves are not sent back. A malformed id in a path is a 404."""
+    """Per-field errors; the values themselves are not sent back.
+
+    A malformed id in a path is a 404; a name there that the client itself gives (`PUT`) is told what it may be.
+    """
     assert isinstance(wrong, RequestValidationError)
     found = wrong.errors()[:MOST_ERRORS]
-    if any(error["loc"] and error["loc"][0] == "path" for error in found):
+    named = request.method == "PUT"
+    if any(
+        error["loc"][:1] == ("path",) and not (named and error["type"].startswith("string_"))
+        for error in found
+    ):
         return await _refused(request, NotFound())
     language = language_of(request.headers)
     errors = [
@@ -192,7 +201,7 @@ async def _invalid(request: Request, wrong: Exception) -> Response:
 async def _by_framework(request: Request, wrong: Exception) -> Response:
     assert isinstance(wrong, HTTPException)
     if isinstance(wrong.__cause__, RecursionError):  # a body nested deeper than the parser goes
-        return await _refused(request, Invalid.field("", "not JSON"))
+        return await _refused(request, Invalid.field("", "not JSON", "ce n'est pas du JSON"))
     if wrong.status_code == HTTPStatus.NOT_FOUND:
         return await _refused(request, NotFound(wrong.detail if wrong.detail != phrase(404) else ""))
     headers = dict(wrong.headers or {})

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 from pydantic import ConfigDict, Field, JsonValue, model_validator
+from pydantic_core import PydanticCustomError
 
 from api.context import SignedIn
 from api.engagement_shapes import At, PaymentOut, StopOut
@@ -48,7 +49,9 @@ class RequestIn(In):
     @model_validator(mode="after")
     def _one_or_the_other(self) -> "RequestIn":
         if (self.quote_id is None) == (self.service is None):
-            raise ValueError("send either a quote_id, or a service with its stops")
+            raise PydanticCustomError(
+                "quote_or_service", "send either a quote_id, or a service with its stops"
+            )
         return self
 
     def wish(self) -> Wish:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 LONGEST_TEXT = 2_000  # characters: a generous message; a body is capped anyway
 DEEPEST_JSON = 8  # levels of a free-form value: a form's answers need two
@@ -20,21 +21,25 @@ ID = "01970f2e-6b5c-7a10-9c3e-2f6d1b7a4e55"
 
 def _is_text(value: object) -> object:
     if not isinstance(value, str):
-        raise ValueError("a text is needed")
+        raise PydanticCustomError("string_type", "a text is needed")
     return value
 
 
 def plain(value: Any, depth: int = 0) -> Any:
     """Refuse what JSON text may carry and JSONB cannot: NUL, NaN, endless nesting."""
     if depth > DEEPEST_JSON:
-        raise ValueError(f"nested more than {DEEPEST_JSON} deep")
+        raise PydanticCustomError("too_deep", "nested more than {most} deep", {"most": DEEPEST_JSON})
     if isinstance(value, str):
         if "\x00" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
-            raise ValueError("a text holds a character that cannot be kept")
+            raise PydanticCustomError("odd_character", "a text holds a character that cannot be kept")
         if len(value) > LONGEST_TEXT:
-            raise ValueError(f"a text is longer than {LONGEST_TEXT} characters")
+            raise PydanticCustomError(
+                "string_too_long",
+                "a text is longer than {max_length} characters",
+                {"max_length": LONGEST_TEXT},
+            )
     elif isinstance(value, float) and not math.isfinite(value):
-        raise ValueError("a number is not finite")
+        raise PydanticCustomError("finite_number", "a number is not finite")
     elif isinstance(value, dict):
         for key, item in value.items():
             plain(key, depth + 1)

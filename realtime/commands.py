@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from domain.rules.errors import Invalid
+from domain.rules.misfits import misfit
 from domain.rules.states import Verb
 from domain.usecases import (
     access,
@@ -143,7 +144,9 @@ async def _set_duty(work: Work, args: DutyArgs) -> Mapping[str, Any]:
         await duty.go_off_duty(work)
         return duty_view(None)
     if args.market is None:
-        raise Invalid.field("/market", "going on duty needs a market")
+        raise Invalid.field(
+            "/market", "going on duty needs a market", "pour prendre son service il faut une ville"
+        )
     await duty.go_on_duty(work, args.market, args.services)
     return await duty.read_duty(work)
 
@@ -182,9 +185,7 @@ async def carry_out(tools: Tools, actor: Actor, do: Do) -> Any:
     try:
         args = msgspec.convert(dict(do.args), command.args)
     except msgspec.ValidationError as wrong:
-        detail, _, where = str(wrong).partition(" - at `$")
-        pointer = where.rstrip("`").replace("[", "/").replace("]", "").replace(".", "/")
-        raise Invalid.field(f"/args{pointer}", detail) from None
+        raise misfit(wrong, "/args") from None
     async with working(tools, actor) as work:
         access.require_account(actor)
         work.actor = await identity.as_of_now(work)

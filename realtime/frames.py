@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from domain.rules.misfits import located
 from domain.usecases.mapview import Item
 from domain.usecases.readings import Lat, Lon, Reading
 
@@ -239,11 +240,11 @@ class BadFrame(ValueError):
 
 
 class WrongFrame(ValueError):
-    """A known type whose fields do not fit; `of` is the type, the message names the field."""
+    """A known type whose fields do not fit; `of` is the type, `pointer` the field's, the message says what is wrong."""
 
-    def __init__(self, of: str, detail: str) -> None:
+    def __init__(self, of: str, pointer: str, detail: str) -> None:
         super().__init__(detail)
-        self.of = of
+        self.of, self.pointer = of, pointer
 
 
 class _AnyFrame(msgspec.Struct, frozen=True, gc=False):
@@ -273,7 +274,7 @@ def _judge(text: bytes, wrong: Exception) -> None:
     except UNREADABLE:
         raise BadFrame("not a JSON object with a type in t") from None
     if kind in UP_TYPES:
-        raise WrongFrame(kind, str(wrong)) from None
+        raise WrongFrame(kind, *located(wrong)) from None
 
 
 def write(frame: Frame) -> bytes:

@@ -131,8 +131,8 @@ class Session:
     def _misread(self, wrong: frames.WrongFrame) -> list[Effect]:
         """A known frame whose fields do not fit: told, and nothing else. But no talk starts that way."""
         if self.phase is not Phase.LIVE:
-            return self.close(CloseCode.BAD_FRAME, f"{wrong.of}: {wrong}")
-        return [self._error(wrong.of, Invalid(str(wrong)))]
+            return self.close(CloseCode.BAD_FRAME, f"{wrong.of}{wrong.pointer}: {wrong}")
+        return [self._error(wrong.of, Invalid.field(wrong.pointer, str(wrong)))]
 
     def on_hello(self, frame: frames.Hello) -> list[Effect]:
         token = frame.token

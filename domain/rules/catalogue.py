@@ -11,6 +11,7 @@ import msgspec
 
 from domain.rules.bounds import Bounds, first_broken
 from domain.rules.errors import Invalid, RegimeViolation
+from domain.rules.misfits import misfit
 from domain.rules.money import share
 from domain.rules.states import Allocator
 
@@ -192,19 +193,13 @@ def stored_spec(data: dict[str, Any]) -> ServiceSpec:
     try:
         return msgspec.convert(data, ServiceSpec)
     except msgspec.ValidationError as wrong:
-        detail, _, where = str(wrong).partition(" - at `$")
-        raise Invalid.field(_pointer(where.rstrip("`")), detail) from None
+        raise misfit(wrong) from None
 
 
 def write_spec(spec: ServiceSpec) -> dict[str, Any]:
     """The spec as JSON-ready data; `read_spec(write_spec(s)) == s`."""
     data: dict[str, Any] = msgspec.to_builtins(spec)
     return data
-
-
-def _pointer(path: str) -> str:
-    """A path as msgspec says it (`.dispatch.waves[0].size`; `[...]` is some member of a map) as a JSON pointer."""
-    return path.replace("[...]", "").replace("[", ".").replace("]", "").replace(".", "/")
 
 
 def _check(spec: ServiceSpec) -> None:

@@ -51,7 +51,7 @@ class TooMany(Refusal):
 
 
 class Invalid(Refusal):
-    """Well-formed but wrong. Facts: `errors`, a list of `{pointer, detail}`."""
+    """Well-formed but wrong. Facts: `errors`, a list of `{pointer, detail, french?}`."""
 
     code = "invalid"
     title = "Some of the values cannot be accepted"
@@ -59,7 +59,9 @@ class Invalid(Refusal):
     @classmethod
     def field(cls, pointer: str, detail: str, french: str = "") -> "Invalid":
         """A refusal about one field, named by its JSON pointer."""
-        return cls(detail, french=french, errors=[{"pointer": pointer, "detail": detail}])
+        return cls(
+            detail, french=french, errors=[{"pointer": pointer, "detail": detail, "french": french or detail}]
+        )
 
 
 class OutsideServiceArea(Refusal):

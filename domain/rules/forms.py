@@ -15,7 +15,7 @@ def read_answers(fields: tuple[FormField, ...], answers: Mapping[str, Any]) -> d
     known = {field.name for field in fields}
     kept: dict[str, Any] = {}
     errors = [
-        {"pointer": f"/answers/{name[:60]}", "detail": "this service does not ask for it"}
+        _error(name, ("this service does not ask for it", "ce service ne le demande pas"))
         for name in answers
         if name not in known
     ]
@@ -23,11 +23,11 @@ def read_answers(fields: tuple[FormField, ...], answers: Mapping[str, Any]) -> d
         value = answers.get(field.name)
         if value is None:
             if field.required:
-                errors.append({"pointer": f"/answers/{field.name}", "detail": "an answer is required"})
+                errors.append(_error(field.name, ("an answer is required", "une réponse est demandée")))
             continue
         wrong = _wrong(field, value)
         if wrong:
-            errors.append({"pointer": f"/answers/{field.name}", "detail": wrong})
+            errors.append(_error(field.name, wrong))
         else:
             kept[field.name] = value
     if errors:
@@ -52,13 +52,29 @@ def estimated_s(answers: Mapping[str, Any]) -> int | None:
     return int(minutes * 60)
 
 
-def _wrong(field: FormField, value: Any) -> str | None:
+def _error(name: str, words: tuple[str, str]) -> dict[str, str]:
+    english, french = words
+    pointed = name[:60].replace("~", "~0").replace("/", "~1")
+    return {"pointer": f"/answers/{pointed}", "detail": english, "french": french}
+
+
+def _wrong(field: FormField, value: Any) -> tuple[str, str] | None:
+    """What is wrong with an answer, in English and in French."""
     match field.type:
         case "text":
             fits = isinstance(value, str) and len(value) <= MAX_TEXT
-            return None if fits else f"a text of at most {MAX_TEXT} characters"
+            return (
+                None
+                if fits
+                else (
+                    f"a text of at most {MAX_TEXT} characters",
+                    f"un texte de {MAX_TEXT} caractères au plus",
+                )
+            )
         case "number":
-            return None if isinstance(value, int | float) and not isinstance(value, bool) else "a number"
+            fits = isinstance(value, int | float) and not isinstance(value, bool)
+            return None if fits else ("a number", "un nombre")
         case "boolean":
-            return None if isinstance(value, bool) else "true or false"
-    return None if value in field.choices else f"one of {', '.join(field.choices)}"
+            return None if isinstance(value, bool) else ("true or false", "vrai ou faux")
+    choices = ", ".join(field.choices)
+    return None if value in field.choices else (f"one of {choices}", f"l'un de : {choices}")

@@ -26,11 +26,23 @@ def check_kinds(spec: ServiceSpec, places: Sequence[Place]) -> None:
     kinds = [place.kind for place in places]
     if spec.geo == "point":
         if kinds != ["site"]:
-            raise Invalid.field("/stops", "this service takes exactly one stop, of kind site")
+            raise Invalid.field(
+                "/stops",
+                "this service takes exactly one stop, of kind site",
+                "ce service prend un seul lieu (site)",
+            )
         return
     if len(kinds) < 2 or kinds[0] != "pickup" or kinds[-1] != "drop":
-        raise Invalid.field("/stops", "this service takes a pickup first and a drop last")
+        raise Invalid.field(
+            "/stops",
+            "this service takes a pickup first and a drop last",
+            "ce service prend d'abord un départ (pickup), enfin une arrivée (drop)",
+        )
     if any(kind != "via" for kind in kinds[1:-1]):
-        raise Invalid.field("/stops", "between the pickup and the drop there are only vias")
+        raise Invalid.field(
+            "/stops",
+            "between the pickup and the drop there are only vias",
+            "entre le départ et l'arrivée il n'y a que des étapes (via)",
+        )
     if len(kinds) > MAX_VIAS + 2:
-        raise Invalid.field("/stops", f"at most {MAX_VIAS} vias")
+        raise Invalid.field("/stops", f"at most {MAX_VIAS} vias", f"au plus {MAX_VIAS} étapes (via)")

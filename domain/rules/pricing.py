@@ -73,7 +73,11 @@ def price(
     """
     rule = spec.price_rule
     if isinstance(rule, Proposed):
-        raise Invalid.field("/service", "this service has no price beforehand: providers propose one")
+        raise Invalid.field(
+            "/service",
+            "this service has no price beforehand: providers propose one",
+            "ce service n'a pas de prix d'avance : les prestataires en proposent",
+        )
     items = _lines(rule, distance_m, duration_s, zones) + _options(rule, options)
     total = Cents(sum(item.cents for item in items))
     if total > MOST:
@@ -127,6 +131,10 @@ def _options(rule: Tariff | Fixed | Hourly, chosen: Sequence[str]) -> list[Item]
     items: list[Item] = []
     for place, slug in enumerate(chosen):
         if slug not in offered:
-            raise Invalid.field(f"/options/{place}", f"this service has no option {slug!r}")
+            raise Invalid.field(
+                f"/options/{place}",
+                f"this service has no option {slug!r}",
+                f"ce service n'a pas l'option {slug!r}",
+            )
         items.append(Item("option", Cents(offered[slug].cents), {"option": slug}))
     return items

@@ -70,6 +70,5 @@ def errors_of(refusal: Refusal, language: str) -> list[dict[str, Any]]:
     if named is None:
         pointer = refusal.facts.get("pointer", refusal.about)
         return [{"pointer": pointer, "detail": detail_of(refusal, language)}]
-    if language == "fr" and refusal.french and len(named) == 1:
-        return [{**named[0], "detail": refusal.french}]
-    return list(named)
+    words = "french" if language == "fr" else "detail"
+    return [{"pointer": error["pointer"], "detail": error.get(words, error["detail"])} for error in named]

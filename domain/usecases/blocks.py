@@ -22,7 +22,7 @@ async def block(work: Work, account_id: UUID) -> None:
     from this which accounts there are."""
     me = require_account(work.actor)
     if account_id == me:
-        raise Invalid.field("/account_id", "nobody blocks themselves")
+        raise Invalid.field("/account_id", "nobody blocks themselves", "on ne se bloque pas soi-même")
     if not await store.have_met(work.db, me, account_id):
         raise NotFound
     await store.put(work.db, me, account_id, work.now)

@@ -64,9 +64,15 @@ def _wanted(mine: Sequence[str], named: Sequence[str] | None, offered: set[str],
                 f"{market} does not offer {slug}", services=[slug], pointer=f"/services/{place}"
             )
         if slug not in mine:
-            raise Invalid.field(f"/services/{place}", "not one of your services (PUT /v1/me/provider)")
+            raise Invalid.field(
+                f"/services/{place}",
+                "not one of your services (PUT /v1/me/provider)",
+                "ce n'est pas un de vos services (PUT /v1/me/provider)",
+            )
     if not wanted:
-        raise Invalid.field("/services", "at least one service, or leave it out")
+        raise Invalid.field(
+            "/services", "at least one service, or leave it out", "au moins un service, ou rien"
+        )
     return wanted
 
 

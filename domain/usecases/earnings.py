@@ -28,7 +28,11 @@ async def my_earnings(work: Work, since: datetime | None, until: datetime | None
     until = until or work.now
     since = since or until - timedelta(days=USUAL_DAYS)
     if not since < until <= since + timedelta(days=MOST_DAYS):
-        raise Invalid.field("/from", f"from lies before to, by at most {MOST_DAYS} days")
+        raise Invalid.field(
+            "/from",
+            f"from lies before to, by at most {MOST_DAYS} days",
+            f"from précède to, de {MOST_DAYS} jours au plus",
+        )
     days = await store.income_by_day(work.db, provider_account(account), since, until)
     currency = days[0].currency if days else "EUR"
     net = sum(day.net for day in days)

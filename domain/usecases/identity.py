@@ -142,7 +142,11 @@ async def sign_in_with_firebase(work: Work, id_token: str) -> Session:
     """Sign in with a Firebase ID token; its verified phone number finds an account that used codes before."""
     firebase = work.tools.firebase
     if firebase is None:
-        raise Invalid.field("/firebase_id_token", "this installation does not sign in with Firebase")
+        raise Invalid.field(
+            "/firebase_id_token",
+            "this installation does not sign in with Firebase",
+            "cette installation ne connaît pas Firebase",
+        )
     claims = await asyncio.to_thread(firebase.verify, id_token)  # may fetch Google's keys
     uid, phone = str(claims["uid"]), claims.get("phone_number")
     account = await store.account_of_firebase(work.db, uid)

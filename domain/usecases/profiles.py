@@ -6,6 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from domain.rules.errors import Invalid, NotFound, UnknownService
+from domain.rules.titles import FRENCH
 from domain.store import accounts as store
 from domain.store import catalogue
 from domain.store import profiles as queries
@@ -63,9 +64,15 @@ def change_me(account: Account, *, name: str | None, language: str | None) -> No
 async def change_quiet_hours(work: Work, account: Account, hours: QuietHours | None) -> None:
     """Choose quiet hours, or none, for an account read with `lock`. `Invalid`: no such time zone, or no time at all."""
     if hours is not None and hours.since == hours.until:
-        raise Invalid.field("/quiet_hours/until", "quiet hours end at another minute than they begin")
+        raise Invalid.field(
+            "/quiet_hours/until",
+            "quiet hours end at another minute than they begin",
+            "les heures calmes ne finissent pas à la minute où elles commencent",
+        )
     if hours is not None and not await store.knows_timezone(work.db, hours.timezone):
-        raise Invalid.field("/quiet_hours/timezone", "an IANA name, like Europe/Monaco")
+        raise Invalid.field(
+            "/quiet_hours/timezone", "an IANA name, like Europe/Monaco", "un nom IANA, comme Europe/Monaco"
+        )
     account.quiet_from = None if hours is None else hours.since
     account.quiet_until = None if hours is None else hours.until
     account.timezone = None if hours is None else hours.timezone
@@ -92,7 +99,11 @@ async def put_provider(
             f"no market offers {', '.join(sorted(unknown))}",
             services=sorted(unknown),
             errors=[
-                {"pointer": f"/services/{place}", "detail": UnknownService.title}
+                {
+                    "pointer": f"/services/{place}",
+                    "detail": UnknownService.title,
+                    "french": FRENCH["unknown_service"],
+                }
                 for place, slug in enumerate(services)
                 if slug in unknown
             ],

@@ -77,8 +77,9 @@ async def plan_trip(
     Refuses with the first thing wrong, and says what would do instead (the nearest point inside the area).
     """
     if not places:
-        raise Invalid.field("/stops", "at least one stop")
+        raise Invalid.field("/stops", "at least one stop", "au moins un lieu")
     market_id = market_id or await _market_of(work, places)
+    market = await store.market(work.db, market_id)
     row = await store.service_by_slug(work.db, market_id, service)
     spec = spec_of(work, row)
     check_kinds(spec, places)
@@ -86,7 +87,6 @@ async def plan_trip(
     kept = read_answers(spec.form, answers)
     zones = await _zones(work, market_id, places)
     distance_m, duration_s, source = await _measure(work, market_id, spec, places, kept)
-    market = await store.market(work.db, market_id)
     city = work.tools.cities[market_id]
     stops = tuple(
         {

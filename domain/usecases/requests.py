@@ -80,7 +80,9 @@ async def create_request(work: Work, wish: Wish) -> Published:
         )
     row, stops, spec = await _drafted(work, wish, customer)
     if wish.currency is not None and wish.currency != row.currency:
-        raise Invalid.field("/budget/currency", f"prices here are in {row.currency}")
+        raise Invalid.field(
+            "/budget/currency", f"prices here are in {row.currency}", f"ici l'on paie en {row.currency}"
+        )
     await work.db.flush()
     work.opens(row.id)
     work.schedule(TimerKind.REQUEST_EXPIRES, row.id, row.expires_at)
@@ -242,7 +244,9 @@ async def _drafted(work: Work, wish: Wish, customer: UUID) -> tuple[Request, lis
     if wish.quote_id is not None:
         return await _from_quote(work, wish, await quotes.redeem_quote(work, wish.quote_id))
     if wish.service is None:
-        raise Invalid.field("/quote_id", "a quote_id, or a service and its stops")
+        raise Invalid.field(
+            "/quote_id", "a quote_id, or a service and its stops", "un quote_id, ou un service et ses lieux"
+        )
     trip = await quotes.plan_trip(
         work,
         service=wish.service,
@@ -264,7 +268,11 @@ async def _drafted(work: Work, wish: Wish, customer: UUID) -> tuple[Request, lis
         await work.db.flush()
         return await _from_quote(work, wish, await quotes.redeem_quote(work, quoted.id))
     if trip.spec.allocator is not Allocator.CALL:
-        raise Invalid.field("/service", f"{trip.spec.allocator} services are not asked for this way yet")
+        raise Invalid.field(
+            "/service",
+            f"{trip.spec.allocator} services are not asked for this way yet",
+            "ce genre de service ne se demande pas encore",
+        )
     row = _row(work, wish, customer, trip.spec)
     row.market_id, row.currency = trip.market_id, trip.currency
     row.service_id, row.service_slug = trip.service.id, trip.spec.slug
@@ -292,7 +300,9 @@ async def _from_quote(work: Work, wish: Wish, quote: Quote) -> tuple[Request, li
 
 def _row(work: Work, wish: Wish, customer: UUID, spec: ServiceSpec) -> Request:
     if wish.window_s is not None and not 0 < wish.window_s <= LONGEST_WINDOW:
-        raise Invalid.field("/window", "a window is at most a week long")
+        raise Invalid.field(
+            "/window", "a window is at most a week long", "une fenêtre dure au plus une semaine"
+        )
     return Request(
         id=work.new_id(),
         customer_id=customer,

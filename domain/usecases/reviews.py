@@ -27,9 +27,9 @@ async def write_review(work: Work, engagement_id: UUID, *, stars: int, text: str
     if role is Role.OPS:
         raise Forbidden("only the two parties review each other")
     if not 1 <= stars <= 5:
-        raise Invalid.field("/stars", "stars are 1 to 5")
+        raise Invalid.field("/stars", "stars are 1 to 5", "de 1 à 5 étoiles")
     if len(text) > WORDS:
-        raise Invalid.field("/text", f"at most {WORDS} characters")
+        raise Invalid.field("/text", f"at most {WORDS} characters", f"au plus {WORDS} caractères")
     if engagement.state not in _OVER or engagement.ended_at is None:
         raise IllegalMove("reviews are written after the work", state=engagement.state, verb="review")
     if work.now > window_ends(engagement.ended_at, work.knobs.review_window):

@@ -15,6 +15,7 @@ from domain.usecases.work import Tools
 from tests.api.conftest import client_of
 
 IN_FRENCH = {"Accept-Language": "fr"}
+A_TO_B = "ce service prend d'abord un départ (pickup), enfin une arrivée (drop)"
 HERE = {"lat": 43.7348, "lon": 7.4206}
 
 
@@ -37,6 +38,9 @@ HERE = {"lat": 43.7348, "lon": 7.4206}
             FRENCH["unknown_service"],
         ),
         ("GET", "/v1/services?market=nowhere", None, FRENCH["unknown_market"]),
+        ("POST", "/v1/requests", {}, "soit un quote_id, soit un service et ses lieux"),
+        ("PUT", "/v1/me/duty", {"on": True}, "pour prendre son service il faut une ville"),
+        ("POST", "/v1/quotes", {"service": "ride-vtc", "stops": [{"kind": "site", **HERE}]}, A_TO_B),
         ("GET", "/v1/accounts/not-an-id/profile", None, FRENCH["not_found"]),
         ("GET", "/v1/nothing", None, FRENCH["not_found"]),
         ("DELETE", "/v1/me", None, "Méthode non permise ici"),
@@ -55,6 +59,23 @@ async def test_a_french_reader_is_refused_in_french(
     ).json()
     assert french["code"] == english["code"]
     assert french["title"] != english["title"]
+
+
+async def test_a_value_is_pointed_at_once_in_either_language(camille: httpx.AsyncClient) -> None:
+    body = {"service": "ride-vtc", "stops": [{"kind": "site", "lat": 95, "lon": 7}]}
+    for language, words in (("fr", "au plus 90.0"), ("en", "Input should be less than or equal to 90")):
+        answer = await camille.post("/v1/quotes", json=body, headers={"Accept-Language": language})
+        assert answer.json()["errors"] == [{"pointer": "/stops/0/lat", "detail": words}]
+
+
+async def test_every_answer_to_a_form_is_judged_in_french(camille: httpx.AsyncClient) -> None:
+    answers = {"duration_min": "long", "a/b": 1}
+    body = {"service": "odd-job", "stops": [{"kind": "site", **HERE}], "answers": answers}
+    answer = await camille.post("/v1/requests", json=body, headers=IN_FRENCH)
+    assert answer.json()["errors"] == [
+        {"pointer": "/answers/a~1b", "detail": "ce service ne le demande pas"},
+        {"pointer": "/answers/duration_min", "detail": "un nombre"},
+    ]
 
 
 async def test_a_code_has_one_title_whoever_refuses(camille: httpx.AsyncClient) -> None:

@@ -89,7 +89,7 @@ async def test_a_push_token_follows_the_phone_to_its_next_owner(
         assert str(device.account_id) == await id_of(dominique)
     for _ in range(2):
         assert (await dominique.delete("/v1/me/devices/phone-1")).status_code == 204
-    assert (await dominique.put("/v1/me/devices/a%00b", json=body)).status_code == 404
+    assert (await dominique.put("/v1/me/devices/a%00b", json=body)).status_code == 422
 
 
 async def test_an_account_keeps_its_twenty_newest_devices(

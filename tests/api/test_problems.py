@@ -229,6 +229,41 @@ async def test_the_log_never_holds_a_share_links_token(
     assert "nPG0Uxhr4rm0FSqqrZWLr6Py" not in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "code", "pointer"),
+    [
+        (
+            "PUT",
+            "/v1/me/devices/my%20phone",
+            {"platform": "web", "push_token": "x"},
+            422,
+            "invalid",
+            "/device_id",
+        ),
+        ("GET", "/v1/me/engagements?state=nowhere", None, 422, "invalid", "/state"),
+        (
+            "POST",
+            "/v1/quotes",
+            {
+                "market": "nowhere",
+                "service": "ride-vtc",
+                "stops": [{"kind": "site", "lat": 43.7348, "lon": 7.4206}],
+            },
+            422,
+            "unknown_market",
+            "/market",
+        ),
+    ],
+)
+async def test_what_is_wrong_is_named_as_the_client_knows_it(
+    camille: httpx.AsyncClient, method: str, path: str, body: object, status: int, code: str, pointer: str
+) -> None:
+    answer = await camille.request(method, path, json=body)
+    problem = answer.json()
+    assert (answer.status_code, problem["code"]) == (status, code)
+    assert {error["pointer"] for error in problem["errors"]} == {pointer}
+
+
 async def test_a_service_with_what_cannot_be_kept_is_refused(ops: httpx.AsyncClient) -> None:
     offered = (await ops.get("/v1/services")).json()["items"][0]
     odd: list[dict[str, object]] = [

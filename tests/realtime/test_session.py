@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.rules.errors import Refusal
 from realtime.effects import (
     LOOK,
     Acknowledge,
@@ -398,3 +399,26 @@ def test_a_question_is_asked_again_within_a_second_though_the_clock_was_set_back
     session.unread(700.0)
     assert session.tick(700.5) == []
     assert session.tick(200.0) == [ReadLog(1, 200)]
+
+
+@pytest.mark.parametrize(
+    ("frame", "pointer"),
+    [
+        (b'{"t": "ack", "seq": -1}', "/seq"),
+        (b'{"t": "ack"}', ""),
+        (
+            b'{"t": "position", "fixes": [{"lat": 95, "lon": 7, "at": "2026-05-04T06:00:00Z"}]}',
+            "/fixes/0/lat",
+        ),
+    ],
+)
+def test_a_frame_that_does_not_fit_is_told_where(frame: bytes, pointer: str):
+    def problem_of(refusal: Refusal, language: str) -> dict[str, Any]:
+        return {"language": language, **refusal.facts}
+
+    session = Session("s1", now=0.0, problem_of=problem_of)
+    session.receive(up("hello", token="good"), 0.0)
+    session.admitted(ME, Standing("e1", 0, 1), expires_at=900.0, now=0.0)
+    (error,) = sent(session.receive(frame, 1.0))
+    assert [wrong["pointer"] for wrong in error["problem"]["errors"]] == [pointer]
+    assert "$" not in error["problem"]["errors"][0]["detail"]

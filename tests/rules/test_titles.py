@@ -1,5 +1,9 @@
 """Refusals in French."""
 
+import ast
+from pathlib import Path
+
+import domain
 from domain.rules.errors import (
     IdempotencyMismatch,
     Invalid,
@@ -33,3 +37,36 @@ def test_what_is_wrong_is_always_pointed_at():
     late = Invalid.field("/start_at", "this time has passed", "cette heure est passée")
     assert errors_of(late, "fr") == [{"pointer": "/start_at", "detail": "cette heure est passée"}]
     assert errors_of(late, "en") == [{"pointer": "/start_at", "detail": "this time has passed"}]
+
+
+def test_several_values_are_each_told_in_the_readers_language():
+    wrong = Invalid(
+        errors=[
+            {"pointer": "/a", "detail": "a number", "french": "un nombre"},
+            {"pointer": "/b", "detail": "of tomorrow"},
+        ]
+    )
+    assert errors_of(wrong, "en") == [
+        {"pointer": "/a", "detail": "a number"},
+        {"pointer": "/b", "detail": "of tomorrow"},
+    ]
+    assert errors_of(wrong, "fr") == [
+        {"pointer": "/a", "detail": "un nombre"},
+        {"pointer": "/b", "detail": "of tomorrow"},
+    ]
+
+
+FOR_STAFF = {"catalogue.py", "rounds.py", "tours.py", "ops.py", "suspension.py"}
+
+
+def test_what_a_customer_or_a_provider_sent_wrong_is_told_in_french_too():
+    rooms = Path(domain.__file__).parent
+    only_english = [
+        f"{file.name}: {ast.unparse(call)}"
+        for file in sorted(rooms.rglob("*.py"))
+        if file.name not in FOR_STAFF
+        for call in ast.walk(ast.parse(file.read_text()))
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "Invalid.field"
+        if len(call.args) < 3 and file.name != "misfits.py"  # of JSON's types: for a client's author
+    ]
+    assert only_english == []
