@@ -1,10 +1,13 @@
 """What leaving costs: a pure function of the service's rule, who leaves, and how far things had come."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from domain.rules.catalogue import Cancellation
 from domain.rules.money import Cents
 from domain.rules.states import EngagementState, Role
+
+EARLY_S: Final = 900.0  # before the agreed hour: who stands there sooner waits on their own account
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +18,7 @@ class Leaving:
     role: Role
     price: int
     since_confirmed_s: float
+    before_start_s: float = 0.0  # until the agreed hour; none for work that was asked for now
     since_started_s: float = 0.0
     planned_s: float = 0.0
 
@@ -23,16 +27,18 @@ def fee(rule: Cancellation, leaving: Leaving) -> Cents:
     """What the customer owes when work ends before its time; never more than the price.
 
     Only the customer's own leaving costs anything: nothing within `free_s` of the confirmation unless the
-    provider is already there, `late_cents` after that, `arrived_cents` once the provider is there. Work
-    under way is paid for the part done, and at least as if it had not begun.
+    provider is already there, `late_cents` after that, `arrived_cents` once the provider is there, though
+    not more than `EARLY_S` before the agreed hour. Work under way is paid for the part done, and at least as
+    if it had not begun.
     """
     if leaving.role is not Role.CUSTOMER:
         return Cents(0)
+    on_the_way = 0 if leaving.since_confirmed_s <= rule.free_s else rule.late_cents
     match leaving.state:
         case EngagementState.CONFIRMED | EngagementState.EN_ROUTE:
-            asked = 0 if leaving.since_confirmed_s <= rule.free_s else rule.late_cents
+            asked = on_the_way
         case EngagementState.ARRIVED:
-            asked = rule.arrived_cents
+            asked = rule.arrived_cents if leaving.before_start_s <= EARLY_S else on_the_way
         case EngagementState.IN_PROGRESS:
             asked = max(rule.arrived_cents, _part_done(leaving))
         case _:

@@ -299,13 +299,14 @@ def _rest_s(work: Work, offer: Offer) -> int:
 
 
 def _leaving(work: Work, engagement: Engagement, role: Role) -> cancellation.Leaving:
-    started = engagement.started_at
+    started, start = engagement.started_at, engagement.start_at or work.now
     since = work.now if engagement.waits else engagement.promoted_at or engagement.confirmed_at
     return cancellation.Leaving(
         state=EngagementState(engagement.state),
         role=role,
         price=engagement.price_cents,
         since_confirmed_s=(work.now - since).total_seconds(),
+        before_start_s=(start - work.now).total_seconds(),
         since_started_s=0.0 if started is None else (work.now - started).total_seconds(),
         planned_s=_seconds(engagement.terms, "duration_s", 0),
     )

@@ -19,6 +19,7 @@ leavings = st.builds(
     role=st.sampled_from(Role),
     price=cents,
     since_confirmed_s=seconds,
+    before_start_s=seconds,
     since_started_s=seconds,
     planned_s=seconds,
 )
@@ -52,6 +53,9 @@ def leaving(state: EngagementState, since_confirmed_s: float = 0, **more: float)
         (leaving(S.EN_ROUTE, 60), 0),
         (leaving(S.EN_ROUTE, 600), 400),
         (leaving(S.ARRIVED, 60), 800),
+        (leaving(S.ARRIVED, 600, before_start_s=900), 800),
+        (leaving(S.ARRIVED, 600, before_start_s=901), 400),
+        (leaving(S.ARRIVED, 60, before_start_s=18_000), 0),
         (leaving(S.IN_PROGRESS, 900, since_started_s=60, planned_s=600), 800),
         (leaving(S.IN_PROGRESS, 900, since_started_s=300, planned_s=600), 1_000),
         (leaving(S.IN_PROGRESS, 900, since_started_s=900, planned_s=600), 2_000),
