@@ -9,7 +9,8 @@ How to write a route (see `api/idempotency.py` for POSTs):
         return thing_view(await things.read_thing(work, thing_id))
 
 - `SignedIn` needs a bearer token (401), `OpsOnly` an ops account too (403); `Anybody` needs neither, but
-  knows the actor when a token is sent. All three are the request's one `Work`.
+  knows the actor when a good token is sent (with an old one they are a stranger). All three are the request's
+  one `Work`.
 - Never commit, never catch a `Refusal`: the transaction commits when the route returns, before the answer
   leaves, and rolls back on any exception. An answer that was sent is an answer that is stored.
 - `work.actor.language` is what `Accept-Language` asked for, else the account's own.
@@ -25,9 +26,10 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 
-from api.bearer import bearer_of
+from api.bearer import bearer_of, remember_bearer
 from api.languages import preferred_language
 from domain.rules.errors import Refusal
+from domain.rules.tokens import Claims
 from domain.usecases import identity
 from domain.usecases.access import require_account, require_ops
 from domain.usecases.work import NOBODY, Tools, Work, working
@@ -47,10 +49,11 @@ async def transaction(request: Request) -> AsyncIterator[Work]:
     """The request's one transaction, committed when the route has returned."""
     async with working(tools_of(request), NOBODY) as work:
         claims = bearer_of(request.scope)
-        if isinstance(claims, Refusal):
-            raise claims
-        if claims is not None:
-            work.actor = await identity.actor_of(work, claims)
+        if isinstance(claims, Claims):
+            try:
+                work.actor = await identity.actor_of(work, claims)
+            except Refusal as refusal:
+                remember_bearer(request.scope, refusal)
         language = preferred_language(request.headers.get("accept-language", ""))
         if language:
             work.actor = replace(work.actor, language=language)
@@ -60,8 +63,11 @@ async def transaction(request: Request) -> AsyncIterator[Work]:
 Anybody = Annotated[Work, Depends(transaction, scope="function")]
 
 
-async def signed_in(work: Anybody, _scheme: Annotated[object, Depends(bearer)]) -> Work:
+async def signed_in(request: Request, work: Anybody, _scheme: Annotated[object, Depends(bearer)]) -> Work:
     """A transaction of somebody who has signed in."""
+    found = bearer_of(request.scope)
+    if isinstance(found, Refusal):
+        raise found
     require_account(work.actor)
     return work
 

@@ -215,6 +215,23 @@ async def test_a_stale_access_token_does_not_stop_a_refresh(
     assert answer.status_code == 200
 
 
+@pytest.mark.parametrize("header", ["Bearer stale", "Basic cHNwOnNlY3JldA=="])
+async def test_what_anybody_may_read_a_stale_token_does_not_hide(
+    stranger: httpx.AsyncClient, header: str
+) -> None:
+    for path, status in (("/v1/markets", 200), ("/v1/services", 200), ("/v1/shared/none", 404)):
+        answer = await stranger.get(path, headers={"Authorization": header})
+        assert answer.status_code == status, path
+    webhook = await stranger.post("/v1/psp/webhook", json={}, headers={"Authorization": header})
+    assert webhook.status_code != 401
+
+
+async def test_who_has_signed_out_reads_what_strangers_read(camille: httpx.AsyncClient) -> None:
+    await camille.post("/v1/auth/logout")
+    assert (await camille.get("/v1/services")).status_code == 200
+    assert (await camille.get("/v1/me")).json()["code"] == "token_invalid"
+
+
 async def test_signing_out_cuts_at_once_and_this_sign_in_only(stranger: httpx.AsyncClient) -> None:
     here, there = await tokens(stranger), await tokens(stranger)
     header = {"Authorization": f"Bearer {here['access_token']}"}
