@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from sqlalchemy import select
@@ -22,6 +23,7 @@ from domain.store.tables import Action, Hold, Request, Timer
 from domain.usecases.actions import Tip
 from domain.usecases.engagements import my_engagements
 from domain.usecases.ops import ledger_check
+from domain.usecases.requests import request_seen
 from tests.factories import a_provider, an_account, run_as
 from tests.usecases.engaged import Town
 
@@ -167,9 +169,13 @@ async def test_a_driver_who_drops_out_costs_nothing_and_the_request_looks_again(
     await town.do(town.driver, ride, "set_off")
     view = await town.do(town.driver, ride, "cancel", reason="flat tyre")
     assert view["cancellation_fee"]["amount"] == 0
+    looking = await run_as(town.tools, town.customer, request_seen, UUID(view["request_id"]))
+    assert (looking["state"], looking["engagement_id"]) == ("open", None)
     second = await a_provider(town.tools, name="Second")
     again = await town.accept(second)
     assert again != ride
+    found = await run_as(town.tools, town.customer, request_seen, UUID(view["request_id"]))
+    assert found["engagement_id"] == str(again)
     (price,) = await town.payments(again)
     assert price.state == "authorised"
     assert price.provider_id == second.id

@@ -19,8 +19,12 @@ def request_view(
     agreed: Engagement | None = None,
     payment: Payment | None = None,
 ) -> dict[str, Any]:
-    """What `role` sees: customer and ops all of it; a provider no exact place and not who asks."""
+    """What `role` sees: customer and ops all of it; a provider no exact place and not who asks.
+
+    A request that is open again names no engagement: the one it had has ended.
+    """
     mine = role is not Role.PROVIDER
+    named = None if row.state == RequestState.OPEN else agreed
     view: dict[str, Any] = {
         "id": str(row.id),
         "state": row.state,
@@ -43,7 +47,7 @@ def request_view(
     if mine:
         view |= {
             "quote_id": None if row.quote_id is None else str(row.quote_id),
-            "engagement_id": None if agreed is None else str(agreed.id),
+            "engagement_id": None if named is None else str(named.id),
             "payment": None if payment is None else payment_view(payment),
             "payment_needed": payment_needed(row, agreed, payment),
             "wave": row.wave,
