@@ -9,8 +9,9 @@ from domain.rules.errors import Invalid
 from domain.rules.money import Cents, share
 
 POLICY_VERSION: Final = "price-1"
-MOST: Final = 100_000_000  # cents: as much as a budget or a proposal may be
 """Goes into every quote's signature. Change it with any change of the formulas below."""
+
+MOST: Final = 100_000_000  # cents: as much as a budget or a proposal may be
 
 WAIT_AT_PICKUP_S: Final = (
     60.0  # mean wait of a customer to come down; counted in net per hour, from the field's usage

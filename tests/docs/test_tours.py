@@ -22,18 +22,28 @@ def block(kind: str) -> str:
     return str(found)
 
 
-def test_the_script_gets_tours(serving: EngineProcess):
+def run(url: str) -> str:
+    """What the script prints."""
     ran = subprocess.run(
         ["sh", "-eu"],
         input=block("sh"),
-        env={"PATH": os.environ["PATH"], "COUDMAIN_URL": serving.url},
+        env={"PATH": os.environ["PATH"], "COUDMAIN_URL": url},
         capture_output=True,
         text=True,
         timeout=ANSWERED_WITHIN,
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
-    told = ToursOut.model_validate_json(ran.stdout)
+    return ran.stdout
+
+
+def test_the_script_gets_tours(serving: EngineProcess):
+    answer = run(serving.url)
+    if (
+        json.loads(answer).get("code") == "unavailable"
+    ):  # a crowded machine compiles for longer than it is waited for
+        answer = run(serving.url)
+    told = ToursOut.model_validate_json(answer)
     shown = ToursOut.model_validate_json(block("json"))
     assert [tour.vehicle for tour in told.tours] == [tour.vehicle for tour in shown.tours]
     assert [(left.errand, left.reason) for left in told.left_over] == [
