@@ -13,7 +13,7 @@ export const en = {
   "app.signOut": "Sign out",
 
   "sign.phone": "Phone number",
-  "sign.phoneHint": "International form, such as +33 6 39 98 00 01",
+  "sign.phoneHint": "International form, such as +33\u00a06\u00a039\u00a098\u00a000\u00a001",
   "sign.send": "Send me a code",
   "sign.code": "Code received by SMS",
   "sign.enter": "Sign in",

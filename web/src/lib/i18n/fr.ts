@@ -15,7 +15,7 @@ export const fr: Words = {
   "app.signOut": "Se déconnecter",
 
   "sign.phone": "Numéro de téléphone",
-  "sign.phoneHint": "Forme internationale, par exemple +33 6 39 98 00 01",
+  "sign.phoneHint": "Forme internationale, par exemple +33\u00a06\u00a039\u00a098\u00a000\u00a001",
   "sign.send": "M’envoyer un code",
   "sign.code": "Code reçu par SMS",
   "sign.enter": "Se connecter",
@@ -39,7 +39,7 @@ export const fr: Words = {
   "error.offer_expired": "Cette offre est terminée.",
   "error.other": "Cela n’a pas marché\u00a0: {why}",
 
-  "landing.title": "Un coup de main, tout près.",
+  "landing.title": "Un coup\u00a0de\u00a0main, tout\u00a0près.",
   "landing.lead":
     "Une gouttière, une course, un cours, un colis. Coudmain trouve qui peut aider, lui demande, et dit à chacun pourquoi.",
   "landing.door.customer": "J’ai besoin d’un coup de main",

@@ -2,6 +2,7 @@
 import { Problem } from "../api/http";
 import { en, type Key, type Words } from "./en";
 import { fr } from "./fr";
+import { distance, duration, localeOf, moment } from "./habits";
 
 export type Language = "fr" | "en";
 const KEY = "coudmain.language";
@@ -15,6 +16,7 @@ function first(): Language {
 
 class Speech {
   language: Language = $state(first());
+  readonly #locale = $derived(localeOf(this.language, navigator.languages));
 
   /** The words for `key`, with `{name}` replaced from `values`. */
   say = (key: Key, values: Record<string, string | number> = {}): string =>
@@ -36,31 +38,22 @@ class Speech {
     name?.trim() || this.say("ops.nameless", { id: id.slice(-6) });
 
   number = (value: number, digits = 0): string =>
-    new Intl.NumberFormat(this.language, { maximumFractionDigits: digits }).format(value);
+    new Intl.NumberFormat(this.#locale, { maximumFractionDigits: digits }).format(value);
 
   money = (money: { amount: number; currency: string }): string =>
-    new Intl.NumberFormat(this.language, { style: "currency", currency: money.currency }).format(
+    new Intl.NumberFormat(this.#locale, { style: "currency", currency: money.currency }).format(
       money.amount / 100,
     );
 
-  time = (at: string): string =>
-    new Intl.DateTimeFormat(this.language, { timeStyle: "medium" }).format(new Date(at));
+  /** "14:36:07", with its day where that is not today. */
+  time = (at: string): string => moment(new Date(at), new Date(), this.#locale, "medium");
 
-  /** "14:36": a moment of today, to the minute. */
-  clock = (at: string): string =>
-    new Intl.DateTimeFormat(this.language, { timeStyle: "short" }).format(new Date(at));
+  /** "14:36", with its day where that is not today. */
+  clock = (at: string): string => moment(new Date(at), new Date(), this.#locale, "short");
 
-  /** "12 s", "3 min", "1 h 05". */
-  duration = (seconds: number): string => {
-    const whole = Math.max(0, Math.round(seconds));
-    if (whole < 90) return `${whole} s`;
-    if (whole < 5400) return `${Math.round(whole / 60)} min`;
-    return `${Math.floor(whole / 3600)} h ${String(Math.round((whole % 3600) / 60) % 60).padStart(2, "0")}`;
-  };
+  duration = duration;
 
-  /** "340 m", "2.1 km". */
-  distance = (meters: number): string =>
-    meters < 1000 ? `${Math.round(meters / 10) * 10} m` : `${this.number(meters / 1000, 1)} km`;
+  distance = (meters: number): string => distance(meters, this.#locale);
 
   swap = (): void => {
     this.language = this.language === "fr" ? "en" : "fr";
