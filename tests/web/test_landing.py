@@ -20,6 +20,24 @@ async def test_three_doors_lead_to_three_pages(open_page: OpenPage) -> None:
         await expect(page.get_by_test_id(f"door-{door}")).to_have_attribute("href", f"/{door}/")
 
 
+async def test_every_link_leads_somewhere(open_page: OpenPage) -> None:
+    page = await open_page("/")
+    await expect(page.locator("footer a").first).to_be_visible()
+    targets = await page.locator("a").evaluate_all("links => links.map(link => link.href)")
+    for target in targets:
+        assert (await page.request.get(target)).ok, target
+
+
+@pytest.mark.parametrize(("scheme", "ground"), [("light", "rgb(245, 243, 238)"), ("dark", "rgb(11, 16, 32)")])
+async def test_before_its_code_has_come_a_page_has_the_ground_of_the_browsers_wish(
+    open_page: OpenPage, scheme: str, ground: str
+) -> None:
+    page = await open_page(
+        "/", prepared=lambda page: page.route("**/*.js", lambda route: route.abort()), color_scheme=scheme
+    )
+    assert await page.evaluate("getComputedStyle(document.body).backgroundColor") == ground
+
+
 async def test_the_numbers_are_the_servers(open_page: OpenPage, people: People) -> None:
     await people.provider("ride-vtc", at=CASINO)
     ops = await people.ops()
