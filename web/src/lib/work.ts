@@ -20,6 +20,8 @@ export interface Engagement {
   after: { engagement_id: string | null; free_at: string; pickup_at: string } | null;
   times: { confirmed_at: string; promoted_at: string | null };
   completion: { pin: boolean };
+  /** the customer's alone, until the start */
+  pin?: string | null;
   net?: Money | null;
 }
 

@@ -6,9 +6,20 @@ export interface Duty {
   market?: string | null;
 }
 
-export interface ServiceRow {
-  slug: string;
-  name: string;
+/** `GET /v1/me/provider`: what one offers. A PUT replaces it whole. */
+export interface Profile {
+  services: string[];
+  vehicle: object | null;
+  languages: string[];
+  max_travel_s: number | null;
+  max_pickup_m: number | null;
+}
+
+/** The profile to send for other services: whatever else was said of oneself is said again. */
+export function offering(services: string[], known: Profile | null): Partial<Profile> {
+  if (!known) return { services };
+  const { vehicle, languages, max_travel_s, max_pickup_m } = known;
+  return { services, vehicle, languages, max_travel_s, max_pickup_m };
 }
 
 export interface Spot {
@@ -21,6 +32,7 @@ export interface Spot {
 export interface Offer {
   id: string;
   request_id: string;
+  service: string;
   state: string;
   answer_by: string;
   terms: {
