@@ -95,7 +95,9 @@ async def test_rubbish_on_the_line_changes_nothing(page: Page, wire: Wire, peopl
     assert thrown == []
 
 
-async def test_a_lost_line_is_said_and_mended_where_it_left_off(page: Page, wire: Wire, people: People) -> None:
+async def test_a_lost_line_is_said_and_mended_where_it_left_off(
+    page: Page, wire: Wire, people: People
+) -> None:
     line = page.get_by_test_id("line")
     await page.evaluate(REMEMBER_PHASES)
     await wire.cut(4000)
@@ -127,7 +129,9 @@ async def test_moving_the_map_asks_for_what_is_in_view(page: Page, wire: Wire, p
     assert last["bbox"][0] > first["bbox"][0]
 
 
-async def test_a_quiet_town_is_not_drawn_again_with_every_frame(page: Page, wire: Wire, people: People) -> None:
+async def test_a_quiet_town_is_not_drawn_again_with_every_frame(
+    page: Page, wire: Wire, people: People
+) -> None:
     told = asyncio.Event()
 
     def counted(frame: Json) -> str:

@@ -63,9 +63,7 @@ async def test_without_development_one_enters_by_phone_and_code(open_page: OpenP
     await expect(page.get_by_test_id("line")).to_have_attribute("data-phase", "live")
 
 
-async def test_providers_are_counted_by_state_as_their_day_goes_on(
-    page: Page, people: People
-) -> None:
+async def test_providers_are_counted_by_state_as_their_day_goes_on(page: Page, people: People) -> None:
     trip = await agreed_ride(people)  # one of two drivers has it, the other is free
     busy, lone = await new_service(trip.ops, "ride-vtc"), await new_service(trip.ops, "ride-vtc")
     asked = await people.provider(busy, at=HOSPITAL)
@@ -111,6 +109,7 @@ async def test_an_open_request_shows_its_round_and_reasons_by_keyboard_alone(
     await in_list(page, "r", request["id"]).focus()
     await page.keyboard.press("Enter")
     panel = page.get_by_test_id("request-panel")
+    await expect(page.get_by_test_id("back")).to_be_focused()
     # Later rounds may have come by now, in which both had been asked already.
     reasons = panel.get_by_test_id("round").filter(has_text="2/2 offered")
     await expect(reasons.locator("tbody tr")).to_have_count(2)
@@ -118,6 +117,7 @@ async def test_an_open_request_shows_its_round_and_reasons_by_keyboard_alone(
     await expect(reasons.locator("tbody")).to_contain_text("offered")
     await page.keyboard.press("Escape")
     await expect(panel).to_have_count(0)
+    await expect(in_list(page, "r", request["id"])).to_be_focused()
 
 
 async def test_a_request_nobody_can_take_says_why_and_leaves_the_list_when_it_is_cancelled(
@@ -169,6 +169,34 @@ async def test_the_list_can_be_filtered_by_service(page: Page, people: People) -
     await page.get_by_label("Service", exact=True).select_option(one)
     await expect(in_list(page, "r", unwanted["id"])).to_have_count(0)
     await expect(in_list(page, "r", wanted["id"])).to_be_visible()
+
+
+async def test_the_search_knows_services_by_the_names_the_page_shows(page: Page, people: People) -> None:
+    service = await new_service(await people.ops(), "ride-vtc")
+    request = await (await people.customer()).request_a_ride(service, *ride(CASINO, BEACH))
+    search, line = page.get_by_role("searchbox"), in_list(page, "r", request["id"])
+    await expect(line).to_contain_text("Private hire")
+    await search.fill("nobody of this name")
+    await expect(line).to_have_count(0)
+    await search.fill("private HIRÉ")
+    await expect(line).to_be_visible()
+    await search.fill("")
+
+
+async def test_in_a_low_window_nothing_lies_over_the_buttons_of_the_map(page: Page) -> None:
+    usual = page.viewport_size
+    assert usual is not None
+    await page.set_viewport_size({"width": 1366, "height": 650})
+    board = await page.locator("section.board").bounding_box()
+    buttons = await page.get_by_label("Zoom in").bounding_box()
+    assert board is not None
+    assert buttons is not None
+    assert board["x"] + board["width"] < buttons["x"]
+    await page.set_viewport_size({"width": 800, "height": 400})
+    board = await page.locator("section.board").bounding_box()
+    assert board is not None
+    assert board["y"] + board["height"] < 400
+    await page.set_viewport_size(usual)
 
 
 async def test_the_map_is_not_blank_and_credits_openstreetmap(open_page: OpenPage, people: People) -> None:

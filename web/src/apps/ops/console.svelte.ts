@@ -1,6 +1,7 @@
 /** The ops console's state: session, socket, town, filters and selection. Components read it, the socket writes it. */
 import { Session } from "$lib/api/session";
 import { speech } from "$lib/i18n/speech.svelte";
+import { type Service, serviceName } from "$lib/services";
 import { LiveSocket } from "$lib/socket/client";
 import type { News, Phase, View } from "$lib/socket/protocol";
 import {
@@ -15,13 +16,6 @@ import {
   type Town,
 } from "./town";
 
-export interface Service {
-  slug: string;
-  name: string;
-  /** by language, where the catalogue has several */
-  names?: Record<string, string>;
-}
-
 export const MARKET = new URLSearchParams(location.search).get("market") ?? "monaco";
 /** `?test=1`: nothing moves by itself, so that a picture of the page is the same twice. */
 export const STILL = new URLSearchParams(location.search).has("test");
@@ -34,6 +28,8 @@ export class Console {
   signedIn = $state(this.session.signedIn);
   phase: Phase = $state("offline");
   forbidden = $state(false);
+  /** the sign-in of before has ended by itself */
+  ended = $state(false);
   /** ms since the epoch of the last frame; null before the first */
   heardAt: number | null = $state(null);
   /** ms since the epoch, ticking once a second; stands still in tests */
@@ -46,30 +42,32 @@ export class Console {
 
   readonly #items = $derived(this.town.items); // the same as long as no item has changed
   readonly sorted: Sorted = $derived(sort({ items: this.#items }));
-  readonly shown: Sorted = $derived(sieve(this.sorted, this.filter));
+  readonly shown: Sorted = $derived(
+    sieve(this.sorted, this.filter, (slug) => serviceName(this.services, slug)),
+  );
 
   #socket: LiveSocket | null = null;
+  readonly #seen = new Set<string>(); // slugs
   #tick: ReturnType<typeof setInterval> | undefined;
   #view: View = { bbox: [-180, -85, 180, 85], zoom: 14 };
 
   /** Opens the stream; needs a signed-in session. */
   start(): void {
     this.signedIn = true;
-    this.forbidden = false;
+    this.forbidden = this.ended = false;
     this.#socket?.close();
     this.#socket = new LiveSocket({
       ticket: async () => {
         try {
           return (await this.session.call<{ ticket: string }>("/v1/ws/tickets", { method: "POST" })).ticket;
         } catch (cause) {
-          if (!this.session.signedIn) this.#out(); // the family of tokens has ended: ask for a code again
+          if (!this.session.signedIn) this.#end();
           throw cause;
         }
       },
       hear: (news) => this.#hear(news),
     });
     this.#socket.subscribe(`map:${MARKET}`, this.#view);
-    void this.#names();
     this.#tick ??= setInterval(() => {
       this.now = STILL ? (this.heardAt ?? this.now) : Date.now();
     }, 1000);
@@ -108,6 +106,12 @@ export class Console {
     this.heardAt = null;
   }
 
+  /** The family of tokens has ended: ask for a code again. */
+  #end(): void {
+    this.#out();
+    this.ended = true;
+  }
+
   /** This account may not watch the town. */
   #refuse(): void {
     this.forbidden = true;
@@ -118,13 +122,23 @@ export class Console {
   #hear(news: News): void {
     if (news.type === "phase") {
       this.phase = news.phase;
+      if (news.phase === "live") void this.#names();
       if (news.phase === "stopped" && this.#socket?.state.stop?.code === SUSPENDED) this.#refuse();
     } else if (news.type === "refused") {
       if (news.code === "forbidden" || news.code === "not_found") this.#refuse();
     } else if (news.type === "channel" && news.frame.t === "map") {
       this.town = apply(this.town, news.frame as MapFrame, Date.now());
       this.heardAt = Date.now();
+      this.#learn(news.frame as MapFrame);
     }
+  }
+
+  /** A service may be added while somebody watches: its name is asked for as soon as it is seen, once. */
+  #learn(frame: MapFrame): void {
+    const seen = (frame.upsert ?? []).flatMap((item) => ("service" in item ? [item.service] : []));
+    const strange = seen.filter((slug) => !this.#seen.has(slug));
+    for (const slug of strange) this.#seen.add(slug);
+    if (strange.some((slug) => !this.services.some((service) => service.slug === slug))) void this.#names();
   }
 
   async #names(): Promise<void> {
@@ -144,9 +158,4 @@ export class Console {
 export function ready(): void {
   window.__ready = true;
   document.documentElement.dataset.ready = "";
-}
-
-export function serviceName(services: readonly Service[], slug: string): string {
-  const service = services.find((one) => one.slug === slug);
-  return service?.names?.[speech.language] ?? service?.name ?? slug;
 }

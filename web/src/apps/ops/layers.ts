@@ -11,6 +11,8 @@ import type { Sorted } from "./town";
 
 export interface Scene {
   shown: Sorted;
+  /** the server sends cells for providers, as it does from afar */
+  afar: boolean;
   theme: Theme;
   sprites: Sprites;
   motion: Motion;
@@ -66,8 +68,8 @@ function requestLayers({ shown, theme, now, still, selected }: Scene): Layer[] {
 }
 
 /** At low zoom the server sends cells instead of providers: a disc with a count for each. */
-function supplyLayers({ shown, theme }: Scene): Layer[] {
-  const data = shown.providers.length > 0 ? [] : shown.cells.filter((cell) => cell.supply > 0);
+function supplyLayers({ shown, afar, theme }: Scene): Layer[] {
+  const data = afar ? shown.cells.filter((cell) => cell.supply > 0) : [];
   const look = LOOKS[theme];
   const position = (cell: Cell) => center(cell.cell);
   return [

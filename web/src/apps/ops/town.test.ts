@@ -132,4 +132,11 @@ describe("what is shown", () => {
     const shown = sieve(all, { ...EVERYTHING, text: "driss" });
     expect([ids(shown.providers), ids(shown.engagements)]).toEqual([["p:2"], ["e:7"]]);
   });
+
+  it("finds what is typed without its accents, and a service by the name it is shown under", () => {
+    expect(ids(sieve(all, { ...EVERYTHING, text: "anais" }).providers)).toEqual(["p:1"]);
+    const named = (slug: string) => ({ "odd-job": "Dépannage" })[slug] ?? slug;
+    expect(ids(sieve(all, { ...EVERYTHING, text: "depan" }, named).requests)).toEqual(["r:2"]);
+    expect(ids(sieve(all, { ...EVERYTHING, text: "odd-job" }, named).requests)).toEqual(["r:2"]);
+  });
 });

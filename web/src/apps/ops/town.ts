@@ -80,35 +80,52 @@ export interface Filter {
 
 export const EVERYTHING: Filter = { hidden: new Set(), service: null, text: "" };
 
+/** As people type it: without case and accents. */
+function plain(text: string): string {
+  return text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
+}
+
 /**
- * The part of the town a filter lets through. Cells are aggregates and stay.
+ * The part of the town a filter lets through; `named` gives a service the name it is shown under. Cells are aggregates and stay.
  * A provider passes a service's filter by the work in hand, else by a trade the service's name contains.
  */
-export function sieve(sorted: Sorted, { hidden, service, text }: Filter): Sorted {
-  const wanted = text.trim().toLowerCase();
-  const names = new Map(sorted.providers.map((provider) => [provider.id, provider.name.toLowerCase()]));
+export function sieve(
+  sorted: Sorted,
+  { hidden, service, text }: Filter,
+  named: (slug: string) => string = (slug) => slug,
+): Sorted {
+  const wanted = plain(text.trim());
+  const names = new Map(sorted.providers.map((provider) => [provider.id, provider.name]));
   const work = new Map(
     sorted.engagements.map((engagement) => [`p:${bare(engagement.provider_id)}`, engagement]),
   );
-  const reads = (...fields: string[]) =>
-    !wanted || fields.some((field) => field.toLowerCase().includes(wanted));
+  const reads = (...fields: string[]) => !wanted || fields.some((field) => plain(field).includes(wanted));
   return {
     providers: sorted.providers.filter((provider) => {
       const doing = work.get(provider.id)?.service;
       const inService = !service || (doing ? doing === service : service.includes(provider.trade));
-      return !hidden.has(provider.state) && inService && reads(provider.name, provider.id, doing ?? "");
+      return (
+        !hidden.has(provider.state) &&
+        inService &&
+        reads(provider.name, provider.id, doing ?? "", doing ? named(doing) : "")
+      );
     }),
     requests: sorted.requests.filter(
       (request) =>
         !hidden.has(request.state) &&
         (!service || request.service === service) &&
-        reads(request.service, request.id),
+        reads(request.service, named(request.service), request.id),
     ),
     engagements: sorted.engagements.filter(
       (engagement) =>
         !hidden.has("routes") &&
         (!service || engagement.service === service) &&
-        reads(engagement.service, engagement.id, names.get(`p:${bare(engagement.provider_id)}`) ?? ""),
+        reads(
+          engagement.service,
+          named(engagement.service),
+          engagement.id,
+          names.get(`p:${bare(engagement.provider_id)}`) ?? "",
+        ),
     ),
     cells: hidden.has("heat") ? [] : sorted.cells,
   };
