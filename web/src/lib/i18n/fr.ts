@@ -40,7 +40,7 @@ export const fr: Words = {
   "error.offer_expired": "Cette offre est terminée.",
   "error.other": "Cela n’a pas marché\u00a0: {why}",
 
-  "landing.title": "Un coup\u00a0de\u00a0main, tout\u00a0près.",
+  "landing.title": "Un coup de main, tout près.",
   "landing.lead":
     "Une gouttière, une course, un cours, un colis. Coudmain trouve qui peut aider, lui demande, et dit à chacun pourquoi.",
   "landing.door.customer": "J’ai besoin d’un coup de main",
@@ -110,7 +110,7 @@ export const fr: Words = {
   "ops.line.greeting": "connexion",
   "ops.line.offline": "reconnexion",
   "ops.line.stopped": "arrêté",
-  "ops.line.age": "dernière image il y a {age}",
+  "ops.line.age": "vu il y a {age}",
   "ops.search": "Nom, service ou id",
   "ops.service": "Service",
   "ops.service.all": "Tous les services",
@@ -284,7 +284,7 @@ export const fr: Words = {
   "customer.promoted": "{name} est libre et vient vers vous.",
   "customer.cancelled": "Annulée.",
 
-  "provider.title": "Donner un coup de main",
+  "provider.title": "Votre service",
   "provider.lead": "Connectez-vous pour vous mettre en service et répondre aux offres.",
   "provider.on": "En service",
   "provider.off": "Hors service",
