@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidHandshake, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, WebSocketException
 
 from app.town.people import Person
 
@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 TRIES: Final = 6  # per call: about ten seconds of an engine restarting
 LONGEST_WAIT: Final = 8.0  # s between tries
 SUBPROTOCOL: Final = "coudmain.v1"
+SIGNED_OUT: Final = frozenset({4003, 4501})  # closes of a socket whose token has expired, or is taken no more
 
 Event = dict[str, Any]
 
@@ -149,14 +150,21 @@ class Phone:
                     async for text in socket:
                         await self._take(text)
             except InvalidHandshake:
-                with contextlib.suppress(Refused, Unreachable):
-                    await self._renew()
+                await self._renewed()
+            except ConnectionClosed as closed:
+                if closed.rcvd is not None and closed.rcvd.code in SIGNED_OUT:
+                    await self._renewed()  # who only listens has no call that would be refused first
             except (WebSocketException, OSError, TimeoutError):
                 pass
             finally:
                 self._socket = None
             await asyncio.sleep(self._jitter(wait))
             wait = min(wait * 2, LONGEST_WAIT)
+
+    async def _renewed(self) -> None:
+        """New tokens, if they can be had now."""
+        with contextlib.suppress(Refused, Unreachable):
+            await self._renew()
 
     async def _greet(self, socket: ClientConnection) -> None:
         hello: dict[str, Any] = {"t": "hello"}

@@ -2,9 +2,16 @@
 
 import asyncio
 import warnings
+from typing import Self
 
+import httpx
 import numpy as np
+import pytest
+from websockets.exceptions import ConnectionClosedError
+from websockets.frames import Close
 
+from app.town.people import person
+from app.town.phone import Phone
 from app.town.run import arrive, in_step
 from app.town.tally import Tally
 from app.town.ways import near, on_a_street
@@ -44,3 +51,56 @@ async def test_a_town_told_to_stop_while_people_still_arrive_stops_without_a_wor
         await asyncio.gather(arriving, return_exceptions=True)
     assert not newcomer.lived
     assert not said
+
+
+class Line:
+    """A socket that the engine closes at once on whoever comes with the first token, and keeps open for others."""
+
+    def __init__(self, token: str, code: int, kept: asyncio.Event) -> None:
+        self.token, self.code, self.kept = token, code, kept
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *why: object) -> None:
+        pass
+
+    async def send(self, text: str) -> None:
+        pass
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> str:
+        if self.token == "Bearer first":
+            raise ConnectionClosedError(Close(self.code, ""), None)
+        self.kept.set()
+        await asyncio.Event().wait()
+        raise StopAsyncIteration
+
+
+@pytest.mark.parametrize("code", [4003, 4501])
+async def test_a_phone_that_only_listens_renews_the_token_its_socket_was_closed_for(
+    monkeypatch: pytest.MonkeyPatch, code: int
+):
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.url.path == "/v1/auth/token"
+        return httpx.Response(
+            200, json={"access_token": "second", "refresh_token": "second", "account_id": "somebody"}
+        )
+
+    kept = asyncio.Event()
+
+    def connect(address: str, *, additional_headers: dict[str, str], **how: object) -> Line:
+        return Line(additional_headers["Authorization"], code, kept)
+
+    monkeypatch.setattr("app.town.phone.connect", connect)
+    monkeypatch.setattr(Phone, "_jitter", lambda phone, seconds: 0.0)
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
+        phone = Phone(person(1, 1, 1), http, "http://engine", handle=lambda event: None)
+        phone._keep({"access_token": "first", "refresh_token": "first", "account_id": "somebody"})
+        listening = asyncio.create_task(phone.stay_connected())
+        async with asyncio.timeout(5):
+            await kept.wait()
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
