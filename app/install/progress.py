@@ -49,6 +49,8 @@ class Progress:
         self.log = log
         self._began = time.monotonic()
         self._lock = threading.Lock()
+        self._children: dict[subprocess.Popen[str], bool] = {}  # whether each may be broken off
+        self._stopped = False
 
     def say(self, words: str) -> None:
         """A line on the terminal, with the seconds since the set-up began."""
@@ -62,8 +64,14 @@ class Progress:
         *,
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
+        breakable: bool = True,
     ) -> None:
-        """Run one command of a step, its output into the log; raises SetupFailed with its last line."""
+        """Run one command of a step, its output into the log; raises SetupFailed with its last line.
+
+        One that is not `breakable` comes to its end even if the set-up is stopped meanwhile.
+        """
+        if self._stopped:
+            raise SetupFailed(f"{step}: stopped")
         words = [str(word) for word in command]
         with self.log.open("a", errors="replace") as log:
             log.write(f"\n$ {' '.join(words)}\n")
@@ -72,7 +80,7 @@ class Progress:
                 words,
                 cwd=cwd, env={**machine_trust(), **os.environ, **(env or {})}, stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-            ) as child:  # fmt: skip
+            ) as child, self._known(child, breakable):  # fmt: skip
                 last, hint = "", ""
                 assert child.stdout is not None
                 with self._signs_of_life(lambda: f"{step}: {last[:100] or 'still at it'}"):
@@ -84,6 +92,42 @@ class Progress:
             raise SetupFailed(
                 f"{step}: {words[0]} failed: {hint or last[:300] or 'no output'} (see {self.log})"
             )
+
+    @contextlib.contextmanager
+    def stopped_with(self) -> Iterator[None]:
+        """Whatever ends the block early ends what runs, too, and nothing begins after it."""
+        try:
+            yield
+        except BaseException:
+            with self._lock:
+                self._stopped = True
+                running = dict(self._children)
+            for child in running:
+                self._end(child)
+            if not all(running.values()):
+                self.say("stopping; waiting for the system's packages, which may not be left half installed")
+            raise
+
+    @contextlib.contextmanager
+    def _known(self, child: "subprocess.Popen[str]", breakable: bool) -> Iterator[None]:
+        """The child is one of those that a stop ends; at once, where that has been already."""
+        with self._lock:
+            self._children[child] = breakable
+            stopped = self._stopped
+        try:
+            if stopped:
+                self._end(child)
+            yield
+        finally:
+            with self._lock:
+                del self._children[child]
+
+    def _end(self, child: "subprocess.Popen[str]") -> None:
+        if self._children.get(child):
+            with contextlib.suppress(
+                ProcessLookupError, PermissionError
+            ):  # root's, by sudo: it heard Ctrl-C itself
+                child.terminate()
 
     @contextlib.contextmanager
     def _signs_of_life(self, words: Callable[[], str]) -> Iterator[None]:

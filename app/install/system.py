@@ -9,9 +9,13 @@ import sys
 from pathlib import Path
 
 from app import binaries
+from app.directories import basemap_of
 from app.install.progress import Progress, SetupFailed
 
 STEP = "system packages"
+DEMO_CITY = "monaco"
+DRAW_MAPS = {"map", "test"}
+NEED_THE_CITY = {"up", "serve", "bench", "api", "dispatch"} | DRAW_MAPS  # its streets, its map or the screens
 POSTGRES = "postgresql"  # stands for postgresql-N and postgresql-N-postgis-3, N being the distribution's
 SHELL = "chromium-headless-shell"  # Chromium without its windows: half the processor a page
 BROWSERS = (SHELL, "chromium", "chromium-browser", "google-chrome")  # the tests take the first that is here
@@ -30,7 +34,8 @@ def missing(command: str) -> list[str]:
         lacking.append("ca-certificates")
     if (command in OWN_CLUSTER or not os.environ.get("DATABASE_URL")) and not _has_postgres():
         lacking.append(POSTGRES)
-    if not has("tilemaker"):
+    undrawn = command in NEED_THE_CITY and not basemap_of(DEMO_CITY).exists()
+    if (undrawn or command in DRAW_MAPS) and not has("tilemaker"):
         lacking.append("tilemaker")
     if for_tests:
         if not any(map(has, BROWSERS)):
@@ -50,19 +55,36 @@ def missing(command: str) -> list[str]:
     return lacking
 
 
+def obtainable(packages: list[str]) -> list[str]:
+    """The packages, if they can be installed here; none where only optional ones are missing and cannot.
+
+    Raises SetupFailed (3: no right to), so that it is said before anything else is done.
+    """
+    if not packages:
+        return []
+    try:
+        become_root(packages)
+    except SetupFailed:
+        if not OPTIONAL.issuperset(packages):
+            raise
+        return []
+    return packages
+
+
 def install(packages: list[str], progress: Progress) -> None:
     """Install the packages through apt, as root or through sudo. Raises SetupFailed (3: no right to)."""
     rights = become_root(packages)
     progress.say(f"{STEP}: {' '.join(packages)}")
     progress.run(STEP, [*rights, "apt-get", "-q", "update"])
-    progress.run(STEP, [*rights, "dpkg", "--configure", "-a"])  # nothing, unless an installation was cut off
+    configure = [*rights, "dpkg", "--configure", "-a"]  # nothing, unless an installation was cut off
+    progress.run(STEP, configure, breakable=False)
     wanted = _resolved(packages, progress)
     quietly = [*rights, "env", "DEBIAN_FRONTEND=noninteractive"]
     # apt's postgresql would make and start a cluster of its own on port 5432.
     _root_writes(rights, NO_CLUSTER, "create_main_cluster = false\n")
     try:
         progress.run(STEP, [*quietly, "apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300", "install",
-                            "--no-install-recommends", *wanted])  # fmt: skip
+                            "--no-install-recommends", *wanted], breakable=False)  # fmt: skip
     finally:
         subprocess.run([*rights, "rm", "-f", NO_CLUSTER], check=False)
     for service in {"nats-server", "redis-server"} & set(wanted):
@@ -133,7 +155,7 @@ def _root_writes(rights: list[str], path: str, words: str) -> None:
 
 
 def has(program: str) -> bool:
-    return shutil.which(program, path=f"{os.environ.get('PATH', '')}:{SBIN}") is not None
+    return shutil.which(program, path=f"{os.environ.get('PATH', os.defpath)}:{SBIN}") is not None
 
 
 def has_library(name: str) -> bool:

@@ -46,10 +46,10 @@ def install(progress: Progress) -> None:
 
 
 def environment() -> dict[str, str]:
-    """A PATH that leads npm's children to the Node that npm came with."""
+    """A PATH that leads npm's children to the Node that npm came with; none of them keeps what it compiled in /tmp."""
     path = os.environ.get("PATH", os.defpath)
     tools_first = (tools.BIN / "node").exists() and not tools.machine_has_node()
-    return {"PATH": f"{tools.BIN}:{path}"} if tools_first else {"PATH": path}
+    return {"PATH": f"{tools.BIN}:{path}" if tools_first else path, "NODE_DISABLE_COMPILE_CACHE": "1"}
 
 
 def sources() -> str:

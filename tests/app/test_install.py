@@ -1,16 +1,17 @@
 """The set-up's own decisions, without a network: what is missing, what pip's configuration means to uv, which Node."""
 
+import errno
 import io
 import os
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from app import locks
 from app.install import __main__ as setup
 from app.install import index, progress, suite, system, tools, web
 from app.install.progress import Progress, SetupFailed
@@ -281,23 +282,109 @@ def test_checks_go_beside_the_tests_and_who_failed_is_named(
     assert "what is wrong" in told
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["up", "--help"], ["test", "-h"]])
-def test_help_sets_nothing_up(arguments: list[str], tmp_path: Path) -> None:
-    (tmp_path / "coudmain").write_bytes((ROOT / "coudmain").read_bytes())
-    began = time.monotonic()
-    done = subprocess.run(
-        ["sh", "coudmain", *arguments], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
-    assert "usage: ./coudmain" in done.stdout
-    assert time.monotonic() - began < 5
-    assert [file.name for file in tmp_path.iterdir()] == ["coudmain"]
+@pytest.mark.usefixtures("interrupts")
+def test_a_stopped_set_up_ends_what_runs_and_begins_nothing(said: Progress, tmp_path: Path) -> None:
+    os.mkfifo(begun := tmp_path / "begun")
+    os.mkfifo(never := tmp_path / "never")
+    tried = list[str]()
+
+    def with_another_way(progress: Progress) -> None:
+        try:
+            progress.run("a", ["sh", "-c", f"echo > {begun}; exec cat {never}"])
+        except SetupFailed:
+            tried.append("another way")
+            progress.run("a", ["touch", tmp_path / "too late"])
+
+    def ctrl_c(_: Progress) -> None:
+        begun.read_text()
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        setup.perform([setup.Step("a", with_another_way), setup.Step("b", ctrl_c)], said)
+    assert tried == ["another way"]
+    assert not (tmp_path / "too late").exists()
 
 
-@pytest.mark.parametrize("arguments", [[], ["dance"]])
-def test_a_wrong_command_is_a_usage_error(arguments: list[str]) -> None:
-    done = subprocess.run(["sh", ROOT / "coudmain", *arguments], capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert "usage: ./coudmain" in done.stderr
+@pytest.mark.usefixtures("interrupts")
+def test_what_may_not_be_broken_off_is_waited_for(
+    said: Progress, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(begun := tmp_path / "begun")
+    os.mkfifo(go_on := tmp_path / "go on")
+    whole = tmp_path / "whole"
+    monkeypatch.setattr(said, "say", lambda words: "waiting" in words and go_on.write_text(words))
+
+    def unpack(progress: Progress) -> None:
+        command = f"echo > {begun}; cat '{go_on}' > {whole}"
+        progress.run("packages", ["sh", "-c", command], breakable=False)
+        progress.run("packages", ["rm", whole])
+
+    def ctrl_c(_: Progress) -> None:
+        begun.read_text()
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        setup.perform([setup.Step("packages", unpack), setup.Step("b", ctrl_c)], said)
+    assert "waiting for the system's packages" in whole.read_text()
+
+
+def test_who_waits_for_another_set_up_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(setup, "wanted", lambda _: [setup.Step("map", fail, optional=True)])
+    monkeypatch.setattr(setup, "data_directory", lambda: tmp_path)
+    monkeypatch.setattr(setup, "SETUP_WITHIN", 0.01)
+    with locks.exclusive(tmp_path / "install.lock", 1):
+        assert setup.main("up") == 1
+    assert "another set-up is at work here; waiting for it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.ENOSPC, "the disk is full"),
+        (errno.EACCES, "/checkout/.data (Permission denied): run as the account"),
+    ],
+)
+def test_a_set_up_that_cannot_write_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int, words: str
+) -> None:
+    def refused(_: str) -> None:
+        raise OSError(number, os.strerror(number), "/checkout/.data")
+
+    monkeypatch.setattr(setup, "set_up", refused)
+    assert setup.main("up") == 1
+    assert words in capsys.readouterr().err
+
+
+def test_what_only_the_map_needs_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_rights(packages: list[str]) -> list[str]:
+        raise SetupFailed(f"apt-get install {packages}", 3)
+
+    monkeypatch.setattr(system, "become_root", no_rights)
+    assert system.obtainable(["tilemaker"]) == []
+    with pytest.raises(SetupFailed):
+        system.obtainable(["postgresql", "tilemaker"])
+
+
+def test_a_map_is_drawn_once_and_by_those_who_show_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(system, "has", lambda _: False)
+    drawn = tmp_path / "basemap"
+    monkeypatch.setattr(system, "basemap_of", lambda _: drawn)
+    wanting = {
+        command for command in ("up", "migrate", "relay", "map") if "tilemaker" in system.missing(command)
+    }
+    assert wanting == {"up", "map"}
+    drawn.touch()
+    assert "tilemaker" not in system.missing("up")
+    assert "tilemaker" in system.missing("map")
+
+
+def test_programs_are_found_without_a_path_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PATH")
+    assert system.has("sh")
 
 
 def test_each_half_of_a_run_begins_with_its_long_rooms_and_loses_no_test() -> None:
