@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import errno
 import os
 import signal
 import sys
@@ -15,12 +16,21 @@ import uvloop
 from app import cities
 from app.binaries import PostgresUnavailable
 from app.cities import CityUnavailable
-from app.directories import basemap_of, city_directory, cluster_directory
+from app.directories import basemap_of, cluster_directory
 from app.postgres import PrivateCluster
 from app.replay import arguments as replay_arguments
 from app.settings import Settings, SettingsError, read
 from app.watch import log
 
+OF_THE_DISK: Final = (
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.ENOTDIR,
+    errno.EISDIR,
+)
 PARTS: Final = ("serve", "api", "dispatch", "relay")
 TERMINATED: Final = 128 + signal.SIGTERM  # of what was to come to an end of its own, as a shell tells it
 
@@ -45,6 +55,11 @@ def main(arguments: list[str]) -> int:
     except (SettingsError, PostgresUnavailable, CityUnavailable) as told:
         print(f"coudmain: {told}", file=sys.stderr)
         return 1
+    except OSError as error:
+        if error.errno not in OF_THE_DISK:
+            raise
+        print(f"coudmain: cannot write {error.filename or 'any more'}: {error.strerror}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
 
@@ -63,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     town.add_argument(
         "--for", type=_seconds, dest="seconds", metavar="SECONDS", help="stop by itself, then tell"
     )
-    town.add_argument("--json", type=Path, metavar="FILE", help="write what happened there")
+    town.add_argument("--json", type=_writable, metavar="FILE", help="write what happened there")
     town.add_argument("--seed", type=int, default=1, help="other people, another day (1)")
     for name, words in (
         ("serve", "the engine alone"),
@@ -76,7 +91,9 @@ def _parser() -> argparse.ArgumentParser:
         commands.add_parser("replay", help="what would have been: recorded demand under another policy")
     )
     commands.add_parser("migrate", help="bring the database to this version")
-    maps = commands.add_parser("map", help="cities of your own").add_subparsers(dest="deed", required=True)
+    maps = commands.add_parser("map", help="cities of your own").add_subparsers(
+        dest="deed", required=True, metavar="import"
+    )
     bring = maps.add_parser("import", help="streets and basemap from an OpenStreetMap extract")
     bring.add_argument("source", metavar="FILE.osm.pbf|URL")
     bring.add_argument("--market", metavar="SLUG", help="which market it is for (default: the file's name)")
@@ -108,9 +125,14 @@ async def _command(asked: argparse.Namespace, settings: Settings) -> int:
 
             async with database(settings) as url:
                 engine = create_async_engine(url)
-                await migrate.to_head(engine)
+                version = await migrate.to_head(engine)
                 await engine.dispose()
-            print("the database is at this version")
+            newer = (
+                ""
+                if version in migrate.revisions()
+                else f", or rather at a newer one ({version}): left as it is"
+            )
+            print(f"the database is at this version{newer}")
             return 0
         case "replay":
             from app.replay.stored import reweigh_day  # noqa: PLC0415 - as above
@@ -150,6 +172,9 @@ async def _serve(settings: Settings, url: str, part: str, asked: argparse.Namesp
 async def database(settings: Settings) -> AsyncIterator[str]:
     """The URL of the database: yours, or the private cluster's, which runs as long as anybody needs it."""
     if settings.database_url is not None:
+        from app import external  # noqa: PLC0415 - as above
+
+        await external.require_fit(settings.database_url)
         yield settings.database_url
         return
     cluster = PrivateCluster(cluster_directory())
@@ -206,12 +231,11 @@ def _import_map(source: str, slug: str | None) -> int:
     from app import ground  # noqa: PLC0415 - as above
     from app.basemap import build as build_basemap  # noqa: PLC0415 - reads maps: no start needs it
 
-    extract = cities.from_file_or_url(source, slug)
-    market = extract.parent.name
-    for kept in (ground.KEPT_STREETS, ground.KEPT_PLACES):
-        (city_directory(market) / kept).unlink(missing_ok=True)
-    print(f"{market}: reading streets and places", flush=True)
-    ground.build(market)
+    with cities.from_file_or_url(source, slug) as extract:
+        market = extract.parent.name
+        print(f"{market}: reading streets and places", flush=True)
+        ground.replace(market, extract)
+    extract = cities.extract(market)
     print(f"{market}: drawing the basemap", flush=True)
     build_basemap(extract, basemap_of(market))
     print(f"{market}: ready ({len(ground.places(market))} named places)")
@@ -220,6 +244,15 @@ def _import_map(source: str, slug: str | None) -> int:
 
 def _count(text: str) -> int:
     return _within(int(text), 0, 5_000)
+
+
+def _writable(text: str) -> Path:
+    """A file that can be written once there is something to say: found out before, not after an hour."""
+    path = Path(text)
+    place = path if path.exists() else path.absolute().parent
+    if path.is_dir() or not os.access(place, os.W_OK):
+        raise argparse.ArgumentTypeError(f"{text} cannot be written")
+    return path
 
 
 def _port(text: str) -> int:

@@ -1,24 +1,46 @@
 """Bring a database to the schema this code speaks."""
 
+import logging
 from typing import Final
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.database import TAKES_ITS_TIME
 from app.directories import ROOT
+from app.external import EXTENSIONS, DatabaseUnfit, in_words
 
 MIGRATING: Final = 7_263_541  # advisory lock: two processes starting at once migrate one after the other
+NO_RIGHT: Final = "42501"  # SQLSTATE: insufficient privilege
 SCRIPTS: Final = ROOT / "domain/store/migrations"
 
+log = logging.getLogger(__name__)
 
-async def to_head(engine: AsyncEngine) -> None:
-    """Apply every migration that is missing, in one transaction, alone."""
-    async with engine.begin() as connection:
-        await connection.execution_options(**{TAKES_ITS_TIME: True})
-        await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATING})")
-        if await _version(connection) != revisions()[-1]:
-            await connection.run_sync(_upgrade)
+
+async def to_head(engine: AsyncEngine) -> str:
+    """Apply every migration that is missing, in one transaction, alone. Returns the version the schema has then.
+
+    A newer schema than this code's is left as it is: migrations suit the version before them, whose processes may have
+    to start again while their successors come. Raises `DatabaseUnfit`.
+    """
+    try:
+        async with engine.begin() as connection:
+            await connection.execution_options(**{TAKES_ITS_TIME: True})
+            await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATING})")
+            found, known = await _version(connection), revisions()
+            if found is not None and found not in known:
+                log.warning("the schema is at %s, newer than %s, which this version knows", found, known[-1])
+                return found
+            if found != known[-1]:
+                await connection.run_sync(_upgrade)
+            return known[-1]
+    except DBAPIError as error:
+        remedy = ""
+        if getattr(error.orig, "sqlstate", None) == NO_RIGHT:
+            wanted = "; ".join(f"CREATE EXTENSION {extension}" for extension in EXTENSIONS)
+            remedy = f" (its user must own the database; if extensions are lacking, a superuser runs there: {wanted})"
+        raise DatabaseUnfit(f"the database cannot be migrated: {in_words(error)}{remedy}") from error
 
 
 def revisions() -> tuple[str, ...]:

@@ -9,11 +9,16 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Final
 
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
 from app.directories import data_directory
 from domain.usecases.work import Knobs, Secrets
 from geo.live import FASTEST_MPS
 
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
+SCHEMES: Final = ("postgresql+asyncpg://", "postgresql://", "postgres://")
+URL_PARAMETERS: Final = frozenset({"host", "port", "sslmode", "ssl", "target_session_attrs"})
 FASTEST_TRIED_MPS: Final = 20_000.0
 """In development phones are simulated: they move at twelve times life's pace, or from door to door in one step."""
 
@@ -111,7 +116,11 @@ def keys(settings: Settings, directory: Path | None = None) -> Secrets:
             pass
         finally:
             partial.unlink()
-    return _derived(json.loads(kept.read_text())["secret"].encode())
+    try:
+        return _derived(json.loads(kept.read_text())["secret"].encode())
+    except (ValueError, KeyError, TypeError, AttributeError):
+        lost = "put its backup back, or remove it: then sign-ins and open quotes end"
+        raise SettingsError(f"{kept} holds no secret any more; {lost}") from None
 
 
 def _derived(secret: bytes) -> Secrets:
@@ -124,11 +133,22 @@ def _expand(secret: bytes, use: str) -> bytes:
 
 
 def _asyncpg(url: str) -> str:
-    """Any usual spelling of a PostgreSQL URL, with the driver we speak."""
-    for scheme in ("postgresql+asyncpg://", "postgresql://", "postgres://"):
-        if url.startswith(scheme):
-            return "postgresql+asyncpg://" + url.removeprefix(scheme)
-    raise SettingsError("DATABASE_URL must begin with postgresql://")
+    """Any usual spelling of a PostgreSQL URL, with the driver we speak and its names for parameters."""
+    rest = next((url.removeprefix(scheme) for scheme in SCHEMES if url.startswith(scheme)), None)
+    if rest is None:
+        raise SettingsError("DATABASE_URL must begin with postgresql://")
+    try:
+        named = make_url(f"postgresql+asyncpg://{rest}")
+    except (ArgumentError, ValueError):  # its own words would show the password
+        raise SettingsError("DATABASE_URL is no URL: postgresql://user:password@host:5432/database") from None
+    if unknown := sorted(set(named.query) - URL_PARAMETERS):
+        raise SettingsError(
+            f"DATABASE_URL has a parameter {unknown[0]!r}; only {', '.join(sorted(URL_PARAMETERS))} are understood "
+            "(certificates: PGSSLROOTCERT, PGSSLCERT, PGSSLKEY in the environment)"
+        )
+    if mode := named.query.get("sslmode"):
+        named = named.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
+    return named.render_as_string(hide_password=False)
 
 
 def _collector(url: str | None) -> str | None:
