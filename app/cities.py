@@ -5,12 +5,15 @@ OSM data is ODbL: "© OpenStreetMap contributors" shows on every map made of it.
 """
 
 import hashlib
+import os
 import re
 import subprocess
 import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,10 +79,12 @@ def fetch(slug: str, progress: Progress | None = None) -> Path:
     return extract(slug)
 
 
-def from_file_or_url(source: str, slug: str | None = None) -> Path:
+@contextmanager
+def from_file_or_url(source: str, slug: str | None = None) -> Iterator[Path]:
     """Keep an `.osm.pbf` named by a file or an http(s) URL; the city is called after it unless `slug` says.
 
-    Returns where it is kept (`.data/cities/<slug>/<slug>.osm.pbf`). Raises CityUnavailable.
+    Inside it lies beside where it will be kept, to be read first: it takes the former one's place
+    (`.data/cities/<slug>/<slug>.osm.pbf`) at the end, and is gone if anything was wrong. Raises CityUnavailable.
     """
     address = urllib.parse.urlsplit(source)
     remote = address.scheme in {"http", "https"}
@@ -95,9 +100,18 @@ def from_file_or_url(source: str, slug: str | None = None) -> Path:
             raise CityUnavailable(f"cannot read {source}: {error.strerror}") from error
     if content[4 : 4 + len(PBF_KIND)] != PBF_KIND:
         raise CityUnavailable(f"{source} is not an OpenStreetMap extract in PBF format (.osm.pbf)")
+    fresh = not city_directory(name).exists()
     city_directory(name).mkdir(parents=True, exist_ok=True)
-    _place(extract(name), content)
-    return extract(name)
+    coming = city_directory(name) / f"coming-{os.getpid()}.osm.pbf"
+    try:
+        coming.write_bytes(content)
+        yield coming
+        coming.replace(extract(name))
+    finally:
+        coming.unlink(missing_ok=True)
+        if fresh:
+            with suppress(OSError):  # not empty: the city is there
+                city_directory(name).rmdir()
 
 
 def named(path: str) -> str:

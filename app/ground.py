@@ -58,14 +58,22 @@ class Ground:
 def build(slug: str) -> None:
     """Read the city's extract into its street graph and places, unless both are kept already."""
     kept = city_directory(slug)
-    if (kept / KEPT_STREETS).exists() and (kept / KEPT_PLACES).exists():
-        return
+    if not (kept / KEPT_STREETS).exists() or not (kept / KEPT_PLACES).exists():
+        replace(slug, cities.extract(slug))
+
+
+def replace(slug: str, extract: Path) -> None:
+    """Keep the streets and places of an extract as the city's. What is no map changes nothing: CityUnavailable."""
     from app.mapimport import read_places, read_streets  # noqa: PLC0415 - reads maps: once a city
 
-    extract = cities.extract(slug)
-    places = [(place.name, place.kind, place.lat, place.lon) for place in read_places(extract)]
+    try:
+        places = [(place.name, place.kind, place.lat, place.lon) for place in read_places(extract)]
+        streets = read_streets(extract)
+    except RuntimeError as error:  # the reader's, of a file that is cut off or rubbish
+        raise cities.CityUnavailable(f"{slug}: the extract cannot be read as a map: {error}") from error
+    kept = city_directory(slug)
     _put(kept / KEPT_PLACES, json.dumps(places, ensure_ascii=False).encode())
-    _put(kept / KEPT_STREETS, read_streets(extract).to_bytes())
+    _put(kept / KEPT_STREETS, streets.to_bytes())
 
 
 def load(
