@@ -71,6 +71,8 @@ def find(version: str | None = None) -> Path:
     `COUDMAIN_PG_BIN` overrides the search. Raises PostgresUnavailable.
     """
     if chosen := os.environ.get("COUDMAIN_PG_BIN"):
+        if not _has_tools(Path(chosen)):
+            raise PostgresUnavailable(f"COUDMAIN_PG_BIN: {chosen} has no postgres, initdb and psql in it")
         return Path(chosen)
     places = (path for pattern in BINARY_PLACES for path in Path("/").glob(pattern.lstrip("/")))
     found = [path for path in places if _complete(path)]
@@ -89,6 +91,10 @@ def major(bin_directory: Path) -> str:
     return number if number.isdigit() else "0"
 
 
+def _has_tools(bin_directory: Path) -> bool:
+    return all((bin_directory / tool).exists() for tool in ("postgres", "initdb", "psql"))
+
+
 def _complete(bin_directory: Path) -> bool:
     """The server, its tools and PostGIS are there. Debian keeps extensions under /usr/share."""
     shares = (
@@ -96,5 +102,6 @@ def _complete(bin_directory: Path) -> bool:
         bin_directory.parent / "share",
         bin_directory.parent / "share/postgresql",
     )
-    tools = all((bin_directory / tool).exists() for tool in ("postgres", "initdb", "psql"))
-    return tools and any((share / "extension/postgis.control").exists() for share in shares)
+    return _has_tools(bin_directory) and any(
+        (share / "extension/postgis.control").exists() for share in shares
+    )

@@ -240,6 +240,7 @@ class PrivateCluster:
         keeper = None
         if self.pid() is None:
             self._make()
+            self.binaries()  # those of the version that made it are here: the keeper could only log that they are not
             keeper = self._spawn_keeper()
         deadline = time.monotonic() + START_WITHIN
         while not self.running():

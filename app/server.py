@@ -60,6 +60,10 @@ def _named(listener: socket.socket, port: int) -> Iterator[None]:
             ) from error
         if error.errno == errno.EACCES:
             raise PortTaken(f"port {port} is for administrators; choose another: --port 8000") from error
+        if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
+            raise PortTaken(
+                "this machine has no such address: --host 127.0.0.1, or 0.0.0.0 for all it has"
+            ) from error
         raise
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from app import binaries
+from app.binaries import PostgresUnavailable
 from app.postgres import PrivateCluster, throwaway, throwaway_directory
 
 ROOT = Path(__file__).parents[2]
@@ -184,6 +185,22 @@ def test_a_server_that_cannot_start_says_why(cluster: PrivateCluster) -> None:
     with pytest.raises(binaries.PostgresUnavailable, match="no_such_setting"):
         cluster.start()
     assert cluster.abandoned()
+
+
+def test_a_chosen_place_without_a_server_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("COUDMAIN_PG_BIN", str(tmp_path))
+    with pytest.raises(PostgresUnavailable, match=f"COUDMAIN_PG_BIN: {tmp_path} has no postgres"):
+        binaries.find()
+
+
+def test_a_cluster_of_a_version_that_is_not_here_says_which_to_install(cluster: PrivateCluster) -> None:
+    cluster.start()
+    cluster.stop()
+    (cluster.pgdata / "PG_VERSION").write_text("99\n")
+    with pytest.raises(
+        PostgresUnavailable, match=r"^no PostgreSQL with PostGIS found: install postgresql-99 "
+    ):
+        cluster.start()
 
 
 def test_a_missing_version_is_named() -> None:

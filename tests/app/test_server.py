@@ -41,5 +41,11 @@ async def test_an_address_that_somebody_has_is_told_by_its_number():
                 pass
 
 
+@pytest.mark.parametrize("host", ["192.0.2.1", "nosuch.invalid"])
+def test_an_address_that_this_machine_has_not_is_told(host: str):
+    with pytest.raises(server.PortTaken, match=r"no such address: --host 127\.0\.0\.1"):
+        server.bound(host, 0)
+
+
 def test_a_silent_phone_is_closed_by_the_session_with_a_code_of_the_contract():
     assert server.make(FastAPI()).config.ws_ping_timeout is None, "uvicorn would close it with 1011"
