@@ -130,8 +130,8 @@ def _account(report: dict[str, Any], found: Audit, seen: dict[str, Any]) -> str:
     lines = [
         "",
         (
-            f"In {report['seconds']:g} s: {finished['rides']} rides, {finished['odd_jobs']} odd jobs and "
-            f"{finished['parcels']} parcels finished."
+            f"Finished in {report['seconds']:g} s: rides {finished['rides']}, odd jobs {finished['odd_jobs']}, "
+            f"parcels {finished['parcels']}."
         ),
         (
             f"Offers accepted {counts.get('offer_accepted', 0)}, declined {counts.get('offer_declined', 0)}, "
@@ -146,6 +146,12 @@ def _account(report: dict[str, Any], found: Audit, seen: dict[str, Any]) -> str:
             "Every invariant holds: nothing assigned twice, no gap in a stream, the ledger sums to zero."
         )
     lines += [f"BROKEN: {name}: {count}" for name, count in found.breaches.items()]
+    if none := [
+        kind for kind, many in (("ride", finished["rides"]), ("odd job", finished["odd_jobs"])) if not many
+    ]:
+        lines.append(
+            f"FAILED: no {' and no '.join(none)} was finished; a longer --for, or a higher --speed, gives them time."
+        )
     lines += [f"surprise: {one}" for one in seen.get("surprises", [])[:10]]
     return "\n".join(lines)
 
