@@ -162,7 +162,7 @@ def _in_words(failed: Exception) -> str:
     number = failed.errno if isinstance(failed, OSError) else None
     if number == errno.ENOSPC:
         return "the disk is full"
-    if isinstance(failed, OSError) and number in {errno.EACCES, errno.EPERM, errno.EROFS}:
+    if isinstance(failed, OSError) and number in {errno.EACCES, errno.EPERM}:
         return (
             f"nothing may be written at {failed.filename} ({failed.strerror}): run as the account that owns "
             "this checkout, or clone one of your own"
