@@ -70,10 +70,13 @@ async def _town(asked: TownArguments, account: Path) -> AsyncIterator["asyncio.T
         "--base", f"http://{_dialled(asked.host)}:{asked.port}",
         "--drivers", str(asked.drivers), "--jobbers", str(asked.jobbers), "--customers", str(asked.customers),
         "--speed", str(asked.speed), "--seed", str(asked.seed), "--json", str(account),
+        "--tethered",
     ]  # fmt: skip
     if asked.seconds:
         command += ["--for", str(asked.seconds)]
-    process = await asyncio.create_subprocess_exec(*command, start_new_session=True)
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=asyncio.subprocess.PIPE, start_new_session=True
+    )
     waiting = asyncio.create_task(process.wait())
     try:
         yield waiting

@@ -1,6 +1,10 @@
 """`python -m app.town`: the town's own process (started by `./coudmain up`)."""
 
 import argparse
+import os
+import signal
+import sys
+import threading
 from pathlib import Path
 
 import uvloop
@@ -21,7 +25,17 @@ def main() -> None:
     parser.add_argument("--for", type=float, dest="seconds")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path, dest="json_file")
-    uvloop.run(live(TownPlan(**vars(parser.parse_args()))))
+    parser.add_argument("--tethered", action="store_true", help="leave when standard input ends")
+    asked = vars(parser.parse_args())
+    if asked.pop("tethered"):
+        threading.Thread(target=_leave_with_the_parent, name="tether", daemon=True).start()
+    uvloop.run(live(TownPlan(**asked)))
+
+
+def _leave_with_the_parent() -> None:
+    """Standard input is a pipe that the parent holds and never writes to: it ends with the parent, by SIGKILL too."""
+    os.read(sys.stdin.fileno(), 1)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":

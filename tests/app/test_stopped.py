@@ -168,6 +168,17 @@ def test_a_living_town_stops_with_its_phones_and_its_database(directory: Path):
         assert "Traceback" not in town.said
 
 
+def test_an_engine_that_is_killed_takes_its_town_and_its_database_along(directory: Path):
+    """Else its phones would mix with those of the next town."""
+    town = Command(directory, "up", *FEW, "--port", str(free_port()))
+    town.until_it_says("Ctrl-C stops everything")
+    town.until_it_runs("app.town")
+    town.process.kill()
+    town.process.wait()
+    assert town.leaves_nothing(), town.family()
+    assert cluster_of(directory).pid() is None
+
+
 def test_an_engine_stops_with_its_database(directory: Path):
     engine = Command(directory, "serve", "--port", str(free_port()))
     engine.until_it_says("Ctrl-C stops it")
