@@ -51,10 +51,13 @@ class Progress:
         self._lock = threading.Lock()
         self._children: dict[subprocess.Popen[str], bool] = {}  # whether each may be broken off
         self._stopped = False
+        self._silent = False
 
     def say(self, words: str) -> None:
         """A line on the terminal, with the seconds since the set-up began."""
         with self._lock:
+            if self._silent:
+                return
             print(f"  [{time.monotonic() - self._began:5.1f} s] {words}", file=sys.stderr, flush=True)
 
     def run(
@@ -102,10 +105,11 @@ class Progress:
             with self._lock:
                 self._stopped = True
                 running = dict(self._children)
-            for child in running:
-                self._end(child)
             if not all(running.values()):
                 self.say("stopping; waiting for the system's packages, which may not be left half installed")
+            self._silent = True  # what fails from now on fails because it was stopped
+            for child in running:
+                self._end(child)
             raise
 
     @contextlib.contextmanager

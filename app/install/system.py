@@ -76,15 +76,27 @@ def install(packages: list[str], progress: Progress) -> None:
     rights = become_root(packages)
     progress.say(f"{STEP}: {' '.join(packages)}")
     progress.run(STEP, [*rights, "apt-get", "-q", "update"])
-    configure = [*rights, "dpkg", "--configure", "-a"]  # nothing, unless an installation was cut off
-    progress.run(STEP, configure, breakable=False)
+    # What unpacks is not to hear the terminal's Ctrl-C: half installed is what no later run mends by itself.
+    whole = [*rights, "env", "--ignore-signal=INT", "DEBIAN_FRONTEND=noninteractive"]
+    progress.run(
+        STEP, [*whole, "dpkg", "--configure", "-a"], breakable=False
+    )  # nothing, unless one was cut off
     wanted = _resolved(packages, progress)
-    quietly = [*rights, "env", "DEBIAN_FRONTEND=noninteractive"]
+    get = [
+        "apt-get",
+        "-q",
+        "-y",
+        "-o",
+        "DPkg::Lock::Timeout=300",
+        "install",
+        "--no-install-recommends",
+        *wanted,
+    ]
+    progress.run(STEP, [*rights, *get, "--download-only"])
     # apt's postgresql would make and start a cluster of its own on port 5432.
     _root_writes(rights, NO_CLUSTER, "create_main_cluster = false\n")
     try:
-        progress.run(STEP, [*quietly, "apt-get", "-q", "-y", "-o", "DPkg::Lock::Timeout=300", "install",
-                            "--no-install-recommends", *wanted], breakable=False)  # fmt: skip
+        progress.run(STEP, [*whole, *get], breakable=False)
     finally:
         subprocess.run([*rights, "rm", "-f", NO_CLUSTER], check=False)
     for service in {"nats-server", "redis-server"} & set(wanted):
