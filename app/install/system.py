@@ -76,7 +76,7 @@ def install(packages: list[str], progress: Progress) -> None:
     rights = become_root(packages)
     progress.say(f"{STEP}: {' '.join(packages)}")
     progress.run(STEP, [*rights, "apt-get", "-q", "update"])
-    # What unpacks is not to hear the terminal's Ctrl-C, which would leave a package half unpacked. apt hears it, and stops
+    # What unpacks is not to hear the terminal's Ctrl-C, which would leave a package half unpacked. apt does, and stops
     # between two steps: the next set-up configures what is left.
     whole = [*rights, "env", "--ignore-signal=INT", "DEBIAN_FRONTEND=noninteractive"]
     progress.run(
