@@ -20,7 +20,7 @@ from realtime.effects import LOOK, Effect, ReadLog, Standing
 from realtime.lookout import Lookout
 from realtime.session import Session
 from tests.factories import make_tools
-from tests.realtime.test_session import up
+from tests.realtime.talking import up
 
 SOCKETS = 1_000
 

@@ -18,7 +18,7 @@ from realtime.frames import MAX_FRAME_BYTES, UP_FRAMES, BadFrame, WrongFrame, re
 from realtime.session import REASON_BYTES, Phase, Session
 from tests.contract import check_down
 from tests.realtime.house import House, Phone
-from tests.realtime.test_session import ME, a_live_session, event, sent, up
+from tests.realtime.talking import ME, a_live_session, event, sent, up
 
 CODES = set(asyncapi_document()["channels"]["socket"]["x-close-codes"].values())
 AN_ID = "01970f2e-6b5c-7a10-9c3e-2f6d1b7a4e55"

@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from realtime.effects import Close, Effect, Look, ReadLog, ReadSnapshot, Send, Standing
 from realtime.frames import EventFrame, write
 from realtime.session import Phase, Session
-from tests.realtime.test_session import ME, up
+from tests.realtime.talking import ME, up
 
 
 class Client:
