@@ -23,6 +23,7 @@ class Sign(StrEnum):
     FELT = "what a phone asked a gateway was answered after the end"
     CAME_BACK = "every part of the house connected to the new server"
     CUT = "each phone's line ended without a goodbye"
+    LATE = "each phone heard the answer to its ping after the end, on the same line"
     TOO_SLOW = "each phone's socket was closed as too slow (4002)"
     WELCOMED = "each phone was welcomed on another socket"
     CLOCK_REFUSED = "a fix of each phone was refused for its moment, with the reason for such a clock"
@@ -31,16 +32,21 @@ class Sign(StrEnum):
 
 
 _KILLED: Final = frozenset({Sign.SIGKILLED, Sign.SUCCEEDED})
+_FROZEN: Final = frozenset({Sign.STOOD_STILL, Sign.KEPT_WAITING})
 
 SIGNS: Final[Mapping[Fault, frozenset[Sign]]] = {
     Fault.KILL_API: _KILLED,
     Fault.KILL_DISPATCH: _KILLED,
     Fault.KILL_RELAY: _KILLED,
+    Fault.FREEZE_API: _FROZEN,
+    Fault.FREEZE_DISPATCH: _FROZEN,
+    Fault.FREEZE_RELAY: _FROZEN,
     Fault.RESTART_POSTGRES: frozenset({Sign.LINE_DIED, Sign.FELT, Sign.SUCCEEDED}),
-    Fault.FREEZE_POSTGRES: frozenset({Sign.STOOD_STILL, Sign.KEPT_WAITING, Sign.FELT}),
+    Fault.FREEZE_POSTGRES: _FROZEN | {Sign.FELT},
     Fault.RESTART_NATS: frozenset({Sign.SIGKILLED, Sign.CAME_BACK}),
-    Fault.FREEZE_NATS: frozenset({Sign.STOOD_STILL, Sign.KEPT_WAITING}),
+    Fault.FREEZE_NATS: _FROZEN,
     Fault.DROP_LINES: frozenset({Sign.CUT, Sign.WELCOMED}),
+    Fault.SLOW_LINES: frozenset({Sign.LATE}),
     Fault.FILL_BUFFERS: frozenset({Sign.TOO_SLOW, Sign.WELCOMED}),
     Fault.SKEW_CLOCKS: frozenset({Sign.CLOCK_REFUSED}),
     Fault.REPLAY: frozenset({Sign.OLD_REFUSED, Sign.GIVEN_AGAIN}),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 import asyncpg
+import httpx
 import nats
 import nats.errors
 from nats.aio.client import Client
@@ -92,7 +93,8 @@ async def _supervise(house: House, crowd: Crowd) -> None:
         await asyncio.sleep(LOOK_EVERY)
 
 
-_PART_OF: Final = {Fault.KILL_API: "api", Fault.KILL_DISPATCH: "dispatch", Fault.KILL_RELAY: "relay"}
+_KILLED: Final = {Fault.KILL_API: "api", Fault.KILL_DISPATCH: "dispatch", Fault.KILL_RELAY: "relay"}
+_FROZEN: Final = {Fault.FREEZE_API: "api", Fault.FREEZE_DISPATCH: "dispatch", Fault.FREEZE_RELAY: "relay"}
 
 
 class _Storm:
@@ -108,6 +110,8 @@ class _Storm:
             match event.fault:
                 case Fault.KILL_API | Fault.KILL_DISPATCH | Fault.KILL_RELAY:
                     await self._kill(event)
+                case Fault.FREEZE_API | Fault.FREEZE_DISPATCH | Fault.FREEZE_RELAY:
+                    await self._freeze_part(event)
                 case Fault.RESTART_POSTGRES:
                     await self._restart_postgres(event)
                 case Fault.FREEZE_POSTGRES:
@@ -118,8 +122,7 @@ class _Storm:
                     await self._freeze_nats(event)
 
     async def _kill(self, event: Event) -> None:
-        parts = self._house.parts(_PART_OF[event.fault])
-        part = parts[int(event.chance * len(parts))]
+        part = self._part(_KILLED[event.fault], event)
         await until(lambda: part.process.poll() is None)  # it may be about to be started again
         victim = part.process
         self._house.down.add(part)
@@ -133,6 +136,21 @@ class _Storm:
             return part.process.pid != victim.pid and await asyncio.to_thread(part.is_ready)
 
         self._look(event, Sign.SUCCEEDED, succeeded, READY_WITHIN)
+
+    async def _freeze_part(self, event: Event) -> None:
+        """What it had open stays open: transactions, locks, sockets, its market."""
+        part = self._part(_FROZEN[event.fault], event)
+        await until(lambda: asyncio.to_thread(part.is_ready), READY_WITHIN)
+        async with httpx.AsyncClient(timeout=ANSWERS_WITHIN) as http:
+            async with self._frozen(event, part.process.pid) as over:
+                asked = http.get(f"{part.url if part.port else part.door}/healthz")
+                own = self._await(event, Sign.KEPT_WAITING, asked, over)
+                await asyncio.sleep(event.lasts)
+            await own
+
+    def _part(self, name: str, event: Event) -> Part:
+        parts = self._house.parts(name)
+        return parts[int(event.chance * len(parts))]
 
     async def _restart_postgres(self, event: Event) -> None:
         """SIGQUIT, "immediate": no goodbye, recovery at the next start."""
@@ -205,6 +223,9 @@ class _Storm:
         match event.fault:
             case Fault.DROP_LINES:
                 await self._shown(event, [misdeeds.cut_off(one) for one in _picked(crowd.everybody, event)])
+            case Fault.SLOW_LINES:
+                slow = _picked(crowd.everybody, event)
+                await self._shown(event, [misdeeds.stand_still(one, event.lasts) for one in slow])
             case Fault.FILL_BUFFERS:
                 await self._shown(event, [misdeeds.fill_its_line(one) for one in drivers])
             case Fault.SKEW_CLOCKS:
@@ -263,7 +284,9 @@ async def _answers(answer: Awaitable[object]) -> bool:
     """Whether it comes, and does not end with its line."""
     try:
         await answer
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, nats.errors.Error):
+    except (
+        OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, nats.errors.Error, httpx.TransportError,
+    ):  # fmt: skip
         return False
     return True
 

@@ -29,6 +29,9 @@ ASKS_BETWEEN: Final = 20  # frames between two looks at its numbers: a quarter o
 CATCH_UP_WITHIN: Final = 1.0  # s after the first who is ended, for those beside it; its close waits five
 WORTHLESS: Final = 100  # fixes in such a frame, each refused at length: 10 KB that are answered with 4
 TOO_SLOW: Final = 4002
+PINGS: Final = (
+    2  # of a line that is to stand still: what is under way to its reader may be the first one's answer
+)
 TOO_SLOW_SO_FAR: Final = re.compile(r'^coudmain_sockets_closed_total\{why="too_slow"\} (\S+)$', re.MULTILINE)
 
 REFUSALS: Final = {
@@ -49,6 +52,36 @@ async def cut_off(phone: Survivor) -> set[Sign]:
             await line.wait_closed()
     cut = {Sign.CUT} if line.close_code == CloseCode.ABNORMAL_CLOSURE else set()
     return cut | await _welcomed_after(phone, line)
+
+
+async def stand_still(phone: Survivor, lasts: float) -> set[Sign]:
+    """Its line brings nothing for so many seconds; what was said meanwhile comes late, and in order."""
+    async with phone.one_fill:
+        deadline = time.monotonic() + FELT_WITHIN
+        while time.monotonic() < deadline and await until(lambda: _live_line_of(phone) is not None):
+            line = _live_line_of(phone)
+            if line is not None and await _hears_late(phone, line, lasts):
+                return {Sign.LATE}
+    return set()
+
+
+async def _hears_late(phone: Survivor, line: ClientConnection, lasts: float) -> bool:
+    """Whether a pong that was asked for at the beginning comes after the end. One frame is under way already."""
+    before = phone.pongs
+    phone.reads.clear()
+    try:
+        for _ in range(PINGS):
+            await _send(line, '{"t": "ping"}')
+        await asyncio.sleep(lasts)
+        heard_meanwhile = phone.pongs - before
+    finally:
+        phone.reads.set()
+
+    def heard() -> bool:
+        return phone.pongs - before >= PINGS
+
+    await until(lambda: heard() or line.close_code is not None, SOON)
+    return heard() and heard_meanwhile < PINGS
 
 
 async def fill_its_line(driver: Driver) -> set[Sign]:

@@ -12,17 +12,23 @@ class Fault(StrEnum):
     KILL_API = "kill -9 an api"
     KILL_DISPATCH = "kill -9 the dispatcher"
     KILL_RELAY = "kill -9 the relay"
+    FREEZE_API = "freeze an api"
+    FREEZE_DISPATCH = "freeze the dispatcher"
+    FREEZE_RELAY = "freeze the relay"
     RESTART_POSTGRES = "stop PostgreSQL at once, start it again"
     FREEZE_POSTGRES = "freeze PostgreSQL"
     RESTART_NATS = "kill -9 NATS, start it again"
     FREEZE_NATS = "freeze NATS"
     DROP_LINES = "cut phones off"
+    SLOW_LINES = "phones whose lines stand still"
     FILL_BUFFERS = "phones that ask and do not read"
     SKEW_CLOCKS = "phones with wrong clocks"
     REPLAY = "phones that say old things again"
 
 
-ON_PHONES: Final = frozenset({Fault.DROP_LINES, Fault.FILL_BUFFERS, Fault.SKEW_CLOCKS, Fault.REPLAY})
+ON_PHONES: Final = frozenset(
+    {Fault.DROP_LINES, Fault.SLOW_LINES, Fault.FILL_BUFFERS, Fault.SKEW_CLOCKS, Fault.REPLAY}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,3 +127,25 @@ async def test_a_driver_whose_line_has_died_waits_for_another():
     await asyncio.sleep(0)  # it begins
     gateway.welcome(driver, KEEPS)
     assert await filling == SIGNS[Fault.FILL_BUFFERS]
+
+
+async def test_a_line_that_stands_still_brings_its_answers_after_the_end():
+    driver = Gateway().driver(1)
+    assert await misdeeds.stand_still(driver, 0.01) == SIGNS[Fault.SLOW_LINES]
+    assert driver.reads.is_set()
+
+
+class Eager(Line):
+    """Brings everything at once, whether its driver reads or not."""
+
+    async def send(self, text: str) -> None:
+        self._driver.pongs += 1
+
+
+async def test_a_line_that_brings_its_answers_at_once_did_not_stand_still(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(misdeeds, "FELT_WITHIN", 0.05)
+    gateway = Gateway()
+    driver = gateway.driver(1)
+    driver.socket = cast(ClientConnection, Eager(gateway, driver, KEEPS))
+    assert await misdeeds.stand_still(driver, 0.01) == set()
+    assert driver.reads.is_set()
