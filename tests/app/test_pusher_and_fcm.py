@@ -130,6 +130,8 @@ WAYS = {  # what becomes of a push whose life is long, by how the carrier fails
     "apns": "alert",
     "down": "waiting",
     "busy": "waiting",
+    "hasty": "waiting",
+    "endless": "waiting",
     "broken": "waiting",
 }
 
