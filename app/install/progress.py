@@ -73,17 +73,13 @@ class Progress:
 
         One that is not `breakable` comes to its end even if the set-up is stopped meanwhile.
         """
-        if self._stopped:
-            raise SetupFailed(f"{step}: stopped")
         words = [str(word) for word in command]
         with self.log.open("a", errors="replace") as log:
             log.write(f"\n$ {' '.join(words)}\n")
             log.flush()
-            with subprocess.Popen(
-                words,
-                cwd=cwd, env={**machine_trust(), **os.environ, **(env or {})}, stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-            ) as child, self._known(child, breakable):  # fmt: skip
+            with self._begun(
+                step, words, cwd, {**machine_trust(), **os.environ, **(env or {})}, breakable
+            ) as child:
                 last, hint = "", ""
                 assert child.stdout is not None
                 with self._signs_of_life(lambda: f"{step}: {last[:100] or 'still at it'}"):
@@ -113,15 +109,21 @@ class Progress:
             raise
 
     @contextlib.contextmanager
-    def _known(self, child: "subprocess.Popen[str]", breakable: bool) -> Iterator[None]:
-        """The child is one of those that a stop ends; at once, where that has been already."""
+    def _begun(
+        self, step: str, words: list[str], cwd: Path | None, env: dict[str, str], breakable: bool
+    ) -> Iterator["subprocess.Popen[str]"]:
+        """A child that a stop knows of from its first moment; none is begun after one."""
         with self._lock:
+            if self._stopped:
+                raise SetupFailed(f"{step}: stopped")
+            child = subprocess.Popen(
+                words, cwd=cwd, env=env, stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+            )  # fmt: skip
             self._children[child] = breakable
-            stopped = self._stopped
         try:
-            if stopped:
-                self._end(child)
-            yield
+            with child:
+                yield child
         finally:
             with self._lock:
                 del self._children[child]
