@@ -14,6 +14,7 @@ from api.idempotency import Once
 from api.paging import Paging
 from api.problems import problems
 from api.schemas import NO_NUL, Flag, In, Money, Out, Page, RowId, Slug
+from domain.rules.money import MOST_CENTS
 from domain.usecases import exceptions, ops
 
 router = APIRouter(prefix="/v1/ops", tags=["ops"])
@@ -62,7 +63,7 @@ class ReassignOut(Out):
 class RefundIn(In):
     """Cents to give back, and why. On a disputed engagement 0 pays the provider in full."""
 
-    amount: Annotated[int, Field(strict=True, ge=0, le=100_000_000)]
+    amount: Annotated[int, Field(strict=True, ge=0, le=MOST_CENTS)]
     reason: Reason
 
 

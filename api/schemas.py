@@ -12,6 +12,8 @@ from uuid import UUID
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from domain.rules.money import MOST_CENTS
+
 LONGEST_TEXT = 2_000  # characters: a generous message; a body is capped anyway
 DEEPEST_JSON = 8  # levels of a free-form value: a form's answers need two
 NO_NUL = r"^[^\x00]*$"
@@ -92,7 +94,7 @@ class MoneyIn(In):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"amount": 1250, "currency": "EUR"}]})
 
-    amount: Annotated[int, Field(strict=True, ge=0, le=100_000_000)]
+    amount: Annotated[int, Field(strict=True, ge=0, le=MOST_CENTS)]
     currency: Annotated[str, Field(strict=True, pattern=r"^[A-Z]{3}$")] = "EUR"
 
 

@@ -12,12 +12,12 @@ import msgspec
 from domain.rules.bounds import Bounds, first_broken
 from domain.rules.errors import Invalid, RegimeViolation
 from domain.rules.misfits import misfit
-from domain.rules.money import share
+from domain.rules.money import MOST_CENTS, share
 from domain.rules.states import Allocator
 
 SLUG: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
 QUESTION: Final = re.compile(r"[a-z][a-z0-9_]{0,59}\Z")
-CENTS: Final = (0, 100_000_000)  # a million of the currency: more is a slip of the finger
+CENTS: Final = (0, MOST_CENTS)
 DAY: Final = 86_400
 WEEK: Final = 7 * DAY
 MONTH: Final = 30 * DAY

@@ -1,10 +1,12 @@
 """Money: whole cents of one currency. Never a float."""
 
 from dataclasses import dataclass
-from typing import NewType
+from typing import Final, NewType
 
 Cents = NewType("Cents", int)
 BasisPoints = NewType("BasisPoints", int)  # 1/100 of a percent: 2000 = 20 %
+
+MOST_CENTS: Final = 100_000_000  # a million of the currency, of any one amount: more is a slip of the finger
 
 
 @dataclass(frozen=True, slots=True)

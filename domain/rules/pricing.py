@@ -6,12 +6,10 @@ from typing import Any, Final
 
 from domain.rules.catalogue import Fixed, Hourly, Option, PriceRule, Proposed, ServiceSpec, Tariff
 from domain.rules.errors import Invalid
-from domain.rules.money import Cents, share
+from domain.rules.money import MOST_CENTS, Cents, share
 
 POLICY_VERSION: Final = "price-1"
 """Goes into every quote's signature. Change it with any change of the formulas below."""
-
-MOST: Final = 100_000_000  # cents: as much as a budget or a proposal may be
 
 WAIT_AT_PICKUP_S: Final = (
     60.0  # mean wait of a customer to come down; counted in net per hour, from the field's usage
@@ -81,7 +79,7 @@ def price(
         )
     items = _lines(rule, distance_m, duration_s, zones) + _options(rule, options)
     total = Cents(sum(item.cents for item in items))
-    if total > MOST:
+    if total > MOST_CENTS:
         raise Invalid.field(
             "", "this costs more than can be asked at once", "c'est trop cher pour une demande"
         )

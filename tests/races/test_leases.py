@@ -71,6 +71,20 @@ async def test_several_who_find_a_holder_silent_are_not_all_its_heirs(candidate:
     assert sum(await asyncio.gather(*(heir.held() for heir in heirs))) == 1
 
 
+def a_round_until(over: asyncio.Event, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """The dispatcher's next round lasts until then and is the last; what it sets at its end, to stop."""
+    stop = asyncio.Event()
+
+    async def long(*_: object) -> RoundReport:
+        await over.wait()
+        stop.set()
+        return NOTHING_OPEN
+
+    monkeypatch.setattr(dispatcher, "BEAT_S", 0.01)
+    monkeypatch.setattr(dispatcher, "run_round", long)
+    return stop
+
+
 async def test_a_long_round_gives_signs_of_life(
     engine: AsyncEngine, database_url: str, monkeypatch: pytest.MonkeyPatch
 ):
@@ -84,15 +98,8 @@ async def test_a_long_round_gives_signs_of_life(
         if len(heard) == 3:
             third.set()
 
-    async def long(*_: object) -> RoundReport:
-        await third.wait()
-        stop.set()
-        return NOTHING_OPEN
-
-    monkeypatch.setattr(dispatcher, "BEAT_S", 0.01)
-    monkeypatch.setattr(dispatcher, "run_round", long)
+    stop = a_round_until(third, monkeypatch)
     monkeypatch.setattr(MarketLease, "beat", counted)
-    stop = asyncio.Event()
     async with asyncio.timeout(10):
         await MarketDispatcher(make_tools(engine, clock=at_present()), "monaco").run(stop)
     assert heard[:3] == [True, True, True]
@@ -145,7 +152,7 @@ async def test_a_right_that_is_missing_is_told_and_an_outage_is_not(
 async def test_a_sign_of_life_that_fails_is_not_the_last(
     engine: AsyncEngine, database_url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
-    heard, third, stop = list[int](), asyncio.Event(), asyncio.Event()
+    heard, third = list[int](), asyncio.Event()
 
     async def fails(_: MarketLease) -> None:
         heard.append(1)
@@ -153,13 +160,7 @@ async def test_a_sign_of_life_that_fails_is_not_the_last(
             third.set()
         raise RuntimeError("unheard of")
 
-    async def long(*_: object) -> RoundReport:
-        await third.wait()
-        stop.set()
-        return NOTHING_OPEN
-
-    monkeypatch.setattr(dispatcher, "BEAT_S", 0.01)
-    monkeypatch.setattr(dispatcher, "run_round", long)
+    stop = a_round_until(third, monkeypatch)
     monkeypatch.setattr(MarketLease, "beat", fails)
     async with asyncio.timeout(10):
         await MarketDispatcher(make_tools(engine, clock=at_present()), "monaco").run(stop)
